@@ -1,0 +1,108 @@
+"""What every error of this project tells: the cause, the vendor's own words, the money, and the next step.
+
+The base lies below all rooms, so that `kling`, `media` and `workflow` raise the same kind of error without knowing
+one another.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class Money(StrEnum):
+    """What is known about money at the moment of an error."""
+
+    NONE = "none"
+    MAYBE = "maybe"
+    BILLED = "billed"
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for a person."""
+        return _MONEY_SENTENCES[self]
+
+
+_MONEY_SENTENCES = {
+    Money.NONE: "No money was spent.",
+    Money.MAYBE: "A paid task may exist at the vendor.",
+    Money.BILLED: "The vendor has billed this task.",
+}
+
+
+class KlingVideoError(Exception):
+    """Base of all errors of this project.
+
+    :param message: what went wrong, one sentence without a full stop at its end being required.
+    :param code: the vendor's business code, where one was answered (kling-api section 3).
+    :param vendor_message: the vendor's own words, unchanged.
+    :param http_status: the HTTP status of the answer, where there was one.
+    :param request_id: the vendor's request id, for its support.
+    :param money: whether money was spent; defaults to the class's ``default_money``.
+    :param retryable: whether the same step can succeed later without a person's help; defaults to the class's value.
+    :param advice: what the user should do next; defaults to the class's ``default_advice``.
+    :param retry_after: seconds that the vendor asked to wait.
+    """
+
+    kind: ClassVar[str] = "error"
+    default_money: ClassVar[Money] = Money.NONE
+    default_retryable: ClassVar[bool] = False
+    default_advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        vendor_message: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        money: Money | None = None,
+        retryable: bool | None = None,
+        advice: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.vendor_message = vendor_message
+        self.http_status = http_status
+        self.request_id = request_id
+        self.money = self.default_money if money is None else money
+        self.retryable = self.default_retryable if retryable is None else retryable
+        self.advice = self.default_advice if advice is None else advice
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        """Cause, vendor's words, money, next step: one line."""
+        facts = [
+            f"code {self.code}" if self.code is not None else "",
+            f"HTTP {self.http_status}" if self.http_status is not None else "",
+            f"request {self.request_id}" if self.request_id else "",
+        ]
+        known = ", ".join(fact for fact in facts if fact)
+        words = f'The vendor says: "{self.vendor_message}"' if self.vendor_message else ""
+        if known:
+            words = f"{words} ({known})" if words else f"({known})"
+        parts = [_sentence(self.message), _sentence(words), self.money.sentence, _sentence(self.advice)]
+        return " ".join(part for part in parts if part)
+
+    def detail(self) -> dict[str, Any]:
+        """The same facts as a small JSON object, for the job record; facts that are not known are left out."""
+        facts: dict[str, Any] = {
+            "kind": self.kind,
+            "message": self.message,
+            "code": self.code,
+            "vendor_message": self.vendor_message,
+            "http_status": self.http_status,
+            "request_id": self.request_id,
+            "money": self.money.value,
+            "retryable": self.retryable,
+            "advice": self.advice or None,
+        }
+        return {key: value for key, value in facts.items() if value is not None}
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
