@@ -1,0 +1,65 @@
+"""Errors of the workflow itself; those of the vendor, the network and the media come from their own rooms."""
+
+from __future__ import annotations
+
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+
+
+class SubmissionUnknownError(KlingVideoError):
+    """A create request was sent, and neither its answer nor the look-up afterwards tell whether a task exists."""
+
+    kind = "ambiguous_submission"
+    default_money = Money.MAYBE
+    default_retryable = True
+    default_advice = "Run the task again later: it looks the task up by its external id before anything is sent"
+
+
+class GenerationTimeoutError(KlingVideoError):
+    """The vendor had not finished when the deadline came."""
+
+    kind = "timeout"
+    default_money = Money.MAYBE
+    default_advice = "The task runs on at the vendor; clear the sensor task, with a longer timeout, to take its result"
+
+
+class PollingLostError(KlingVideoError):
+    """The vendor could not be asked about a task for too long."""
+
+    kind = "polling"
+    default_money = Money.MAYBE
+    default_advice = "Mend the cause and clear the sensor task; it follows the same vendor task"
+
+
+class NoResultError(KlingVideoError):
+    """The vendor says succeeded, but offers no video."""
+
+    kind = "no_result"
+    default_money = Money.BILLED
+    default_advice = "Write to the vendor's support with the task id; the raw answer is in the job record"
+
+
+class CancelRequestedError(KlingVideoError):
+    """Somebody asked that the job be cancelled while it was in our queue."""
+
+    kind = "cancelled"
+
+
+class QueueTimeoutError(KlingVideoError):
+    """No slot became free in time."""
+
+    kind = "queue_timeout"
+    default_advice = "Clear the task to queue again, raise queue_timeout, or buy a pack with more concurrency"
+
+
+class InputError(KlingVideoError):
+    """An input file is missing or not what the vendor accepts."""
+
+    kind = "input"
+
+
+class StoredFilesError(KlingVideoError):
+    """Files that the record names are not in the store as recorded."""
+
+    kind = "storage"
+    default_money = Money.BILLED
+    default_advice = "Clear the post-processing task: it loads and renders again only what is missing"

@@ -1,0 +1,103 @@
+"""Following a job's vendor task: from the record to a watch, one question, and back into the record."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.kling import AsyncKlingClient, GenerationFailedError, registry
+from airflow_provider_klingvideo.workflow.errors import (
+    GenerationTimeoutError,
+    NoResultError,
+    PollingLostError,
+)
+from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
+
+
+def kind_of(job: WorkflowJob) -> str:
+    """The product that a validated job asks for."""
+    return str(job.metadata["kind"])
+
+
+def task_id_of(job: WorkflowJob) -> str:
+    """The vendor's id of the task that the job follows.
+
+    :raises ValueError: when nothing was submitted yet.
+    """
+    if job.klingai_job_id is None:
+        raise ValueError(f"Job {job.id} has no vendor task yet; it is {job.state}.")
+    return job.klingai_job_id
+
+
+def watch_of(job: WorkflowJob, generation_seconds: float, policy: PollPolicy) -> GenerationWatch:
+    """Make the watch over a submitted job.
+
+    :param generation_seconds: how long the vendor may take, counted from the moment when it accepted the task, so that
+        no retry of ours prolongs it.
+    """
+    submission = _followed(job)
+    accepted = submission.accepted_at or submission.intended_at
+    return GenerationWatch(
+        task_id_of(job),
+        submitted_at=accepted,
+        deadline=accepted + timedelta(seconds=generation_seconds),
+        typical_seconds=registry().typical_seconds(kind_of(job), str(job.metadata["model"])),
+        policy=policy,
+    )
+
+
+async def poll_once(client: AsyncKlingClient, watch: GenerationWatch, kind: str) -> Wait | Ended:
+    """Ask once about one task; the watch says what the answer means."""
+    try:
+        tasks = await client.get_tasks([watch.task_id], kind=kind)
+    except KlingVideoError as error:
+        return watch.on_error(error, utc_now())
+    return watch.on_task(tasks.get(watch.task_id), utc_now())
+
+
+def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
+    """Write down how the wait for a job's task ended.
+
+    :returns: the facts for the history of the transition to POST_PROCESSING.
+    :raises KlingVideoError: when there is no video, of the class that fits, with the vendor's words.
+    """
+    submission = _followed(job)
+    if ended.outcome in _VENDOR_SAID:
+        submission.outcome = _VENDOR_SAID[ended.outcome]
+    if ended.answer:
+        job.metadata["vendor_answer"] = ended.answer
+    if ended.outcome is not Outcome.SUCCEEDED:
+        raise _ERRORS[ended.outcome](job, ended)
+    facts = {"video_url": ended.video_url, "billed_units": ended.billed_units, "seconds": ended.seconds}
+    job.metadata.update(billed_units=ended.billed_units, seconds=ended.seconds)
+    return facts
+
+
+def _followed(job: WorkflowJob) -> Submission:
+    task_id = task_id_of(job)
+    return next(one for one in reversed(job.submissions) if one.task_id == task_id)
+
+
+def _failed(job: WorkflowJob, ended: Ended) -> KlingVideoError:
+    free = ended.billed_units is not None and Decimal(ended.billed_units) == 0
+    return GenerationFailedError(
+        f"The vendor failed to generate task {job.klingai_job_id}",
+        vendor_message=ended.message,
+        money=Money.NONE if free else Money.MAYBE,
+    )
+
+
+_VENDOR_SAID = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.NO_RESULT: "succeeded",
+    Outcome.FAILED: "failed",
+}
+_ERRORS = {
+    Outcome.FAILED: _failed,
+    Outcome.NO_RESULT: lambda job, ended: NoResultError(ended.message),
+    Outcome.TIMED_OUT: lambda job, ended: GenerationTimeoutError(ended.message),
+    Outcome.LOST: lambda job, ended: PollingLostError(f"Task {job.klingai_job_id} is out of sight: {ended.message}"),
+}

@@ -1,0 +1,87 @@
+"""Job records as files: ``{base}/{job id}/job.json``, beside the video, so that they outlive every database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.paths import StoragePath
+
+RECORD_NAME = "job.json"
+CANCEL_NAME = "cancel.json"
+
+
+class UnreadableRecordError(KlingVideoError):
+    """A record exists but cannot be read: not the same as none, since a paid task may be named in it."""
+
+    kind = "record"
+    default_advice = "Restore or remove the file; nothing is submitted until it can be read"
+
+
+class JobStore:
+    """The records below one folder.
+
+    :param base: the folder; made when the first record is kept.
+    """
+
+    def __init__(self, base: StoragePath) -> None:
+        self.base = base
+
+    def folder(self, job_id: str) -> StoragePath:
+        """Return the folder of a job, where its record and its files lie."""
+        return self.base / job_id
+
+    def load(self, job_id: str) -> WorkflowJob | None:
+        """Read a record.
+
+        :returns: the job, None when there is no record.
+        :raises UnreadableRecordError: when there is one that cannot be read.
+        """
+        path = self.folder(job_id) / RECORD_NAME
+        if not path.exists():
+            return None
+        try:
+            return WorkflowJob.model_validate_json(path.read_text())
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise UnreadableRecordError(f"The job record {path} cannot be read: {error}") from error
+
+    def save(self, job: WorkflowJob) -> None:
+        """Keep a record, whole or not at all."""
+        self._write(job.id, RECORD_NAME, job.as_json())
+
+    async def asave(self, job: WorkflowJob) -> None:
+        """Keep a record without blocking the event loop."""
+        await asyncio.to_thread(self.save, job)
+
+    def archive(self, job: WorkflowJob) -> None:
+        """Keep an ended record under the number of its revision, before the job is taken up again."""
+        self._write(job.id, f"job.r{job.revision}.json", job.as_json())
+
+    def request_cancel(self, job_id: str, reason: str, *, revision: int = 1) -> None:
+        """Ask that a job be cancelled; it is heeded as long as the job has not left QUEUED.
+
+        :param reason: who asked and why; it becomes the record's ``error``.
+        :param revision: the revision of the job that is meant, so that a job which is taken up again is not hit.
+        """
+        request = {"reason": reason, "revision": revision, "requested_at": utc_now().isoformat()}
+        self._write(job_id, CANCEL_NAME, request)
+
+    def cancel_request(self, job: WorkflowJob) -> str | None:
+        """Return the reason for which a job is to be cancelled, None when nobody asked for it."""
+        path = self.folder(job.id) / CANCEL_NAME
+        if not path.exists():
+            return None
+        request = json.loads(path.read_text())
+        return str(request["reason"]) if request["revision"] == job.revision else None
+
+    def _write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
+        path = self.folder(job_id) / name
+        self.folder(job_id).mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(json.dumps(value, ensure_ascii=False, indent=2))
+        part.replace(path)

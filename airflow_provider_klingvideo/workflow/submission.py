@@ -1,0 +1,175 @@
+"""The submission protocol: at most one paid task per job and generation number, whatever breaks on the way.
+
+1. The external id is a function of job, request and generation number, never of the try.
+2. The intent is on record before anything is sent; the vendor's id is on record right after.
+3. After any doubt the vendor is asked by external id first. Found: adopted. The look-up fails: unknown, nothing is
+   sent. Absent: sent again with the same id, which the vendor refuses for free should the first one have arrived
+   after all (kling-api section 5.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.kling import (
+    AmbiguousSubmissionError,
+    AsyncKlingClient,
+    InvalidRequestError,
+    NetworkError,
+)
+from airflow_provider_klingvideo.workflow.errors import SubmissionUnknownError
+from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.kling import Generation, GenerationRequest, Task
+
+log = logging.getLogger(__name__)
+
+Save = Callable[[WorkflowJob], Awaitable[None]]
+
+MAX_SENDS = 3
+# What does not change the video does not change the task.
+NOT_PART_OF_FINGERPRINT = {"callback_url"}
+
+
+def fingerprint(request: GenerationRequest, generation: Generation) -> str:
+    """Hash what is asked for. Fields at their defaults do not count, so that a new optional field changes no hash."""
+    content = request.model_dump(mode="json", exclude_defaults=True, exclude=NOT_PART_OF_FINGERPRINT)
+    canonical = json.dumps(
+        {"kind": request.kind, "generation": str(generation), **content},
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class SubmissionProtocol:
+    """Brings one job's request to the vendor exactly once.
+
+    :param client: asks and creates.
+    :param save: keeps the job record durably.
+    """
+
+    def __init__(self, client: AsyncKlingClient, save: Save) -> None:
+        self._client = client
+        self._save = save
+
+    async def ensure_task(
+        self,
+        job: WorkflowJob,
+        request: GenerationRequest,
+        generation: Generation,
+        *,
+        generation_number: int = 1,
+        regenerate_failed: bool = False,
+    ) -> Submission:
+        """Make sure that the vendor has the task of this job, and that the record names it.
+
+        :param job: the job in GENERATING; its ``submissions``, ``external_task_id`` and ``klingai_job_id`` are kept up.
+        :param request: what to generate, inputs included.
+        :param generation: the API generation to use.
+        :param generation_number: a number higher than that of the last task orders, and pays, another one.
+        :param regenerate_failed: order another task where the vendor has confirmed that the last one failed.
+        :returns: the submission, its ``task_id`` set.
+        :raises ConcurrencyLimitError: every slot is taken; nothing was created; call again later.
+        :raises SubmissionUnknownError: it could not be found out whether a task exists; call again later.
+        :raises KlingVideoError: the vendor refused; nothing was created.
+        """
+        submission, is_new = self._submission_for(
+            job, fingerprint(request, generation), generation_number, regenerate_failed
+        )
+        job.external_task_id, job.klingai_job_id = submission.external_task_id, submission.task_id
+        if submission.task_id is None:
+            in_doubt = not is_new and submission.outcome is None
+            submission.outcome = None
+            await self._save(job)
+            task = await self._look_up(submission, request) if in_doubt else None
+            task = task or await self._send(job, submission, request, generation)
+            submission.task_id = job.klingai_job_id = task.id
+            submission.accepted_at = task.created_at or utc_now()
+            await self._save(job)
+        return submission
+
+    def _submission_for(
+        self, job: WorkflowJob, wanted: str, least_number: int, regenerate_failed: bool
+    ) -> tuple[Submission, bool]:
+        same = [one for one in job.submissions if one.fingerprint == wanted]
+        last = max(same, key=lambda one: one.generation_number, default=None)
+        number = max(least_number, last.generation_number if last else 1)
+        if last and last.outcome == "failed" and regenerate_failed:
+            number = max(number, last.generation_number + 1)
+        if last and last.generation_number == number:
+            return last, False
+        submission = Submission(
+            external_task_id=f"{job.id}-{wanted}-g{number}", fingerprint=wanted, generation_number=number
+        )
+        job.submissions.append(submission)
+        return submission, True
+
+    async def _send(
+        self, job: WorkflowJob, submission: Submission, request: GenerationRequest, generation: Generation
+    ) -> Task:
+        doubt: KlingVideoError | None = None
+        for _ in range(MAX_SENDS):
+            try:
+                return await self._client.create(
+                    request, external_task_id=submission.external_task_id, generation=generation
+                )
+            except AmbiguousSubmissionError as error:
+                log.warning("Job %s: %s Looking the task up by its external id.", job.id, error)
+                doubt = error
+                task = await self._look_up(submission, request)
+            except (InvalidRequestError, NetworkError) as error:
+                # A refused duplicate has the same code as any other invalid parameter, and a connection that fails may
+                # follow one that did not: only the vendor's list tells.
+                task = await self._after_refusal(job, submission, request, error, in_doubt=doubt is not None)
+            except KlingVideoError:
+                await self._refused(job, submission)
+                raise
+            if task is not None:
+                return task
+        raise SubmissionUnknownError(
+            f"{MAX_SENDS} create requests for {submission.external_task_id} were not answered"
+        ) from doubt
+
+    async def _after_refusal(
+        self,
+        job: WorkflowJob,
+        submission: Submission,
+        request: GenerationRequest,
+        error: KlingVideoError,
+        *,
+        in_doubt: bool,
+    ) -> Task:
+        if in_doubt or isinstance(error, InvalidRequestError):
+            task = await self._look_up(submission, request)
+            if task is not None:
+                return task
+        await self._refused(job, submission)
+        raise error
+
+    async def _refused(self, job: WorkflowJob, submission: Submission) -> None:
+        submission.outcome = "refused"
+        await self._save(job)
+
+    async def _look_up(self, submission: Submission, request: GenerationRequest) -> Task | None:
+        try:
+            task = await self._client.find_by_external_id(submission.external_task_id, kind=request.kind)
+        except KlingVideoError as error:
+            raise SubmissionUnknownError(
+                f"Whether the task {submission.external_task_id} exists could not be asked: {error.message}",
+                code=error.code,
+                vendor_message=error.vendor_message,
+                http_status=error.http_status,
+                request_id=error.request_id,
+                money=Money.MAYBE,
+                retryable=error.retryable,
+            ) from error
+        if task is not None:
+            log.info("Task %s exists already at the vendor as %s; adopted.", submission.external_task_id, task.id)
+        return task

@@ -1,0 +1,182 @@
+"""What an answer about a running task means for its job, and when to ask again: pure decisions, no I/O.
+
+The sensor's poke mode, the trigger and the engine feed the same object, so that they cannot come to differ.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_klingvideo.errors import KlingVideoError
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.kling import Task
+
+JITTER = 0.1
+# Below this share of the usual time a finished task is so unlikely that a question would be wasted.
+EARLIEST_SHARE = 0.8
+# Past the usual time the pause grows with the age of the task.
+LATE_SHARE = 0.1
+
+
+class Outcome(StrEnum):
+    """How the wait for a task ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    NO_RESULT = "no_result"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class PollPolicy:
+    """Bounds of polling.
+
+    :param min_seconds: shortest pause between two questions.
+    :param max_seconds: longest pause.
+    :param max_errors: so many failed questions in a row are survived.
+    :param max_refusals: so many in a row that no waiting can mend (a rejected key, for example) are survived; the
+        connection is read anew in between, since keys are rotated.
+    """
+
+    min_seconds: float = 5
+    max_seconds: float = 30
+    max_errors: int = 30
+    max_refusals: int = 3
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Ask again after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The wait is over. JSON values only, no signed URL: it travels through Airflow's database.
+
+    :param outcome: how it ended.
+    :param message: the vendor's words, or what went wrong.
+    :param billed_units: units the vendor billed, a decimal number as text, None when it did not say.
+    :param seconds: length of the video as the vendor states it.
+    :param video_url: where the video lies, without the signed query.
+    :param answer: the vendor's answer when it makes no sense, for its support.
+    """
+
+    outcome: Outcome
+    message: str = ""
+    billed_units: str | None = None
+    seconds: float | None = None
+    video_url: str | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    def as_event(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {**asdict(self), "outcome": str(self.outcome)}
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Ended:
+        """Read what :meth:`as_event` wrote; unknown keys of a newer version are passed over.
+
+        :raises ValueError: when the event is not of that form.
+        """
+        known = {key: event[key] for key in cls.__dataclass_fields__ if key in event}
+        if "outcome" not in known:
+            raise ValueError(f"An event about a task has no outcome: keys {sorted(event)}.")
+        return cls(**{**known, "outcome": Outcome(known["outcome"])})
+
+
+class GenerationWatch:
+    """Follows one vendor task from answer to answer.
+
+    :param task_id: the vendor's id, for messages.
+    :param submitted_at: when the vendor accepted the task, aware.
+    :param deadline: when to stop waiting, aware; an answer that arrives later still counts when it is terminal.
+    :param typical_seconds: how long such a task usually takes.
+    :param policy: bounds of polling.
+    :param spread: random number in [0, 1) for the jitter.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        *,
+        submitted_at: datetime,
+        deadline: datetime,
+        typical_seconds: float,
+        policy: PollPolicy | None = None,
+        spread: Callable[[], float] = random.random,
+    ) -> None:
+        self.task_id = task_id
+        self.submitted_at = submitted_at
+        self.deadline = deadline
+        self.typical_seconds = typical_seconds
+        self.policy = policy or PollPolicy()
+        self._spread = spread
+        self._errors = 0
+        self._refusals = 0
+
+    def on_task(self, task: Task | None, now: datetime) -> Wait | Ended:
+        """Take an answer.
+
+        :param task: the task; None when the vendor's answer did not name it, which is no failure of the task.
+        :param now: the present time, aware.
+        """
+        if task is None:
+            return self._on_trouble(f"The vendor does not list task {self.task_id}.", now)
+        self._errors = self._refusals = 0
+        if task.status.is_terminal:
+            return _ended(task)
+        if now >= self.deadline:
+            return self._timed_out(now)
+        return self._wait(self._pause(now), now)
+
+    def on_error(self, error: KlingVideoError, now: datetime) -> Wait | Ended:
+        """Take a question that failed."""
+        self._refusals = 0 if error.retryable else self._refusals + 1
+        return self._on_trouble(str(error), now, at_least=error.retry_after or 0)
+
+    def _on_trouble(self, message: str, now: datetime, at_least: float = 0) -> Wait | Ended:
+        self._errors += 1
+        if self._errors > self.policy.max_errors or self._refusals > self.policy.max_refusals:
+            return Ended(Outcome.LOST, f"{self._errors} questions in a row failed, the last one: {message}")
+        if now >= self.deadline:
+            return self._timed_out(now)
+        backoff = min(self.policy.min_seconds * 2 ** (self._errors - 1), self.policy.max_seconds)
+        return self._wait(max(backoff, at_least), now)
+
+    def _pause(self, now: datetime) -> float:
+        age = (now - self.submitted_at).total_seconds()
+        until_due = self.typical_seconds * EARLIEST_SHARE - age
+        late = age * LATE_SHARE if age > self.typical_seconds else 0
+        return min(max(until_due, late, self.policy.min_seconds), self.policy.max_seconds)
+
+    def _wait(self, seconds: float, now: datetime) -> Wait:
+        spread = seconds * (1 + JITTER * (2 * self._spread() - 1))
+        left = (self.deadline - now).total_seconds()
+        return Wait(max(0.0, min(spread, left)))
+
+    def _timed_out(self, now: datetime) -> Ended:
+        minutes = (now - self.submitted_at).total_seconds() / 60
+        return Ended(
+            Outcome.TIMED_OUT,
+            f"Task {self.task_id} had not finished {minutes:.1f} minutes after it was accepted",
+        )
+
+
+def _ended(task: Task) -> Ended:
+    units = None if task.billed_units is None else format(task.billed_units, "f")
+    if not task.succeeded:
+        return Ended(Outcome.FAILED, task.message or "the vendor gave no reason", billed_units=units)
+    video = task.video
+    if video is None:
+        message = f"Task {task.id} succeeded without a video"
+        return Ended(Outcome.NO_RESULT, message, billed_units=units, answer=task.public_answer())
+    return Ended(Outcome.SUCCEEDED, billed_units=units, seconds=video.duration, video_url=video.url.partition("?")[0])
