@@ -13,8 +13,11 @@ from airflow_provider_klingvideo.workflow.errors import (
     NoResultError,
     PollingLostError,
 )
+from airflow_provider_klingvideo.workflow.failure import abandoned
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
+
+RESULT_FACTS = ("video_url", "billed_units", "seconds")
 
 
 def kind_of(job: WorkflowJob) -> str:
@@ -58,6 +61,19 @@ async def poll_once(client: AsyncKlingClient, watch: GenerationWatch, kind: str)
     return watch.on_task(tasks.get(watch.task_id), utc_now())
 
 
+async def settle(job: WorkflowJob, client: AsyncKlingClient) -> dict[str, Any]:
+    """Return what :func:`conclude` found for a job whose wait is over, asking once where nobody has waited.
+
+    :raises KlingVideoError: when there is no video, or the task still runs (somebody marked the sensor as successful).
+    """
+    if _followed(job).outcome == "succeeded" and "seconds" in job.metadata:
+        return {name: job.metadata.get(name) for name in RESULT_FACTS}
+    decision = await poll_once(client, watch_of(job, 0, PollPolicy()), kind_of(job))
+    if isinstance(decision, Wait) or decision.outcome is Outcome.TIMED_OUT:
+        raise abandoned(job, "nobody waited for the vendor's task to finish")
+    return conclude(job, decision)
+
+
 def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
     """Write down how the wait for a job's task ended.
 
@@ -72,7 +88,7 @@ def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
     if ended.outcome is not Outcome.SUCCEEDED:
         raise _ERRORS[ended.outcome](job, ended)
     facts = {"video_url": ended.video_url, "billed_units": ended.billed_units, "seconds": ended.seconds}
-    job.metadata.update(billed_units=ended.billed_units, seconds=ended.seconds)
+    job.metadata.update(facts)
     return facts
 
 

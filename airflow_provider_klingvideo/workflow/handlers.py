@@ -62,7 +62,7 @@ class VideoHandlers:
 
     async def post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         """Load, verify, store, cut."""
-        await self._steps.post_process(job)
+        await self._steps.post_process(job, engine.save)
         await self._steps.complete(job)
         engine.transition(job, WorkflowState.COMPLETED)
 

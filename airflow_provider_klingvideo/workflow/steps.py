@@ -164,12 +164,17 @@ class VideoSteps:
         entered = job.entered_at(WorkflowState.GENERATING) or now
         return (now - entered).total_seconds() >= self.settings.slot_seconds
 
-    async def post_process(self, job: WorkflowJob) -> Delivery:
+    async def post_process(self, job: WorkflowJob, save: Save) -> Delivery:
         """Load, verify, store and cut the video; what is stored and whole already is kept.
 
+        :param save: keeps the record, which names the vendor task of the files before the first of them is written.
         :returns: the delivery; the record names its files.
         """
         task_id, kind = task_id_of(job), kind_of(job)
+        if job.metadata.get("artifacts_of") != task_id:
+            self._set_aside(job)
+            job.metadata["artifacts_of"] = task_id
+            await save(job)
         recorded = {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
         expected = Expected(duration=job.metadata.get("seconds"), audio=None)
         folder = self.store.folder(job.id)
@@ -186,6 +191,16 @@ class VideoSteps:
         job.metadata["media_warnings"] = list(delivery.warnings)
         job.processed_url = delivery.artifacts["master.mp4"].path
         return delivery
+
+    def _set_aside(self, job: WorkflowJob) -> None:
+        """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
+        folder = self.store.folder(job.id)
+        aside = folder / f"task-{job.metadata.get('artifacts_of')}"
+        for name in job.metadata.pop("artifacts", {}):
+            aside.mkdir(parents=True, exist_ok=True)
+            path = folder / name
+            if path.exists():
+                path.replace(aside / name)
 
     async def complete(self, job: WorkflowJob) -> None:
         """Prove that every file which the record names lies in the store with its size.

@@ -123,6 +123,11 @@ class GenerationWatch:
         self._errors = 0
         self._refusals = 0
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last question was refused in a way that no waiting mends."""
+        return self._refusals > 0
+
     def on_task(self, task: Task | None, now: datetime) -> Wait | Ended:
         """Take an answer.
 

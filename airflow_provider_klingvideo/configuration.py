@@ -1,0 +1,60 @@
+"""The section ``[klingvideo]`` of Airflow's configuration, turned into the settings of the workflow."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_klingvideo._compat import conf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_klingvideo.hooks.klingai import KlingSettings
+    from airflow_provider_klingvideo.workflow import StepSettings
+
+SECTION = "klingvideo"
+
+
+def output_path() -> str:
+    """Return the folder below which records and videos lie, a path or URI."""
+    return conf.get(SECTION, "output_path", fallback="") or f"file://{_airflow_home()}/klingvideo"
+
+
+def minimum_deferral_seconds() -> float:
+    """Return the least time that a deferral lasts."""
+    return float(conf.getfloat(SECTION, "minimum_deferral_seconds", fallback=10.0))
+
+
+def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> StepSettings:
+    """Put together what the configuration, the connection and a task say.
+
+    :param connection: the connection's settings.
+    :param overrides: fields of :class:`StepSettings` that the task sets itself; None means not set.
+    """
+    from airflow_provider_klingvideo.media import DownloadLimits, MediaSettings
+    from airflow_provider_klingvideo.workflow import PollPolicy, StepSettings
+
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    return StepSettings(
+        concurrency_limit=connection.concurrency_limit,
+        slot_pause_seconds=conf.getfloat(SECTION, "slot_pause_seconds", fallback=15.0),
+        unknown_models=conf.get(SECTION, "unknown_models", fallback="warn"),
+        poll=PollPolicy(
+            min_seconds=conf.getfloat(SECTION, "poll_min_seconds", fallback=5.0),
+            max_seconds=conf.getfloat(SECTION, "poll_max_seconds", fallback=30.0),
+        ),
+        media=MediaSettings(
+            ffmpeg_path=conf.get(SECTION, "ffmpeg_path", fallback="") or None,
+            limits=DownloadLimits(
+                max_bytes=conf.getint(SECTION, "download_max_bytes", fallback=2 * 1024**3),
+                total_seconds=conf.getfloat(SECTION, "download_timeout_seconds", fallback=900.0),
+            ),
+            allowed_private_hosts=connection.media_hosts,
+        ),
+        **chosen,
+    )
+
+
+def _airflow_home() -> str:
+    return os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")  # noqa: PTH111 - no Path: parse time

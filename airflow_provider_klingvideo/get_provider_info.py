@@ -1,0 +1,115 @@
+"""What Airflow asks this provider about itself; checked in a test against Airflow's own schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_klingvideo import __version__
+
+_PACKAGE = "airflow_provider_klingvideo"
+_NAME = "Kling AI"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata, by the schema of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-klingvideo",
+        "name": _NAME,
+        "description": "`Kling AI <https://kling.ai/dev>`__ video generation: never charged twice, never a lost video.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": _NAME, "external-doc-url": "https://kling.ai/document-api", "tags": ["service"]}
+        ],
+        "hooks": _modules("hooks.klingai"),
+        "operators": _modules("operators.klingvideo", "operators.outcome"),
+        "sensors": _modules("sensors.klingvideo"),
+        "triggers": _modules("triggers.klingvideo"),
+        "extra-links": [f"{_PACKAGE}.links.klingvideo.KlingConsoleLink"],
+        "connection-types": [
+            {
+                "connection-type": "klingai",
+                "hook-class-name": f"{_PACKAGE}.hooks.klingai.KlingAIHook",
+                "hook-name": _NAME,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": _CONNECTION_FIELDS,
+            }
+        ],
+        "config": {"klingvideo": _CONFIG},
+    }
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    return [{"integration-name": _NAME, "python-modules": [f"{_PACKAGE}.{name}" for name in names]}]
+
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["port", "schema", "login", "extra"],
+    "relabeling": {"host": "Base URL", "password": "API key"},
+    "placeholders": {
+        "host": "empty: the region's address",
+        "password": "from https://kling.ai/dev/api-key",
+    },
+}
+
+_CONNECTION_FIELDS = {
+    "region": {
+        "label": "Region",
+        "description": "Where the key was created. A key works in its own region only.",
+        "schema": {"type": ["string", "null"], "enum": ["singapore", "beijing"], "default": "singapore"},
+    },
+    "access_key": {
+        "label": "Access key",
+        "description": "Instead of an API key, together with a secret key; serves the legacy paths only.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "secret_key": {
+        "label": "Secret key",
+        "description": "Signs a short-lived token for every half hour.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "concurrency_limit": {
+        "label": "Concurrency limit",
+        "description": "Tasks that may run at the vendor at once; further jobs wait in the queue. "
+        "Empty: the vendor's limit alone.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
+}
+
+
+def _option(description: str, type_: str, default: str, example: str | None = None) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": type_,
+        "example": example,
+        "default": default,
+    }
+
+
+_CONFIG = {
+    "description": "Kling AI video generation.",
+    "options": {
+        "output_path": _option(
+            "Folder for videos and job records, a path or object storage URI. Empty: klingvideo below AIRFLOW_HOME.",
+            "string",
+            "",
+            "s3://aws_default@videos/kling",
+        ),
+        "poll_min_seconds": _option("Shortest pause between two questions about a running task.", "float", "5"),
+        "poll_max_seconds": _option("Longest pause between two questions about a running task.", "float", "30"),
+        "minimum_deferral_seconds": _option(
+            "A deferral never ends sooner: Airflow fails a task whose deferral ends before its scheduler has seen it.",
+            "float",
+            "10",
+        ),
+        "slot_pause_seconds": _option("Pause between two looks for a free slot at the vendor.", "float", "15"),
+        "unknown_models": _option(
+            "What to do with a model that the capability registry does not know: warn or refuse.", "string", "warn"
+        ),
+        "download_max_bytes": _option("Largest video that is loaded.", "integer", "2147483648"),
+        "download_timeout_seconds": _option("Wall-clock limit for loading one video.", "float", "900"),
+        "ffmpeg_path": _option(
+            "The ffmpeg binary. Empty: the one on PATH, else that of the ffmpeg extra.", "string", "", "/usr/bin/ffmpeg"
+        ),
+    },
+}

@@ -1,0 +1,219 @@
+"""The connection to Kling AI."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_klingvideo import __version__
+from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.get_provider_info import UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    import httpx
+    from airflow.sdk import Connection
+
+    from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient
+
+CONSOLE_URL = "https://kling.ai/dev"
+DEFAULT_REGION = "singapore"
+THIRTY_DAYS_MS = 30 * 24 * 3600 * 1000
+
+
+class ConnectionSettingsError(KlingVideoError, ValueError):
+    """The Airflow connection is incomplete or contradicts itself."""
+
+    kind = "connection"
+    default_advice = "Edit the connection under Admin > Connections"
+
+
+@dataclass(frozen=True)
+class KlingSettings:
+    """What a connection says, checked.
+
+    :param base_url: the API's address, without a trailing slash.
+    :param region: ``singapore`` or ``beijing``.
+    :param api_key: the API key, None with AK/SK.
+    :param access_key: with ``secret_key`` instead of an API key.
+    :param concurrency_limit: tasks that may run at once, None for no limit of ours.
+    """
+
+    base_url: str
+    region: str
+    api_key: str | None = field(repr=False)
+    access_key: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
+    concurrency_limit: int | None
+
+    @property
+    def is_custom_host(self) -> bool:
+        """Whether the connection names its own address: a gateway or the sandbox."""
+        from airflow_provider_klingvideo.kling import base_url_for
+
+        return self.base_url != base_url_for(self.region)
+
+    @property
+    def console_url(self) -> str:
+        """Where a person sees tasks and balance: the vendor's console, or the page of the own address."""
+        return self.base_url if self.is_custom_host else CONSOLE_URL
+
+    @property
+    def media_hosts(self) -> frozenset[str]:
+        """Hosts that may lie in a private network and still be loaded from: the API's own, when it was set by hand."""
+        return frozenset({urlsplit(self.base_url).netloc}) if self.is_custom_host else frozenset()
+
+    def auth(self) -> httpx.Auth:
+        """Return the credentials in the form that the clients take."""
+        from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth
+
+        if self.api_key:
+            return ApiKeyAuth(self.api_key)
+        return AccessKeyAuth(self.access_key or "", self.secret_key or "")
+
+
+def settings_of(connection: Connection, extra: Mapping[str, Any]) -> KlingSettings:
+    """Check a connection.
+
+    :param connection: the connection.
+    :param extra: its extra fields.
+    :raises ConnectionSettingsError: naming what is missing or wrong.
+    """
+    from airflow_provider_klingvideo.kling import REGIONS, base_url_for
+
+    region = str(extra.get("region") or DEFAULT_REGION)
+    if region not in REGIONS:
+        raise ConnectionSettingsError(f"Region {region!r} is unknown; it is one of {', '.join(REGIONS)}")
+    access_key, secret_key = extra.get("access_key") or None, extra.get("secret_key") or None
+    if bool(access_key) != bool(secret_key):
+        raise ConnectionSettingsError("An access key needs its secret key, and the other way round")
+    if not connection.password and not access_key:
+        raise ConnectionSettingsError(
+            f"Connection {connection.conn_id} has neither an API key nor an access key with its secret key"
+        )
+    return KlingSettings(
+        base_url=_address(connection) or base_url_for(region),
+        region=region,
+        api_key=connection.password or None,
+        access_key=access_key,
+        secret_key=secret_key,
+        concurrency_limit=_limit(extra.get("concurrency_limit")),
+    )
+
+
+def _address(connection: Connection) -> str:
+    host = (connection.host or "").rstrip("/")
+    if not host:
+        return ""
+    address = host if "://" in host else f"https://{host}"
+    if urlsplit(address).scheme not in {"http", "https"}:
+        raise ConnectionSettingsError(f"The base URL {address} is neither http nor https")
+    return f"{address}:{connection.port}" if connection.port and urlsplit(address).port is None else address
+
+
+def _limit(value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    try:
+        limit = int(value)
+    except (TypeError, ValueError):
+        limit = 0
+    if limit < 1:
+        raise ConnectionSettingsError(f"The concurrency limit {value!r} is not a whole number of at least 1")
+    return limit
+
+
+class KlingAIHook(BaseHook):
+    """Talks to Kling AI with the credentials, region and address of an Airflow connection.
+
+    :param klingai_conn_id: the connection, of type ``klingai``.
+    """
+
+    conn_name_attr = "klingai_conn_id"
+    default_conn_name = "klingai_default"
+    conn_type = "klingai"
+    hook_name = "Kling AI"
+
+    def __init__(self, klingai_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.klingai_conn_id = klingai_conn_id
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's labels for Airflow 3.1, which does not read them from the provider's metadata."""
+        return UI_FIELD_BEHAVIOUR
+
+    @cached_property
+    def settings(self) -> KlingSettings:
+        """The connection, checked."""
+        connection = self.get_connection(self.klingai_conn_id)
+        return settings_of(connection, connection.extra_dejson)
+
+    async def async_settings(self) -> KlingSettings:
+        """Return the connection, checked and read anew, without blocking the event loop.
+
+        Read on a thread: Airflow below 3.3.2 masks a connection's secrets by a call that blocks, which an event loop
+        does not survive.
+        """
+        return await asyncio.to_thread(lambda: type(self)(self.klingai_conn_id).settings)
+
+    def get_conn(self) -> KlingClient:
+        """Return a client; close it, or use it as a context manager."""
+        from airflow_provider_klingvideo.kling import KlingClient
+
+        return KlingClient(self.settings.auth(), base_url=self.settings.base_url, user_agent=_user_agent())
+
+    def get_async_conn(self) -> AsyncKlingClient:
+        """Return a client for an event loop; use it as an asynchronous context manager."""
+        return async_client(self.settings)
+
+    def video_url(self, task_id: str, kind: str) -> str:
+        """Ask for a fresh, signed address of a finished video.
+
+        :param task_id: the vendor's id.
+        :param kind: the product, for example ``text_to_video``.
+        :raises KlingVideoError: when the vendor has no such video (any more).
+        """
+        with self.get_conn() as client:
+            video = client.get_task(task_id, kind=kind).video
+        if video is None:
+            raise KlingVideoError(
+                f"Task {task_id} offers no video", advice="Media are kept for 30 days after generation"
+            )
+        return video.url
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the account's packs, which is free, and say what works or what is wrong."""
+        try:
+            settings = self.settings
+            with self.get_conn() as client:
+                now = int(time.time() * 1000)
+                packs = client.account_costs(now - THIRTY_DAYS_MS, now)
+        except KlingVideoError as error:
+            return False, str(error)
+        where = settings.base_url if settings.is_custom_host else f"region {settings.region}"
+        usable = [pack for pack in packs if pack.status == "online"]
+        if not usable:
+            return (
+                True,
+                f"Connected to {where}. No active resource pack: creates will be refused unless you pay afterwards.",
+            )
+        left = ", ".join(f"{pack.name}: {pack.remaining} of {pack.total} units left" for pack in usable)
+        return True, f"Connected to {where}. {left}."
+
+
+def async_client(settings: KlingSettings) -> AsyncKlingClient:
+    """Return a client for an event loop from settings that were read before."""
+    from airflow_provider_klingvideo.kling import AsyncKlingClient
+
+    return AsyncKlingClient(settings.auth(), base_url=settings.base_url, user_agent=_user_agent())
+
+
+def _user_agent() -> str:
+    return f"airflow-provider-klingvideo/{__version__}"

@@ -1,0 +1,264 @@
+"""One operator per state on a job's way to its video. Each can be run again at any time without paying again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_klingvideo.links.klingvideo import CONSOLE_URL_KEY, KlingConsoleLink
+from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
+from airflow_provider_klingvideo.workflow.states import WorkflowState
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperatorLink, Context
+
+    from airflow_provider_klingvideo.operators.runtime import JobRun
+    from airflow_provider_klingvideo.workflow import VideoSteps
+
+__all__ = [
+    "KlingVideoCompleteOperator",
+    "KlingVideoCreateOperator",
+    "KlingVideoGenerateOperator",
+    "KlingVideoPostProcessOperator",
+    "KlingVideoQueueOperator",
+    "KlingVideoValidateOperator",
+]
+
+
+class KlingVideoCreateOperator(KlingVideoOperator):
+    """CREATED: write the job record. Costs nothing.
+
+    Run again with the same request it keeps the record that exists; a job that had failed or was cancelled starts anew.
+    With another request (an edited prompt) it starts the job anew, and what was submitted before stays on record.
+
+    :param request: (templated) the video that is wanted: ``prompt``, and any of ``kind``, ``model``, ``duration``,
+        ``resolution``, ``aspect_ratio``, ``audio``, ``first_frame`` ... (see the guide on requests). Values that are
+        None or empty count as not given.
+    """
+
+    template_fields: Sequence[str] = ("request", *KlingVideoOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
+
+    def __init__(self, *, request: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request = request
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write the record and return it."""
+        from airflow_provider_klingvideo.operators.runtime import airflow_errors, job_id_of, run_store
+        from airflow_provider_klingvideo.workflow.creation import created_job
+
+        store = run_store(context, self.output_path)
+        with airflow_errors():
+            job = created_job(store, job_id_of(self, context), self.request, origin=_origin(context))
+        self.log.info("Job %s is %s; its record lies in %s", job.id, job.state, store.folder(job.id))
+        return job.as_json()
+
+
+class KlingVideoValidateOperator(KlingVideoOperator):
+    """VALIDATED: the request is legal, inputs exist, the vendor takes the key, the price is estimated. Costs nothing."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Validate and return the job."""
+        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.workflow import VideoHandlers
+
+        async def work(run: JobRun, steps: VideoSteps) -> None:
+            if run.job.state is WorkflowState.CREATED:
+                await VideoHandlers(steps).created(run.engine, run.job)
+            self.log.info("Estimated price: %s", run.job.metadata.get("estimate") or "unknown")
+
+        run = JobRun.start(self, context)
+        run.take_up(WorkflowState.CREATED)
+        return run.work(work)
+
+
+class KlingVideoQueueOperator(KlingVideoOperator):
+    """QUEUED: wait, deferred, for a free slot; the only state in which a job can be cancelled. Costs nothing.
+
+    The task is skipped when the job is cancelled.
+
+    :param queue_timeout: seconds after which a job that got no slot is cancelled.
+    """
+
+    ui_color = UI_COLORS["wait"]
+
+    def __init__(self, *, queue_timeout: float = 24 * 3600, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.queue_timeout = queue_timeout
+
+    def step_overrides(self) -> dict[str, Any]:
+        """Return the queue's timeout."""
+        return {"queue_seconds": self.queue_timeout}
+
+    def execute(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Return the job once it is admitted, else defer and look again."""
+        from airflow_provider_klingvideo.operators.runtime import JobRun
+
+        pause: float | None = None
+
+        async def work(run: JobRun, steps: VideoSteps) -> None:
+            nonlocal pause
+            if run.job.state is WorkflowState.VALIDATED:
+                run.engine.transition(run.job, WorkflowState.QUEUED)
+            if run.job.state is WorkflowState.QUEUED:
+                pause = await steps.admission(run.job)
+
+        run = JobRun.start(self, context)
+        run.take_up(WorkflowState.VALIDATED)
+        job = run.work(work)
+        if pause is not None:
+            self.log.info("Every slot is taken; looking again in %.0f s", pause)
+            _defer_for(self, pause)
+        return job
+
+
+class KlingVideoGenerateOperator(KlingVideoOperator):
+    """GENERATING: bring the request to the vendor, exactly once. From here on money is spent.
+
+    Run again, after whatever happened, it finds the task that exists and pays nothing. It does not wait for the video:
+    that is the sensor's work.
+
+    :param generation_number: (templated) the number of this generation; a number higher than that of the last one
+        orders, and pays, another video for the same request.
+    :param regenerate_failed: order another video where the vendor has confirmed that the last task failed.
+    :param slot_timeout: seconds for which the vendor may refuse the job for want of a slot; the wait is deferred.
+    """
+
+    template_fields: Sequence[str] = ("generation_number", *KlingVideoOperator.template_fields)
+    operator_extra_links: Sequence[BaseOperatorLink] = (KlingConsoleLink(),)
+
+    def __init__(
+        self,
+        *,
+        generation_number: int | str = 1,
+        regenerate_failed: bool = False,
+        slot_timeout: float = 24 * 3600,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.generation_number = generation_number
+        self.regenerate_failed = regenerate_failed
+        self.slot_timeout = slot_timeout
+
+    def step_overrides(self) -> dict[str, Any]:
+        """Return the timeout of the wait for a slot."""
+        return {"slot_seconds": self.slot_timeout}
+
+    def execute(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Return the job, the vendor's task id in it; defer while the vendor has no slot."""
+        from airflow_provider_klingvideo.kling import ConcurrencyLimitError
+        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.workflow.job import utc_now
+
+        pause: float | None = None
+
+        async def work(run: JobRun, steps: VideoSteps) -> None:
+            nonlocal pause
+            number = int(self.generation_number)
+            if run.job.state is WorkflowState.QUEUED:
+                run.engine.transition(run.job, WorkflowState.GENERATING)
+            if run.job.state is not WorkflowState.GENERATING:
+                return
+            try:
+                await steps.submit(
+                    run.job, run.engine.save, generation_number=number, regenerate_failed=self.regenerate_failed
+                )
+            except ConcurrencyLimitError:
+                if steps.slot_timed_out(run.job, utc_now()):
+                    raise
+                pause = steps.settings.slot_pause_seconds
+
+        run = JobRun.start(self, context)
+        run.take_up(WorkflowState.QUEUED)
+        run.order_again(int(self.generation_number))
+        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=run.console_url())
+        job = run.work(work)
+        if pause is not None:
+            self.log.info("The vendor has no free slot (nothing was created); trying again in %.0f s", pause)
+            _defer_for(self, pause)
+        self.log.info("Job %s is task %s at the vendor", run.job.id, run.job.klingai_job_id)
+        return job
+
+    def on_kill(self) -> None:
+        """Say what a kill means: nothing can be cancelled at the vendor."""
+        self.log.warning("Killed. A task that was created runs on at the vendor and is billed; the next run adopts it.")
+
+
+class KlingVideoPostProcessOperator(KlingVideoOperator):
+    """POST_PROCESSING: load the video, verify it, store it, cut poster, preview and contact sheet.
+
+    Run again, it keeps what is stored and whole, and makes what is missing.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the job, its files on record."""
+        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.workflow.following import settle
+
+        async def work(run: JobRun, steps: VideoSteps) -> None:
+            if run.job.state is WorkflowState.GENERATING:
+                facts = await settle(run.job, steps.client)
+                run.engine.transition(run.job, WorkflowState.POST_PROCESSING, **facts)
+                await run.engine.save(run.job)
+            delivery = await steps.post_process(run.job, run.engine.save)
+            for warning in delivery.warnings:
+                self.log.warning("%s", warning)
+            for artifact in delivery.artifacts.values():
+                self.log.info("%s: %d bytes, SHA-256 %s", artifact.path, artifact.size, artifact.sha256)
+
+        run = JobRun.start(self, context)
+        run.take_up(WorkflowState.GENERATING)
+        return run.work(work)
+
+    def on_kill(self) -> None:
+        """End the ffmpeg processes of this task."""
+        from airflow_provider_klingvideo.media import terminate_all
+
+        terminate_all()
+
+
+class KlingVideoCompleteOperator(KlingVideoOperator):
+    """COMPLETED: prove that every file lies in the store; an ``outlets`` asset gets the video's facts as its extra."""
+
+    ui_color = UI_COLORS["good"]
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the completed job."""
+        from airflow_provider_klingvideo.operators.runtime import JobRun
+
+        async def work(run: JobRun, steps: VideoSteps) -> None:
+            await steps.complete(run.job)
+            if run.job.state is WorkflowState.POST_PROCESSING:
+                run.engine.transition(run.job, WorkflowState.COMPLETED)
+
+        run = JobRun.start(self, context)
+        run.take_up(WorkflowState.POST_PROCESSING)
+        job = run.work(work)
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = _asset_facts(run)
+        return job
+
+
+def _defer_for(operator: KlingVideoOperator, seconds: float) -> None:
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+    operator.defer(trigger=DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=seconds)), method_name="execute")
+
+
+def _origin(context: Context) -> dict[str, Any]:
+    ti = context["ti"]
+    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "map_index": ti.map_index}
+
+
+def _asset_facts(run: JobRun) -> dict[str, Any]:
+    master = run.job.metadata["artifacts"]["master.mp4"]
+    return {
+        "job_id": run.job.id,
+        "klingai_job_id": run.job.klingai_job_id,
+        "path": master["path"],
+        "sha256": master["sha256"],
+        "seconds": run.job.metadata.get("seconds"),
+        "billed_units": run.job.metadata.get("billed_units"),
+    }

@@ -1,0 +1,221 @@
+"""Between a task and the workflow: which job is meant, where its record lies, and how an error reaches Airflow.
+
+Loaded when a task runs, never when a DAG file is parsed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_klingvideo import configuration
+from airflow_provider_klingvideo._compat import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
+from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+from airflow_provider_klingvideo.workflow import (
+    TRANSITIONS,
+    JobStore,
+    TransitionTable,
+    VideoSteps,
+    WorkflowEngine,
+    WorkflowJob,
+    WorkflowState,
+    reopened,
+)
+from airflow_provider_klingvideo.workflow.creation import RESUMABLE_ENDS
+from airflow_provider_klingvideo.workflow.errors import GenerationTimeoutError
+from airflow_provider_klingvideo.workflow.failure import failure_data
+from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+from airflow_provider_klingvideo.workflow.steps import inline
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_klingvideo.operators.base import KlingVideoTask
+
+log = logging.getLogger(__name__)
+
+StepsWork = Callable[["JobRun", VideoSteps], Awaitable[None]]
+
+
+class MissingRecordError(KlingVideoError):
+    """No record of the job that a task is about."""
+
+    kind = "record"
+    default_advice = "Run the create task of this job first"
+
+
+def run_store(context: Context, base: str | None) -> JobStore:
+    """Return the store of a DAG run: ``{base}/{dag_id}/{run_id}``.
+
+    :param base: a path or URI, None for the configured one.
+    """
+    ti = context["ti"]
+    folder = ObjectStoragePath(base or configuration.output_path())
+    return JobStore(folder / safe_name(ti.dag_id) / safe_name(ti.run_id))
+
+
+def job_id_of(task: KlingVideoTask, context: Context) -> str:
+    """Return the id of the job that a task instance is about: of the job given to it, else of its place in the DAG."""
+    given = task.job
+    if isinstance(given, Mapping):
+        return str(given["id"])
+    if given:
+        return str(given)
+    ti = context["ti"]
+    return job_id(ti.dag_id, ti.run_id, job_key_of(task), ti.map_index if ti.map_index is not None else -1)
+
+
+def job_key_of(task: KlingVideoTask) -> str:
+    """Return what tells the jobs of a run apart: the task's ``job_key``, else its task group, else the task itself."""
+    group = task.task_group
+    return task.job_key or (group.group_id if group else None) or task.task_id
+
+
+@dataclass
+class JobRun:
+    """One task instance at work on one job.
+
+    :param task: the operator.
+    :param context: Airflow's context.
+    :param store: the records of this DAG run.
+    :param engine: enforces the task's table and keeps the record.
+    :param job: the record, present.
+    """
+
+    task: KlingVideoTask
+    context: Context
+    store: JobStore
+    engine: WorkflowEngine
+    job: WorkflowJob
+
+    @classmethod
+    def start(cls, task: KlingVideoTask, context: Context) -> JobRun:
+        """Load the record of the job that a task instance is about.
+
+        :raises AirflowException: when there is none.
+        """
+        store = run_store(context, task.output_path)
+        engine = WorkflowEngine(table_of(task), store=store, on_transition=_log_transition)
+        with airflow_errors():
+            wanted = job_id_of(task, context)
+            job = store.load(wanted)
+            if job is None:
+                raise MissingRecordError(f"There is no job record at {store.folder(wanted)}")
+        return cls(task, context, store, engine, job)
+
+    def take_up(self, state: WorkflowState) -> None:
+        """Make sure that the job can be worked on from ``state``: an ended one is taken up there in a new revision.
+
+        :raises AirflowException: when the job ended before it ever was in that state.
+        """
+        if self.job.state in RESUMABLE_ENDS:
+            self._reopen(state)
+
+    def order_again(self, generation_number: int) -> None:
+        """Take a job that has its video up again when a person asks for another generation of it."""
+        last = max((one.generation_number for one in self.job.submissions), default=generation_number)
+        if generation_number > last and self.job.state is not WorkflowState.QUEUED:
+            self._reopen(WorkflowState.QUEUED)
+
+    def upstream_in(self, states: Collection[str]) -> list[str]:
+        """Name the direct upstream tasks of this very map index that are in one of some states."""
+        ti = self.context["ti"]
+        upstream = sorted(self.task.upstream_task_ids)
+        answer = ti.get_task_states(dag_id=ti.dag_id, task_ids=upstream, map_index=ti.map_index, run_ids=[ti.run_id])
+        found = answer.get(ti.run_id, {})
+        names = {name: name if ti.map_index in (None, -1) else f"{name}_{ti.map_index}" for name in upstream}
+        return [name for name, key in names.items() if found.get(key, found.get(name)) in states]
+
+    def console_url(self) -> str:
+        """Return where a person sees the connection's tasks and balance."""
+        return KlingAIHook(self.task.klingai_conn_id).settings.console_url
+
+    def _reopen(self, state: WorkflowState) -> None:
+        try:
+            revived = reopened(self.job, state)
+        except ValueError as error:
+            raise AirflowFailException(str(error)) from error
+        log.info("Job %s is %s; taking it up again in %s.", self.job.id, self.job.state, state)
+        self.store.archive(self.job)
+        self.job = revived
+        self.store.save(revived)
+
+    def work(self, work: StepsWork) -> dict[str, Any]:
+        """Do the work of a state and keep the record; an error ends the job, or waits on record for the next try.
+
+        :param work: ``async def work(run, steps)``.
+        :returns: the job as JSON values, for XCom.
+        """
+        before = self.job.as_json()
+        try:
+            asyncio.run(self._with_steps(work))
+        except KlingVideoError as error:
+            self._raise(error)
+        except Exception as error:
+            self._note(error)
+            raise
+        self.job.error = self.job.failure = None
+        after = self.job.as_json()
+        if after != before:
+            self.store.save(self.job)
+        return after
+
+    async def _with_steps(self, work: StepsWork) -> None:
+        hook = KlingAIHook(self.task.klingai_conn_id)
+        settings = configuration.step_settings(hook.settings, self.task.step_overrides())
+        async with hook.get_async_conn() as client:
+            steps = VideoSteps(
+                client,
+                self.store,
+                video_url=hook.video_url,
+                settings=settings,
+                open_path=ObjectStoragePath,
+                run_blocking=inline,
+            )
+            await work(self, steps)
+
+    def _raise(self, error: KlingVideoError) -> None:
+        if error.retryable:
+            self._note(error)
+            raise AirflowException(self.job.error) from error
+        self.engine.fail(self.job, error)
+        self.store.save(self.job)
+        if self.job.state is WorkflowState.CANCELLED:
+            raise AirflowSkipException(self.job.error) from error
+        if isinstance(error, GenerationTimeoutError):
+            raise AirflowSensorTimeout(self.job.error) from error
+        raise AirflowFailException(self.job.error) from error
+
+    def _note(self, error: Exception) -> None:
+        self.job.error, self.job.failure = failure_data(self.job, error)
+        self.store.save(self.job)
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Turn an error of this project into Airflow's: to be retried, or final."""
+    try:
+        yield
+    except KlingVideoError as error:
+        raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
+
+
+def table_of(task: KlingVideoTask) -> TransitionTable:
+    """Return the transition table of a task."""
+    return TransitionTable(task.transitions) if task.transitions else TRANSITIONS
+
+
+def _log_transition(job: WorkflowJob, old: WorkflowState, new: WorkflowState) -> None:
+    log.info("Job %s: %s > %s", job.id, old, new)

@@ -1,0 +1,120 @@
+"""Waiting for a vendor task without a worker slot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Wait
+
+
+class KlingVideoTaskTrigger(BaseTrigger):
+    """Asks about one vendor task until it has ended or its deadline has come; it submits and loads nothing.
+
+    Its arguments are stored in plain text: no credentials, no signed address.
+
+    :param klingai_conn_id: the connection.
+    :param task_id: the vendor's id.
+    :param kind: the product, for example ``text_to_video``.
+    :param submitted_at: when the vendor accepted the task, ISO 8601.
+    :param deadline: when to stop waiting, ISO 8601; it stays the same when the triggerer is restarted.
+    :param typical_seconds: how long such a task usually takes.
+    :param poll_min_seconds: shortest pause between two questions.
+    :param poll_max_seconds: longest pause.
+    :param minimum_seconds: the event comes no sooner after the start.
+    """
+
+    def __init__(
+        self,
+        klingai_conn_id: str,
+        task_id: str,
+        kind: str,
+        submitted_at: str,
+        deadline: str,
+        typical_seconds: float = 60,
+        poll_min_seconds: float = 5,
+        poll_max_seconds: float = 30,
+        minimum_seconds: float = 10,
+    ) -> None:
+        super().__init__()
+        self.klingai_conn_id = klingai_conn_id
+        self.task_id = task_id
+        self.kind = kind
+        self.submitted_at = submitted_at
+        self.deadline = deadline
+        self.typical_seconds = typical_seconds
+        self.poll_min_seconds = poll_min_seconds
+        self.poll_max_seconds = poll_max_seconds
+        self.minimum_seconds = minimum_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        names = (
+            "klingai_conn_id",
+            "task_id",
+            "kind",
+            "submitted_at",
+            "deadline",
+            "typical_seconds",
+            "poll_min_seconds",
+            "poll_max_seconds",
+            "minimum_seconds",
+        )
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: ``task_id`` and the fields of :class:`Ended`."""
+        earliest = asyncio.get_running_loop().time() + self.minimum_seconds
+        ended = await self._followed()
+        await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
+        yield TriggerEvent({"task_id": self.task_id, **ended.as_event()})
+
+    async def on_kill(self) -> None:
+        """Say what a kill means: nothing can be cancelled at the vendor."""
+        self.log.warning(
+            "Nobody waits for task %s any more; it runs on at the vendor, is billed, and can be adopted.", self.task_id
+        )
+
+    async def _followed(self) -> Ended:
+        from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
+
+        watch = GenerationWatch(
+            self.task_id,
+            submitted_at=datetime.fromisoformat(self.submitted_at),
+            deadline=datetime.fromisoformat(self.deadline),
+            typical_seconds=self.typical_seconds,
+            policy=PollPolicy(min_seconds=self.poll_min_seconds, max_seconds=self.poll_max_seconds),
+        )
+        try:
+            decision: Wait | Ended = Wait(0)
+            while isinstance(decision, Wait):
+                decision = await self._asked_until_refused(watch, decision)
+        except Exception as error:
+            self.log.exception("Following task %s failed", self.task_id)
+            return Ended(Outcome.LOST, f"{type(error).__name__}: {error}")
+        return decision
+
+    async def _asked_until_refused(self, watch: GenerationWatch, decision: Wait) -> Wait | Ended:
+        """Ask with one reading of the connection until the task has ended, or the key is refused: keys are rotated."""
+        from airflow_provider_klingvideo.errors import KlingVideoError
+        from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, async_client
+        from airflow_provider_klingvideo.workflow.following import poll_once
+        from airflow_provider_klingvideo.workflow.job import utc_now
+        from airflow_provider_klingvideo.workflow.watch import Wait
+
+        await asyncio.sleep(decision.seconds)
+        try:
+            settings = await KlingAIHook(self.klingai_conn_id).async_settings()
+        except KlingVideoError as error:
+            return watch.on_error(error, utc_now())
+        async with async_client(settings) as client:
+            answer = await poll_once(client, watch, self.kind)
+            while isinstance(answer, Wait) and not watch.is_refused:
+                await asyncio.sleep(answer.seconds)
+                answer = await poll_once(client, watch, self.kind)
+        return answer

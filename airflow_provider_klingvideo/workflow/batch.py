@@ -1,0 +1,55 @@
+"""What became of a batch of jobs: the judgement, and the manifest beside the videos."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_klingvideo.workflow.identity import safe_name
+from airflow_provider_klingvideo.workflow.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.store import JobStore
+
+# A job that has no record never began; it counts as failed.
+NO_RECORD = "NO_RECORD"
+
+
+def judged(jobs: Sequence[WorkflowJob | None], max_failed_share: float) -> dict[str, Any]:
+    """Count a batch.
+
+    :param jobs: the records in the order of the requests, None where there is none.
+    :param max_failed_share: 0 to 1.
+    :returns: ``total``, ``failed``, ``states`` (state to count) and ``accepted``.
+    """
+    states = Counter(str(job.state) if job else NO_RECORD for job in jobs)
+    failed = states[WorkflowState.FAILED] + states[NO_RECORD]
+    accepted = failed <= max_failed_share * len(jobs)
+    return {"total": len(jobs), "failed": failed, "states": dict(states), "accepted": accepted}
+
+
+def write_manifest(store: JobStore, key: str, jobs: Sequence[WorkflowJob | None], summary: dict[str, Any]) -> str:
+    """Write ``{key}.manifest.json``: the summary, and a row per request in its order.
+
+    :returns: the manifest's path.
+    """
+    store.base.mkdir(parents=True, exist_ok=True)
+    path = store.base / f"{safe_name(key)}.manifest.json"
+    rows = [{"index": index, **_row(job)} for index, job in enumerate(jobs)]
+    path.write_text(json.dumps({**summary, "jobs": rows}, ensure_ascii=False, indent=2))
+    return str(path)
+
+
+def _row(job: WorkflowJob | None) -> dict[str, Any]:
+    if job is None:
+        return {"state": NO_RECORD}
+    return {
+        "job_id": job.id,
+        "state": str(job.state),
+        "prompt": job.prompt,
+        "klingai_job_id": job.klingai_job_id,
+        "processed_url": job.processed_url,
+        "billed_units": job.metadata.get("billed_units"),
+        "error": job.error,
+    }

@@ -1,0 +1,41 @@
+"""Making a job record, or finding the one that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_klingvideo.workflow.inputs import inline_images
+from airflow_provider_klingvideo.workflow.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.reopen import reopened
+from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.store import JobStore
+
+RESUMABLE_ENDS = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
+
+
+def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, origin: Mapping[str, Any]) -> WorkflowJob:
+    """Return the job of a request, its record kept.
+
+    :param store: where records lie.
+    :param job_id: the job's deterministic id.
+    :param request: ``prompt`` and the parameters; values that are None or empty count as not given.
+    :param origin: where the job comes from, for its metadata.
+    :returns: the record that exists when it is about the same request and has not failed; else a new revision of it,
+        which knows of all that was submitted before; else a new record.
+    """
+    prompt = str(request.get("prompt") or "")
+    params = {key: value for key, value in request.items() if key != "prompt" and value is not None and value != ""}
+    for name in inline_images(params):
+        params[name] = "data:"
+    existing = store.load(job_id)
+    if existing is None:
+        job = WorkflowJob(id=job_id, prompt=prompt, params=params, metadata=dict(origin))
+    elif (existing.prompt, existing.params) == (prompt, params) and existing.state not in RESUMABLE_ENDS:
+        return existing
+    else:
+        store.archive(existing)
+        job = reopened(existing, WorkflowState.CREATED)
+        job.prompt, job.params = prompt, params
+    store.save(job)
+    return job
