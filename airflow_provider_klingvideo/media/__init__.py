@@ -1,0 +1,82 @@
+"""Download, verification, rendering and publishing of videos; knows no Airflow.
+
+The names are loaded when they are first used, so that DAG files which import the provider stay quick to parse. No
+module here has the name of a function: loading it would put the module in the function's place.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.media.artifacts import Artifact, Delivery
+    from airflow_provider_klingvideo.media.binaries import find_binaries
+    from airflow_provider_klingvideo.media.delivery import deliver
+    from airflow_provider_klingvideo.media.errors import (
+        DownloadError,
+        ExpiredUrlError,
+        FFmpegError,
+        FFmpegMissingError,
+        MediaError,
+        StorageError,
+        VerificationError,
+    )
+    from airflow_provider_klingvideo.media.probing import MediaInfo, probe
+    from airflow_provider_klingvideo.media.publishing import publish, sha256_of
+    from airflow_provider_klingvideo.media.runner import terminate_all
+    from airflow_provider_klingvideo.media.settings import DownloadLimits, Expected, MediaSettings
+    from airflow_provider_klingvideo.media.transfer import download
+    from airflow_provider_klingvideo.media.urls import without_query
+
+_HOMES = {
+    "artifacts": ("Artifact", "Delivery"),
+    "binaries": ("find_binaries",),
+    "delivery": ("deliver",),
+    "transfer": ("download",),
+    "errors": (
+        "DownloadError",
+        "ExpiredUrlError",
+        "FFmpegError",
+        "FFmpegMissingError",
+        "MediaError",
+        "StorageError",
+        "VerificationError",
+    ),
+    "probing": ("MediaInfo", "probe"),
+    "publishing": ("publish", "sha256_of"),
+    "runner": ("terminate_all",),
+    "settings": ("DownloadLimits", "Expected", "MediaSettings"),
+    "urls": ("without_query",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Artifact",
+    "Delivery",
+    "DownloadError",
+    "DownloadLimits",
+    "Expected",
+    "ExpiredUrlError",
+    "FFmpegError",
+    "FFmpegMissingError",
+    "MediaError",
+    "MediaInfo",
+    "MediaSettings",
+    "StorageError",
+    "VerificationError",
+    "deliver",
+    "download",
+    "find_binaries",
+    "probe",
+    "publish",
+    "sha256_of",
+    "terminate_all",
+    "without_query",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -1,0 +1,80 @@
+"""Errors of download, verification, rendering and storage.
+
+They are raised after the vendor has succeeded, so all of them say that the task is billed; none is a reason to
+generate a video again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.media.urls import without_query
+
+
+class MediaError(KlingVideoError):
+    """Base of everything that can go wrong between a finished task and its published files."""
+
+    kind = "media"
+    default_money = Money.BILLED
+
+
+class DownloadError(MediaError):
+    """The video could not be downloaded; retryable unless the case says otherwise."""
+
+    kind = "download"
+    default_retryable = True
+    default_advice = "Run the post-processing task again: it asks for a fresh URL and pays nothing"
+
+
+class ExpiredUrlError(DownloadError):
+    """The signed URL is no longer served (HTTP 403, 404 or 410): a fresh one is needed."""
+
+    kind = "expired_url"
+    default_advice = (
+        "Run the post-processing task again to ask for a fresh URL; the vendor keeps results for 30 days only"
+    )
+
+
+class VerificationError(MediaError):
+    """The file is not the whole, decodable video that was ordered."""
+
+    kind = "verification"
+    default_retryable = True
+    default_advice = "Run the post-processing task again: a file that does not verify is downloaded anew, at no cost"
+
+
+class FFmpegError(MediaError):
+    """A run of ffmpeg failed.
+
+    :param returncode: its exit code, negative for a signal; None when it was ended for running too long.
+    :param argv: the command; query strings of URLs are removed.
+    :param stderr_tail: the last lines that it wrote to stderr.
+    """
+
+    kind = "ffmpeg"
+    default_retryable = True
+    default_advice = "Read the last lines of ffmpeg; the source is kept, and running the task again pays nothing"
+
+    def __init__(
+        self, message: str, *, returncode: int | None, argv: Sequence[str], stderr_tail: Sequence[str]
+    ) -> None:
+        self.returncode = returncode
+        self.argv = [without_query(argument) for argument in argv]
+        self.stderr_tail = list(stderr_tail)
+        super().__init__("\n".join([message, *self.stderr_tail]))
+
+
+class FFmpegMissingError(MediaError):
+    """No usable ffmpeg was found."""
+
+    kind = "ffmpeg_missing"
+    default_advice = "Install one: pip install 'airflow-provider-klingvideo[ffmpeg]' or apt-get install ffmpeg"
+
+
+class StorageError(MediaError):
+    """A file could not be written or read: disk full, permission, object store."""
+
+    kind = "storage"
+    default_retryable = True
+    default_advice = "Make room or grant the permission, then run the post-processing task again; nothing is paid again"

@@ -1,0 +1,161 @@
+"""What is in a video file: asked of ffprobe where there is one, else read from what ``ffmpeg -i`` prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_klingvideo.media.binaries import Binaries
+from airflow_provider_klingvideo.media.errors import VerificationError
+from airflow_provider_klingvideo.media.runner import SHOWN_LINES, run
+
+PROBE_SECONDS = 60
+
+# A text file named .mp4 can make ffmpeg open other local files. The protocol whitelist alone does not stop that, the
+# format whitelist does.
+UNTRUSTED_INPUT = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2"}
+
+_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
+_STREAM = re.compile(r"^  Stream #0:\d+.*?: (Video|Audio): (\w+)(.*)$", re.MULTILINE)
+_SIZE = re.compile(r", (\d{1,6})x(\d{1,6})\b")
+# "yuv420p", "yuv420p10le(tv, bt709, progressive)": behind the codec's own parentheses, up to the next comma.
+_PIXEL_FORMAT = re.compile(r"^(?: \([^)]*\))*, (\w+)")
+_FPS = re.compile(r", ([\d.]+)(k?) fps")
+_ROTATION = re.compile(r"displaymatrix: rotation of (-?\d+)")
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a video file holds.
+
+    :param duration: seconds.
+    :param width: stored width in pixels, before rotation.
+    :param height: stored height in pixels, before rotation.
+    :param fps: average frames per second, 0 when the file does not tell.
+    :param video_codec: ffmpeg's name of the video codec, for example ``h264``.
+    :param audio_codec: the same of the first audio track, None without sound.
+    :param pixel_format: ffmpeg's name, for example ``yuv420p``.
+    :param rotation: degrees by which a player turns the picture: 0, 90, 180 or 270, clockwise.
+    """
+
+    duration: float
+    width: int
+    height: int
+    fps: float
+    video_codec: str
+    audio_codec: str | None
+    pixel_format: str
+    rotation: int
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as a player shows them."""
+        return (self.height, self.width) if self.rotation in {90, 270} else (self.width, self.height)
+
+
+def probe(path: Path, binaries: Binaries) -> MediaInfo:
+    """Read the streams of a file that nobody vouches for; nothing is decoded.
+
+    :param path: a local file.
+    :raises VerificationError: it cannot be read as MP4, or has no picture.
+    :raises FFmpegError: the program hung.
+    """
+    if binaries.ffprobe:
+        return _from_ffprobe(path, binaries.ffprobe)
+    return _from_ffmpeg(path, binaries.ffmpeg)
+
+
+def file_argument(path: Path) -> str:
+    """How a file is named to ffmpeg, whatever colons or dashes its name has."""
+    return f"file:{path.absolute()}"
+
+
+def _untrusted(path: Path) -> list[str]:
+    options = [part for name, value in UNTRUSTED_INPUT.items() for part in (f"-{name}", value)]
+    return [*options, "-i", file_argument(path)]
+
+
+def _from_ffprobe(path: Path, ffprobe: str) -> MediaInfo:
+    lines: list[str] = []
+    argv = [ffprobe, "-v", "error", "-print_format", "json", "-show_format", "-show_streams", *_untrusted(path)]
+    finished = run(argv, timeout=PROBE_SECONDS, on_line=lines.append)
+    if finished.returncode:
+        raise _unreadable(path, finished.stderr)
+    try:
+        found = json.loads("\n".join(lines))
+        return _from_json(found["streams"], found.get("format", {}))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise _unreadable(path, [f"ffprobe's answer makes no sense: {type(error).__name__} {error}"]) from error
+
+
+def _from_json(streams: Iterable[Mapping[str, Any]], container: Mapping[str, Any]) -> MediaInfo:
+    first: dict[str, Mapping[str, Any]] = {}
+    for stream in streams:
+        if not stream.get("disposition", {}).get("attached_pic"):
+            first.setdefault(stream["codec_type"], stream)
+    if "video" not in first:
+        raise _without_picture()
+    video = first["video"]
+    numerator, _, denominator = video.get("avg_frame_rate", "0/0").partition("/")
+    rotations = [int(data["rotation"]) for data in video.get("side_data_list", ()) if "rotation" in data]
+    return MediaInfo(
+        duration=float(container.get("duration", 0)),
+        width=int(video["width"]),
+        height=int(video["height"]),
+        fps=float(Fraction(int(numerator), int(denominator))) if int(denominator or 0) else 0.0,
+        video_codec=video["codec_name"],
+        audio_codec=first["audio"]["codec_name"] if "audio" in first else None,
+        pixel_format=video.get("pix_fmt", ""),
+        rotation=_clockwise(rotations),
+    )
+
+
+def _from_ffmpeg(path: Path, ffmpeg: str) -> MediaInfo:
+    # It always exits with an error, "At least one output file must be specified": what it printed before counts.
+    finished = run([ffmpeg, "-hide_banner", "-nostdin", *_untrusted(path)], timeout=PROBE_SECONDS)
+    printed = "\n".join(finished.stderr)
+    duration = _DURATION.search(printed)
+    streams = [match for match in _STREAM.finditer(printed) if "(attached pic)" not in match[3]]
+    if not duration and not streams:
+        raise _unreadable(path, finished.stderr)
+    video = next((match for match in streams if match[1] == "Video"), None)
+    if video is None:
+        raise _without_picture()
+    size = _SIZE.search(video[3])
+    if size is None:
+        raise _unreadable(path, [video[0]])
+    fps = _FPS.search(video[3])
+    pixel_format = _PIXEL_FORMAT.search(video[3])
+    return MediaInfo(
+        duration=_seconds(duration) if duration else 0.0,
+        width=int(size[1]),
+        height=int(size[2]),
+        fps=float(fps[1]) * (1000 if fps[2] else 1) if fps else 0.0,
+        video_codec=video[2],
+        audio_codec=next((match[2] for match in streams if match[1] == "Audio"), None),
+        pixel_format=pixel_format[1] if pixel_format else "",
+        rotation=_clockwise([int(found) for found in _ROTATION.findall(printed)]),
+    )
+
+
+def _seconds(match: re.Match[str]) -> float:
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+
+
+def _clockwise(counter_clockwise: list[int]) -> int:
+    """Turn ffmpeg's angle, counter-clockwise from -180 to 180, into ours."""
+    return -counter_clockwise[0] % 360 if counter_clockwise else 0
+
+
+def _unreadable(path: Path, words: list[str]) -> VerificationError:
+    tail = "\n".join(line for line in words[-SHOWN_LINES:] if line.strip())
+    return VerificationError(f"{path.name} cannot be read as MP4:\n{tail}")
+
+
+def _without_picture() -> VerificationError:
+    return VerificationError("The file has no video track")

@@ -1,0 +1,65 @@
+"""Files reach their final names only when they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+from airflow_provider_klingvideo.media.errors import StorageError
+from airflow_provider_klingvideo.media.paths import StoragePath
+from airflow_provider_klingvideo.media.settings import MEBIBYTE
+from airflow_provider_klingvideo.media.storage import storage_errors
+
+
+def publish(local: Path, destination: StoragePath) -> None:
+    """Copy a file to its final name; until it is whole it is called ``.{name}.part``.
+
+    An existing file of that name is replaced at the end. A killed process leaves at most the ``.part`` file, which the
+    next run overwrites.
+
+    :param local: the whole file.
+    :param destination: its final path, local or in an object store; missing folders are made.
+    :raises StorageError: the store refused or the copy has another size; the part is removed.
+    """
+    part = destination.with_name(f".{destination.name}.part")
+    with storage_errors(f"publishing {destination}"):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with local.open("rb") as source, part.open("wb") as target:
+                shutil.copyfileobj(source, target, MEBIBYTE)
+            expected, written = local.stat().st_size, part.stat().st_size
+            if written != expected:
+                raise StorageError(f"Only {written} of {expected} bytes of {destination} were written")
+            part.replace(destination)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+
+
+def fetch(stored: StoragePath, local: Path) -> str:
+    """Copy a stored file to the local disk, hashing on the way.
+
+    :returns: its SHA-256 as hexadecimal digits.
+    :raises StorageError: when it cannot be read or there is no room.
+    """
+    digest = hashlib.sha256()
+    with storage_errors(f"reading {stored}"), stored.open("rb") as source, local.open("wb") as target:
+        while chunk := source.read(MEBIBYTE):
+            digest.update(chunk)
+            target.write(chunk)
+    return digest.hexdigest()
+
+
+def sha256_of(path: StoragePath) -> str:
+    """Hash a file without loading it whole.
+
+    :param path: local or in an object store.
+    :returns: SHA-256 as hexadecimal digits.
+    :raises StorageError: when it cannot be read.
+    """
+    with storage_errors(f"reading {path}"), path.open("rb") as stream:
+        return hashlib.file_digest(cast("IO[Any]", stream), "sha256").hexdigest()  # type: ignore[arg-type]

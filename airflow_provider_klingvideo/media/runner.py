@@ -1,0 +1,189 @@
+"""The one way to run ffmpeg: it cannot hang, cannot fill a pipe, cannot outlive this process, can be ended."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from airflow_provider_klingvideo.media.errors import FFmpegError
+
+STDERR_LINES = 2000
+SHOWN_LINES = 20
+# Airflow kills a task about five seconds after it asked it to end: ffmpeg must be gone before.
+GRACE_SECONDS = 2.0
+
+# ffmpeg survives the SIGKILL of its parent. prctl is called by a small wrapper, which then becomes ffmpeg, because
+# code between fork and exec (preexec_fn) can deadlock in a process with threads. 1 is PR_SET_PDEATHSIG.
+_DIE_WITH_PARENT = """\
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+# Only single operations that are atomic: a signal handler may call terminate_all() while this thread changes the set.
+_running: set[subprocess.Popen[str]] = set()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end.
+
+    :param returncode: exit code, negative for a signal.
+    :param stderr: the last lines that were written to stderr.
+    """
+
+    returncode: int
+    stderr: list[str]
+
+
+def ffmpeg_command(ffmpeg: str) -> list[str]:
+    """The head of every ffmpeg command: never asks, stops at the first error, reports progress on stdout."""
+    return [
+        ffmpeg,
+        *("-hide_banner", "-nostdin", "-y", "-xerror", "-loglevel", "warning"),
+        *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
+    ]
+
+
+def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[float], None] | None = None) -> None:
+    """Run a command that begins with :func:`ffmpeg_command`.
+
+    :param timeout: wall-clock seconds after which it is ended.
+    :param on_seconds: called in this thread with the seconds of video that are done.
+    :raises FFmpegError: it failed or was ended.
+    """
+    finished = run(argv, timeout=timeout, on_line=lambda line: _report(line, on_seconds))
+    if finished.returncode:
+        raise FFmpegError(
+            f"ffmpeg ended with {finished.returncode}",
+            returncode=finished.returncode,
+            argv=argv,
+            stderr_tail=finished.stderr[-SHOWN_LINES:],
+        )
+
+
+def run(argv: Sequence[str], *, timeout: float, on_line: Callable[[str], None] = lambda _line: None) -> Finished:
+    """Run ffmpeg or ffprobe to its end, whatever its exit code is.
+
+    An exception in ``on_line`` or in this thread (a task timeout, for example) ends the program, too.
+
+    :param argv: absolute path of the program and its arguments.
+    :param timeout: wall-clock seconds after which it is ended.
+    :param on_line: called in this thread with each line of stdout.
+    :raises FFmpegError: it ran too long or could not be started.
+    """
+    deadline = time.monotonic() + timeout
+    with _process(argv) as process:
+        stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        reader = _read_on_thread(process.stderr or (), stderr.append)
+        try:
+            for line in _lines_until(process, deadline):
+                on_line(line)
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except (queue.Empty, subprocess.TimeoutExpired):
+            _terminate([process])
+            raise FFmpegError(
+                f"{os.path.basename(argv[0])} did not end within {timeout:g} s",  # noqa: PTH119
+                returncode=None,
+                argv=argv,
+                stderr_tail=list(stderr)[-SHOWN_LINES:],
+            ) from None
+        reader.join(GRACE_SECONDS)
+        return Finished(process.returncode, list(stderr))
+
+
+def terminate_all() -> None:
+    """End every ffmpeg that this process runs: SIGTERM, two seconds later SIGKILL. Safe in a signal handler."""
+    _terminate(tuple(_running))
+
+
+@contextmanager
+def _process(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            [*_wrapper(), *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise FFmpegError(f"{argv[0]} does not start: {error}", returncode=None, argv=argv, stderr_tail=[]) from error
+    _running.add(process)
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                _terminate([process])
+    finally:
+        _running.discard(process)
+
+
+def _wrapper() -> list[str]:
+    if sys.platform != "linux" or not sys.executable:
+        return []
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
+
+
+def _read_on_thread(
+    stream: Iterable[str], put: Callable[[str], object], at_end: Callable[[], object] = lambda: None
+) -> threading.Thread:
+    """Drain a pipe, so that the program never waits for a reader."""
+
+    def drain() -> None:
+        # The pipe is closed under the reader's feet when the program was killed.
+        with suppress(ValueError, OSError):
+            for line in stream:
+                put(line.rstrip("\r\n"))
+        at_end()
+
+    thread = threading.Thread(target=drain, daemon=True)
+    thread.start()
+    return thread
+
+
+def _lines_until(process: subprocess.Popen[str], deadline: float) -> Iterator[str]:
+    """Yield lines of stdout as they come; raises ``queue.Empty`` at the deadline."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    _read_on_thread(process.stdout or (), lines.put, at_end=lambda: lines.put(None))
+    while (line := lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+        yield line
+
+
+def _terminate(processes: Sequence[subprocess.Popen[str]]) -> None:
+    alive = [process for process in processes if process.poll() is None]
+    for process in alive:
+        _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in alive:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _report(line: str, on_seconds: Callable[[float], None] | None) -> None:
+    """Pass on the position; ``out_time_us`` is N/A until the first frame is out."""
+    key, _, value = line.partition("=")
+    if on_seconds and key == "out_time_us":
+        with suppress(ValueError):
+            on_seconds(max(0.0, int(value) / 1_000_000))

@@ -1,0 +1,27 @@
+"""Which addresses may be fetched, and how an address may be shown."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+_QUERY = re.compile(r"\?[^\s\"'<>]+")
+
+
+def without_query(url: str) -> str:
+    """Remove what can carry a secret from an address: user, password, query string and fragment.
+
+    :param url: any text; one that is no URL with a host comes back unchanged.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return without_queries(url)
+    if not parts.netloc:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def without_queries(text: str) -> str:
+    """Remove everything that looks like a query string from a longer text."""
+    return _QUERY.sub("?...", text)

@@ -1,0 +1,89 @@
+"""Decide whether a file is the whole video that was ordered.
+
+Three gates, the cheap ones first: boxes, streams against expectations, and a decode of everything. The decode can be
+part of the render pass (:mod:`~airflow_provider_klingvideo.media.render`), so that nothing is decoded twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import ffmpeg
+
+from airflow_provider_klingvideo.media.binaries import Binaries
+from airflow_provider_klingvideo.media.boxes import Boxes, walk_boxes
+from airflow_provider_klingvideo.media.errors import FFmpegError, VerificationError
+from airflow_provider_klingvideo.media.graphs import decode_everything, open_source
+from airflow_provider_klingvideo.media.probing import MediaInfo, probe
+from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
+from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
+
+
+@dataclass(frozen=True)
+class VerifiedMedia:
+    """A file that passed the gates before decoding.
+
+    :param path: the local file.
+    :param boxes: its top level.
+    :param info: its streams.
+    :param warnings: what is not as expected and still no reason to refuse it.
+    """
+
+    path: Path
+    boxes: Boxes
+    info: MediaInfo
+    warnings: tuple[str, ...]
+
+
+def inspect(path: Path, binaries: Binaries, expected: Expected, settings: MediaSettings) -> VerifiedMedia:
+    """Pass a file through the gates that need no decoding.
+
+    :raises VerificationError: truncated, no video, larger than ``settings.max_pixels``, or another duration than
+        expected.
+    """
+    boxes = walk_boxes(path)
+    info = probe(path, binaries)
+    _require_decodable_size(info, settings.max_pixels)
+    _require_duration(info, expected, settings.duration_tolerance)
+    return VerifiedMedia(path, boxes, info, tuple(_sound_warnings(info, expected)))
+
+
+def require_decodable(path: Path, binaries: Binaries, settings: MediaSettings) -> None:
+    """Decode every picture and sound of a file and write nothing.
+
+    :raises VerificationError: at the first damaged one, with ffmpeg's words.
+    :raises FFmpegError: ffmpeg was ended before it could tell.
+    """
+    output = decode_everything(open_source(path, settings.threads))
+    argv = ffmpeg.compile(output, cmd=ffmpeg_command(binaries.ffmpeg))
+    try:
+        run_ffmpeg(argv, timeout=settings.ffmpeg_seconds)
+    except FFmpegError as error:
+        if error.returncode is None or error.returncode < 0:
+            raise
+        raise VerificationError(f"{path.name} does not decode: {error.message}") from error
+
+
+def _require_decodable_size(info: MediaInfo, max_pixels: int) -> None:
+    pixels = info.width * info.height
+    if not 0 < pixels <= max_pixels:
+        raise VerificationError(f"A picture of {info.width}x{info.height} is not decoded (limit: {max_pixels} pixels)")
+
+
+def _require_duration(info: MediaInfo, expected: Expected, tolerance: float) -> None:
+    if info.duration <= 0:
+        raise VerificationError("The video has no duration")
+    if expected.duration is not None and abs(info.duration - expected.duration) > tolerance:
+        raise VerificationError(
+            f"The video lasts {info.duration:.2f} s, but the vendor reported {expected.duration:.2f} s "
+            f"(tolerance: {tolerance:g} s)"
+        )
+
+
+def _sound_warnings(info: MediaInfo, expected: Expected) -> list[str]:
+    if expected.audio is None or expected.audio == (info.audio_codec is not None):
+        return []
+    return (
+        ["The video has no sound, though sound was ordered"] if expected.audio else ["The video has unexpected sound"]
+    )
