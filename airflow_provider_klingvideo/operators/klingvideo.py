@@ -57,7 +57,7 @@ class KlingVideoCreateOperator(KlingVideoOperator):
 
 
 class KlingVideoValidateOperator(KlingVideoOperator):
-    """VALIDATED: the request is legal, inputs exist, the vendor takes the key, the price is estimated. Costs nothing."""
+    """VALIDATED: the request is legal, inputs exist, the vendor takes the key, the price is known. Costs nothing."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate and return the job."""

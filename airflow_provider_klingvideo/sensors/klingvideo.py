@@ -32,9 +32,9 @@ BACKSTOP = timedelta(minutes=5)
 class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
     """Wait until the vendor has finished the task of a job in GENERATING.
 
-    Deferrable by default: no worker slot is held. It looks once before it defers. The job fails when the vendor says so,
-    with its words, or when the deadline comes; the vendor's task runs on then, and clearing this task later takes its
-    result.
+    Deferrable by default: no worker slot is held. It looks once before it defers. The job fails when the vendor says
+    so, with its words, or when the deadline comes; the vendor's task runs on then, and clearing this task later takes
+    its result.
 
     :param deferrable: wait in the triggerer; otherwise ``mode`` (``poke`` or ``reschedule``) and ``poke_interval``
         apply.

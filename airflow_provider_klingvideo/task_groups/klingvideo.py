@@ -128,13 +128,14 @@ class KlingVideoWorkflow:
     def _tasks(self, request: Any) -> None:
         table = TransitionTable(self.transitions) if self.transitions else TRANSITIONS
         tasks: dict[WorkflowState, list[BaseOperator]] = {}
-        job: Any = None
+        given = request
         for state in working_path(table):
-            tasks[state] = [make(self, job if job is not None else request) for make in _MAKERS[state]]
-            for one in tasks[state]:
-                if job is not None:
-                    job.operator >> one
-                job = one.output
+            tasks[state] = []
+            for make in _MAKERS[state]:
+                # Each task takes the job from the one before it, which also makes the edge.
+                task = make(self, given)
+                tasks[state].append(task)
+                given = task.output
         _end(self, table, tasks)
 
 

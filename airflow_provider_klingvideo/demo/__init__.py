@@ -1,0 +1,1 @@
+"""The demonstration: sandbox, Airflow and a batch of videos on this machine, without money."""

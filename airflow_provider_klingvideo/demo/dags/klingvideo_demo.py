@@ -1,0 +1,24 @@
+"""The demonstration's batch: one mapped job per request of the run's conf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
+
+with DAG(
+    dag_id="klingvideo_demo",
+    schedule=None,
+    params={"requests": Param([], type="array", description="One request per video.")},
+    tags=["klingvideo", "demo"],
+    doc_md=__doc__,
+) as dag:
+
+    @task
+    def requests(params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take the requests from the run's conf."""
+        return list(params["requests"])
+
+    kling_video_workflow.partial(group_id="videos").expand(request=requests())

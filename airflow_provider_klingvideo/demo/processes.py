@@ -1,0 +1,126 @@
+"""The demonstration's two servers: started in groups of their own, stopped with all their children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+STOP_SECONDS = 15.0
+LOG_TAIL_LINES = 15
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; the message says why."""
+
+
+class Server:
+    """A child process that answers HTTP.
+
+    :param name: for messages.
+    :param command: what to run.
+    :param health_url: an address that answers 200 when the server is ready.
+    :param log_path: where its output goes.
+    :param environment: variables beside those of this process.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        health_url: str,
+        log_path: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self.health_url = health_url
+        self.log_path = log_path
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, timeout: float) -> None:
+        """Wait for the first healthy answer.
+
+        :param timeout: seconds.
+        :raises DemoError: when the process ends or the time is up, with the end of its log.
+        """
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                raise DemoError(f"{self.name} ended with code {self._process.returncode}.\n{self._log_tail()}")
+            if self._is_healthy():
+                return
+            time.sleep(0.5)
+        raise DemoError(f"{self.name} did not answer within {timeout:.0f} s.\n{self._log_tail()}")
+
+    def ensure_running(self) -> None:
+        """Raise a DemoError when the process has ended."""
+        if self._process.poll() is not None:
+            raise DemoError(f"{self.name} ended with code {self._process.returncode}.\n{self._log_tail()}")
+
+    def stop(self) -> None:
+        """End the process and all its children."""
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, signal_number)
+            except ProcessLookupError:
+                return
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+
+    def _is_healthy(self) -> bool:
+        try:
+            return httpx.get(self.health_url, timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def _log_tail(self) -> str:
+        lines = self.log_path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        return "\n".join([f"The end of {self.log_path}:", *lines])
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Stop a server at the end, whatever happens."""
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def free_port(wanted: int) -> int:
+    """Return a port of this machine: the wanted one when nobody has it, else any."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoError("No port is free on 127.0.0.1.")
+
+
+def own_script(name: str) -> str:
+    """Return the path of a console script beside this Python."""
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        raise DemoError(f"{name} is not installed beside {sys.executable}.")
+    return str(path)

@@ -1,0 +1,200 @@
+"""The demonstration from start to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from airflow_provider_klingvideo.demo.airflow_api import AirflowApi
+from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, own_script, running
+from airflow_provider_klingvideo.demo.screen import print_summary, progress_table
+from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowJob, WorkflowState
+from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+
+DAG_ID = "klingvideo_demo"
+JOB_KEY = "videos.jobs"
+READY_SECONDS = 180.0
+RUN_SECONDS = 330.0
+FILES = ("source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg")
+
+TEXT_REQUESTS: tuple[dict[str, Any], ...] = (
+    {
+        "prompt": "A red fox runs through fresh snow, low winter sun, slow motion",
+        "model": "kling-3.0-turbo",
+        "duration": 5,
+    },
+    {
+        "prompt": "A paper boat sails down a rainy street, reflections of neon light",
+        "model": "kling-2.5-turbo",
+        "duration": 5,
+        "aspect_ratio": "9:16",
+    },
+    {
+        "prompt": "A clockmaker looks up from his bench and smiles, warm lamp light",
+        "model": "kling-3.0",
+        "duration": 3,
+        "audio": "native",
+    },
+)
+
+
+def demonstrate(folder: Path, console: Console, *, keep_serving: bool) -> None:
+    """Start the sandbox and Airflow, make four videos, say where they lie.
+
+    :param folder: everything is written below it; emptied first.
+    :param console: where to show it.
+    :param keep_serving: leave the servers running until Ctrl+C.
+    :raises DemoError: when anything failed; the message says what.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("dags", "videos"):
+        (folder / name).mkdir(parents=True)
+    _copy_dags(folder / "dags")
+    sandbox_url = f"http://127.0.0.1:{free_port(8713)}"
+    airflow_url = f"http://127.0.0.1:{free_port(8080)}"
+    console.print("[bold]Kling AI SANDBOX[/bold]: an imitation on this machine; no money is spent.")
+    with ExitStack() as servers:
+        sandbox = servers.enter_context(running(_sandbox(folder, sandbox_url)))
+        sandbox.wait_until_ready(READY_SECONDS)
+        airflow = servers.enter_context(running(_airflow(folder, airflow_url, sandbox_url)))
+        with console.status("Airflow starts, which takes a minute on a new machine ..."):
+            airflow.wait_until_ready(READY_SECONDS)
+            api = AirflowApi(airflow_url)
+            api.wait_for_dag(DAG_ID)
+        requests = [*TEXT_REQUESTS, _image_request(sandbox_url)]
+        run_id = _start(api, requests)
+        console.print(
+            f"Airflow  {airflow_url}/dags/{DAG_ID}/runs/{run_id}\nSandbox  {sandbox_url}/sandbox", highlight=False
+        )
+        state = _follow(api, run_id, requests, folder, console, [sandbox, airflow])
+        _report(folder, run_id, len(requests), state, console)
+        console.print(f"Airflow  {airflow_url}\nSandbox  {sandbox_url}/sandbox", highlight=False)
+        if keep_serving:
+            console.print("Serving until Ctrl+C. Try the forms of the other DAGs.")
+            _serve([sandbox, airflow])
+
+
+def _sandbox(folder: Path, url: str) -> Server:
+    port = url.rpartition(":")[2]
+    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "sandbox", "--port", port]
+    return Server("The sandbox", command, f"{url}/sandbox/health", folder / "sandbox.log", {})
+
+
+def _airflow(folder: Path, url: str, sandbox_url: str) -> Server:
+    connection = {"conn_type": "klingai", "host": sandbox_url, "password": "sandbox-key"}
+    environment = {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW_CONN_KLINGAI_DEFAULT": json.dumps(connection),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # More worker processes than these lock each other out of SQLite.
+        "AIRFLOW__CORE__PARALLELISM": "6",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__KLINGVIDEO__OUTPUT_PATH": f"file://{folder / 'videos'}",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    }
+    health = f"{url}/api/v2/monitor/health"
+    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", environment)
+
+
+def _copy_dags(target: Path) -> None:
+    """Copy the demonstration's DAG and the examples: those of the wheel, or of a clone."""
+    package = Path(__file__).parents[1]
+    examples = next(
+        (path for path in (package / "example_dags", package.parent / "example_dags") if path.is_dir()), None
+    )
+    for folder in (Path(__file__).parent / "dags", examples):
+        if folder is not None:
+            for path in folder.glob("*.py"):
+                shutil.copy(path, target)
+
+
+def _image_request(sandbox_url: str) -> dict[str, Any]:
+    return {
+        "kind": "image_to_video",
+        "prompt": "The camera moves slowly closer",
+        "first_frame": f"{sandbox_url}/sandbox/samples/lighthouse.png",
+        "model": "kling-2.6",
+        "duration": 5,
+    }
+
+
+def _start(api: AirflowApi, requests: Sequence[dict[str, Any]]) -> str:
+    api.unpause(DAG_ID)
+    return api.trigger(DAG_ID, {"requests": list(requests)})
+
+
+def _follow(
+    api: AirflowApi,
+    run_id: str,
+    requests: Sequence[dict[str, Any]],
+    folder: Path,
+    console: Console,
+    servers: Sequence[Server],
+) -> str:
+    started = time.monotonic()
+    with Live(console=console, refresh_per_second=2, transient=not console.is_terminal) as live:
+        while True:
+            for server in servers:
+                server.ensure_running()
+            state = api.run_state(DAG_ID, run_id)
+            seconds = time.monotonic() - started
+            live.update(progress_table(requests, _jobs(folder, run_id, len(requests)), seconds))
+            if state in {"success", "failed"}:
+                return state
+            if seconds > RUN_SECONDS:
+                raise DemoError(f"The run is still {state} after {seconds:.0f} s; see {folder / 'airflow.log'}.")
+            time.sleep(1)
+
+
+def _jobs(folder: Path, run_id: str, count: int) -> list[WorkflowJob | None]:
+    store = JobStore(folder / "videos" / safe_name(DAG_ID) / safe_name(run_id))
+    return [store.load(job_id(DAG_ID, run_id, JOB_KEY, index)) for index in range(count)]
+
+
+def _report(folder: Path, run_id: str, count: int, state: str, console: Console) -> None:
+    """Print the files; raise when the run, a job or a file is not as it should be."""
+    found = _jobs(folder, run_id, count)
+    jobs = [job for job in found if job is not None]
+    base = folder / "videos" / safe_name(DAG_ID) / safe_name(run_id)
+    print_summary(console, jobs, base)
+    faults = [] if state == "success" else [f"Airflow says that the run is {state}"]
+    faults += [f"job {index} has no record" for index, job in enumerate(found) if job is None]
+    for job in jobs:
+        faults += [f"job {job.id}: {fault}" for fault in _faults(job, base / job.id)]
+    if faults:
+        raise DemoError("; ".join(faults) + f". Logs: {folder / 'airflow'}, {folder / 'airflow.log'}.")
+
+
+def _faults(job: WorkflowJob, folder: Path) -> list[str]:
+    faults = [f"{name} is missing" for name in FILES if not (folder / name).is_file()]
+    if job.state is not WorkflowState.COMPLETED:
+        faults.append(f"it is {job.state}: {job.error}")
+    if not all(TRANSITIONS.allows(old, new) for old, new in pairwise(job.path)):
+        faults.append(f"its history {' > '.join(job.path)} is no path of the table")
+    return faults
+
+
+def _serve(servers: Sequence[Server]) -> None:
+    try:
+        while True:
+            for server in servers:
+                server.ensure_running()
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return
