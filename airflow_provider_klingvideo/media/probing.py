@@ -26,7 +26,7 @@ _SIZE = re.compile(r", (\d{1,6})x(\d{1,6})\b")
 # "yuv420p", "yuv420p10le(tv, bt709, progressive)": behind the codec's own parentheses, up to the next comma.
 _PIXEL_FORMAT = re.compile(r"^(?: \([^)]*\))*, (\w+)")
 _FPS = re.compile(r", ([\d.]+)(k?) fps")
-_ROTATION = re.compile(r"displaymatrix: rotation of (-?\d+)")
+_ROTATION = re.compile(r"Display ?Matrix: rotation of (-?\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

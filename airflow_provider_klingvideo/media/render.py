@@ -116,8 +116,9 @@ def _build_poster(_source: Any, frames: Any, _info: MediaInfo, target: Path) -> 
 
 def _build_sheet(_source: Any, frames: Any, info: MediaInfo, target: Path) -> Any:
     columns, rows = _grid(info)
-    interval = info.duration / (columns * rows)
-    spaced = frames.filter("select", f"isnan(prev_selected_t)+gte(t-prev_selected_t,{interval:.6f})")
+    # The first frame of each of as many equal spans as there are cells.
+    spans = f"{columns * rows}/{info.duration:.6f}"
+    spaced = frames.filter("select", f"isnan(prev_selected_t)+gt(floor(t*{spans}),floor(prev_selected_t*{spans}))")
     width, height = fit(info.display_size, CELL_BOX)
     return _still(spaced.filter("scale", width, height).filter("tile", f"{columns}x{rows}"), target)
 

@@ -103,11 +103,16 @@ def server() -> Iterator[Server]:
             respond = state.script.pop(0) if len(state.script) > 1 else state.script[0]
             respond(self)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_args: object) -> None:
             """Keep the test output quiet."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
+    class QuietServer(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_args: object) -> None:
+            """Clients that hang up are part of the tests."""
+
+    http = QuietServer(("127.0.0.1", 0), Handler)
     state = Server(http.server_address[1])
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
