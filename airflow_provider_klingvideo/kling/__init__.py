@@ -1,0 +1,105 @@
+"""The vendor's API: requests, prices, credentials, clients, errors; knows no Airflow.
+
+The names are loaded when they are first used, so that DAG files which import the provider stay quick to parse.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.kling.auth import AccessKeyAuth, ApiKeyAuth
+    from airflow_provider_klingvideo.kling.client import AsyncKlingClient, KlingClient
+    from airflow_provider_klingvideo.kling.errors import (
+        AccountError,
+        AmbiguousSubmissionError,
+        AuthenticationError,
+        ConcurrencyLimitError,
+        ContentPolicyError,
+        GenerationFailedError,
+        InvalidRequestError,
+        KlingError,
+        NetworkError,
+        PermissionDeniedError,
+        RateLimitError,
+        ServerError,
+    )
+    from airflow_provider_klingvideo.kling.operations import REGIONS, base_url_for
+    from airflow_provider_klingvideo.kling.prices import Estimate, estimate
+    from airflow_provider_klingvideo.kling.registry import Generation, Registry, registry
+    from airflow_provider_klingvideo.kling.requests import (
+        GenerationRequest,
+        ImageToVideoRequest,
+        TextToVideoRequest,
+        parse_request,
+    )
+    from airflow_provider_klingvideo.kling.rules import check_request
+    from airflow_provider_klingvideo.kling.tasks import Output, ResourcePack, Task, TaskStatus
+
+_HOMES = {
+    "auth": ("AccessKeyAuth", "ApiKeyAuth"),
+    "client": ("AsyncKlingClient", "KlingClient"),
+    "errors": (
+        "AccountError",
+        "AmbiguousSubmissionError",
+        "AuthenticationError",
+        "ConcurrencyLimitError",
+        "ContentPolicyError",
+        "GenerationFailedError",
+        "InvalidRequestError",
+        "KlingError",
+        "NetworkError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "ServerError",
+    ),
+    "operations": ("REGIONS", "base_url_for"),
+    "prices": ("Estimate", "estimate"),
+    "registry": ("Generation", "Registry", "registry"),
+    "requests": ("GenerationRequest", "ImageToVideoRequest", "TextToVideoRequest", "parse_request"),
+    "rules": ("check_request",),
+    "tasks": ("Output", "ResourcePack", "Task", "TaskStatus"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "REGIONS",
+    "AccessKeyAuth",
+    "AccountError",
+    "AmbiguousSubmissionError",
+    "ApiKeyAuth",
+    "AsyncKlingClient",
+    "AuthenticationError",
+    "ConcurrencyLimitError",
+    "ContentPolicyError",
+    "Estimate",
+    "Generation",
+    "GenerationFailedError",
+    "GenerationRequest",
+    "ImageToVideoRequest",
+    "InvalidRequestError",
+    "KlingClient",
+    "KlingError",
+    "NetworkError",
+    "Output",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "Registry",
+    "ResourcePack",
+    "ServerError",
+    "Task",
+    "TaskStatus",
+    "TextToVideoRequest",
+    "base_url_for",
+    "check_request",
+    "estimate",
+    "parse_request",
+    "registry",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

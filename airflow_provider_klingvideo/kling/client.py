@@ -1,0 +1,421 @@
+"""The clients: the only place that speaks HTTP with the vendor. Reads are retried, creates never."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import cache
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.kling import operations
+from airflow_provider_klingvideo.kling.auth import Auth
+from airflow_provider_klingvideo.kling.errors import (
+    AmbiguousSubmissionError,
+    InvalidRequestError,
+    NetworkError,
+    ServerError,
+    error_from_answer,
+)
+from airflow_provider_klingvideo.kling.operations import LEGACY_PATHS, MAX_IDS_PER_QUERY, Operation
+from airflow_provider_klingvideo.kling.registry import Generation, registry
+from airflow_provider_klingvideo.kling.requests import GenerationRequest
+from airflow_provider_klingvideo.kling.tasks import ResourcePack, Task
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+READ_ATTEMPTS = 4
+LONGEST_PAUSE = 30.0
+SHOWN_OF_FOREIGN_ANSWER = 120
+IN_FLIGHT = ("submitted", "processing")
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+# What the vendor answers to an id that it does not know, on legacy paths (kling-api section 17).
+UNKNOWN_TASK_CODES = frozenset({1201, 1203})
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Loading the certificates takes longer than a request: once per process."""
+    return httpx.create_ssl_context()
+
+
+class _Core:
+    """What both clients share: everything that is not I/O.
+
+    :param auth: the credentials.
+    :param base_url: the API's address, see :data:`REGIONS`.
+    :param user_agent: sent along, for the vendor's support.
+    :param timeout: seconds for the answer to a request.
+    :param read_attempts: how often a read is tried.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        *,
+        base_url: str,
+        user_agent: str = "airflow-provider-klingvideo",
+        timeout: float = READ_SECONDS,
+        read_attempts: int = READ_ATTEMPTS,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._auth = auth
+        self._http_options: dict[str, Any] = {
+            "base_url": self.base_url,
+            "auth": auth,
+            "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS),
+            "headers": {"User-Agent": user_agent},
+            "verify": _tls(),
+        }
+        self._retry_options: dict[str, Any] = {
+            "retry": retry_if_exception(_is_worth_retrying),
+            "stop": stop_after_attempt(read_attempts),
+            "wait": _pause,
+            "reraise": True,
+        }
+
+    def __repr__(self) -> str:
+        """Show the address and no secret."""
+        return f"{type(self).__name__}({self.base_url})"
+
+    def generation_for(self, request: GenerationRequest, api: str | None = None) -> Generation:
+        """Choose the API generation of a request.
+
+        :param api: ``new`` or ``legacy`` to force one; ``auto`` or None to choose by credentials and model.
+        :raises InvalidRequestError: for another word.
+        """
+        if api and api != "auto":
+            if api not in list(Generation):
+                raise InvalidRequestError(f"api is {api!r}, legal: auto, {', '.join(Generation)}")
+            return Generation(api)
+        if not self._auth.serves_new_generation:
+            return Generation.LEGACY
+        offered = registry().generations(request.kind, request.model)
+        return offered[0] if offered else Generation.NEW
+
+    def _queries(self, task_ids: Sequence[str], kind: str) -> list[Operation[list[Task]]]:
+        """An API key sees every task by one path, many at a time; a token sees the legacy paths, one at a time."""
+        if self._auth.serves_new_generation:
+            starts = range(0, len(task_ids), MAX_IDS_PER_QUERY)
+            return [operations.get_tasks(task_ids[start : start + MAX_IDS_PER_QUERY]) for start in starts]
+        return [operations.get_legacy_task(kind, task_id) for task_id in task_ids]
+
+    def _look_up(self, external_task_id: str, kind: str) -> Operation[list[Task]]:
+        if self._auth.serves_new_generation:
+            return operations.find_by_external_id(external_task_id)
+        return operations.get_legacy_task(kind, external_task_id)
+
+    def _prepared(self, operation: Operation[Any]) -> dict[str, Any]:
+        return {
+            "method": operation.method,
+            "url": operation.path,
+            "params": dict(operation.query) or None,
+            "json": operation.json,
+        }
+
+    def _result(self, operation: Operation[T], response: httpx.Response) -> T:
+        body = _body_of(response)
+        if body is None:
+            raise _foreign_answer(operation, response)
+        code = body.get("code")
+        if code != 0 or response.is_error:
+            self._refuse(operation, response, body)
+        try:
+            return operation.parse(body.get("data"))
+        except ValueError as error:
+            raise _foreign_answer(operation, response) from error
+
+    def _refuse(self, operation: Operation[Any], response: httpx.Response, body: dict[str, Any]) -> NoReturn:
+        code = body.get("code")
+        error = error_from_answer(
+            code if isinstance(code, int) and not isinstance(code, bool) else None,
+            http_status=response.status_code,
+            vendor_message=str(body["message"]) if body.get("message") else None,
+            request_id=str(body["request_id"]) if body.get("request_id") else None,
+            retry_after=_retry_after(response),
+        )
+        if operation.is_create and isinstance(error, ServerError):
+            raise _ambiguous(error) from error
+        raise error
+
+    def _transport_error(self, operation: Operation[Any], error: Exception) -> KlingVideoError:
+        host = urlsplit(self.base_url).netloc
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if operation.is_create and not isinstance(error, NOT_SENT):
+            return AmbiguousSubmissionError(f"{host} did not answer a create request ({what})")
+        return NetworkError(f"{host} could not be reached ({what})")
+
+
+class KlingClient(_Core):
+    """The synchronous client; a context manager. Parameters as for :class:`AsyncKlingClient`."""
+
+    def __init__(self, auth: Auth, **options: Any) -> None:
+        super().__init__(auth, **options)
+        self._http = httpx.Client(**self._http_options)
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def create(
+        self, request: GenerationRequest, *, external_task_id: str, generation: Generation | None = None
+    ) -> Task:
+        """Order a video; see :meth:`AsyncKlingClient.create`."""
+        return self._once(operations.create(request, generation or self.generation_for(request), external_task_id))
+
+    def get_task(self, task_id: str, *, kind: str) -> Task:
+        """Return one task.
+
+        :raises InvalidRequestError: when the vendor does not know it.
+        """
+        found = self.get_tasks([task_id], kind=kind).get(task_id)
+        if found is None:
+            raise _no_such_task(task_id)
+        return found
+
+    def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
+        """Return tasks by id; see :meth:`AsyncKlingClient.get_tasks`."""
+        found = [self._read(operation) for operation in self._queries(task_ids, kind)]
+        return {task.id: task for tasks in found for task in tasks}
+
+    def find_by_external_id(self, external_task_id: str, *, kind: str) -> Task | None:
+        """Return the task with our id, None when there is none; see :meth:`AsyncKlingClient.find_by_external_id`."""
+        with _unknown_is_none():
+            return _first(self._read(self._look_up(external_task_id, kind)))
+        return None
+
+    def list_tasks(self, *, statuses: Sequence[str] = ()) -> Iterator[Task]:
+        """Walk through the tasks of the last 30 days; see :meth:`AsyncKlingClient.list_tasks`."""
+        cursor: str | None = None
+        while True:
+            page = self._read(operations.list_tasks(statuses, cursor))
+            yield from page.tasks
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def account_costs(self, start_ms: int, end_ms: int) -> list[ResourcePack]:
+        """Return the account's packs; see :meth:`AsyncKlingClient.account_costs`."""
+        return self._read(operations.account_costs(start_ms, end_ms))
+
+    def _read(self, operation: Operation[T]) -> T:
+        return Retrying(**self._retry_options)(self._once, operation)
+
+    def _once(self, operation: Operation[T]) -> T:
+        try:
+            response = self._http.request(**self._prepared(operation))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._transport_error(operation, error) from None
+        return self._result(operation, response)
+
+
+class AsyncKlingClient(_Core):
+    """The client for an event loop; an asynchronous context manager.
+
+    :param auth: :class:`ApiKeyAuth` or :class:`AccessKeyAuth`.
+    :param base_url: the API's address, see :data:`REGIONS`.
+    :param user_agent: sent along, for the vendor's support.
+    :param timeout: seconds for the answer to a request.
+    :param read_attempts: how often a read is tried.
+    """
+
+    def __init__(self, auth: Auth, **options: Any) -> None:
+        super().__init__(auth, **options)
+        self._http = httpx.AsyncClient(**self._http_options)
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def create(
+        self, request: GenerationRequest, *, external_task_id: str, generation: Generation | None = None
+    ) -> Task:
+        """Order a video. It is sent once; it costs money when it succeeds.
+
+        :param request: what to generate.
+        :param external_task_id: our id; the vendor refuses a second task with it (kling-api section 5.1).
+        :param generation: the API generation; default: :meth:`generation_for`.
+        :returns: the accepted task.
+        :raises NetworkError: nothing was sent.
+        :raises AmbiguousSubmissionError: it was sent, and whether a task exists is not known.
+        :raises KlingError: the vendor refused; nothing was created.
+        """
+        operation = operations.create(request, generation or self.generation_for(request), external_task_id)
+        return await self._once(operation)
+
+    async def get_task(self, task_id: str, *, kind: str) -> Task:
+        """Return one task.
+
+        :raises InvalidRequestError: when the vendor does not know it.
+        """
+        found = (await self.get_tasks([task_id], kind=kind)).get(task_id)
+        if found is None:
+            raise _no_such_task(task_id)
+        return found
+
+    async def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
+        """Return tasks by id, 20 a request with an API key.
+
+        :param task_ids: the vendor's ids.
+        :param kind: the product; decides the path where only legacy paths can be used.
+        :returns: id to task; ids that the vendor does not know are left out.
+        """
+        found = [await self._read(operation) for operation in self._queries(task_ids, kind)]
+        return {task.id: task for tasks in found for task in tasks}
+
+    async def find_by_external_id(self, external_task_id: str, *, kind: str) -> Task | None:
+        """Return the task with our id.
+
+        :returns: the task; None when the vendor says that there is none.
+        :raises KlingVideoError: when the vendor could not be asked: whether there is a task is not known then.
+        """
+        with _unknown_is_none():
+            return _first(await self._read(self._look_up(external_task_id, kind)))
+        return None
+
+    async def list_tasks(self, *, statuses: Sequence[str] = ()) -> AsyncIterator[Task]:
+        """Walk through the tasks of the last 30 days; API keys only.
+
+        :param statuses: only tasks in these states, for example ``("submitted", "processing")``.
+        """
+        cursor: str | None = None
+        while True:
+            page = await self._read(operations.list_tasks(statuses, cursor))
+            for task in page.tasks:
+                yield task
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def count_in_flight(self) -> int:
+        """Return how many tasks of the account run now, whoever ordered them."""
+        if self._auth.serves_new_generation:
+            return len([task async for task in self.list_tasks(statuses=IN_FLIGHT)])
+        pages = [await self._read(operations.list_legacy_tasks(kind, 1)) for kind in LEGACY_PATHS]
+        return sum(not task.status.is_terminal for page in pages for task in page)
+
+    async def account_costs(self, start_ms: int, end_ms: int) -> list[ResourcePack]:
+        """Return the account's packs.
+
+        :param start_ms: begin of the period, Unix milliseconds.
+        :param end_ms: its end.
+        """
+        return await self._read(operations.account_costs(start_ms, end_ms))
+
+    async def _read(self, operation: Operation[T]) -> T:
+        return await AsyncRetrying(**self._retry_options)(self._once, operation)
+
+    async def _once(self, operation: Operation[T]) -> T:
+        try:
+            response = await self._http.request(**self._prepared(operation))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._transport_error(operation, error) from None
+        return self._result(operation, response)
+
+
+class _unknown_is_none:  # noqa: N801 - used like contextlib's context managers
+    """Swallow the answer of a legacy path to an id that it does not know."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return isinstance(error, InvalidRequestError) and error.code in UNKNOWN_TASK_CODES
+
+
+def _is_worth_retrying(error: BaseException) -> bool:
+    return isinstance(error, KlingVideoError) and error.retryable
+
+
+_backoff: Callable[[RetryCallState], float] = wait_exponential_jitter(initial=1, max=LONGEST_PAUSE)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, KlingVideoError) else None
+    return min(asked, LONGEST_PAUSE) if asked is not None else _backoff(state)
+
+
+def _body_of(response: httpx.Response) -> dict[str, Any] | None:
+    """The answer's envelope; None when it is none: a gateway's page, or half a body."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) and "code" in body else None
+
+
+def _foreign_answer(operation: Operation[Any], response: httpx.Response) -> KlingVideoError:
+    shown = " ".join(response.text.split())[:SHOWN_OF_FOREIGN_ANSWER]
+    error = ServerError(
+        f"The answer to {operation.method} {operation.path} is not the API's; it begins with {shown!r}",
+        http_status=response.status_code,
+        retry_after=_retry_after(response),
+    )
+    return _ambiguous(error) if operation.is_create else error
+
+
+def _ambiguous(error: KlingVideoError) -> AmbiguousSubmissionError:
+    return AmbiguousSubmissionError(
+        error.message,
+        code=error.code,
+        vendor_message=error.vendor_message,
+        http_status=error.http_status,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _first(tasks: Sequence[Task]) -> Task | None:
+    return tasks[0] if tasks else None
+
+
+def _no_such_task(task_id: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"The vendor does not know task {task_id}",
+        advice="Check that the connection's key and region are those with which it was created",
+    )

@@ -1,0 +1,170 @@
+"""What each model can do and costs: a dated data file, read without pydantic since DAG files ask it for choices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+DEFAULT_TYPICAL_SECONDS = 120.0
+
+
+class Generation(StrEnum):
+    """The two API generations (kling-api section 1)."""
+
+    NEW = "new"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a model can do for one product in one API generation.
+
+    :param kind: the product.
+    :param generation: the API generation.
+    :param model: the model's name here, one for both generations.
+    :param vendor_name: what this generation calls it.
+    :param resolutions: legal resolutions; the legacy modes std, pro and 4k are 720p, 1080p and 4k.
+    :param durations: legal lengths in seconds.
+    :param aspect_ratios: legal ratios, None where the picture decides.
+    :param audio: legal sound; a single one leaves no choice, and no field for it.
+    :param native_audio_resolution: the only resolution with sound, None for any.
+    :param last_frame: whether a last frame can be given.
+    :param last_frame_resolution: the only resolution with a last frame, None for any.
+    :param last_frame_silent: whether a last frame excludes sound.
+    :param prompt_max: longest prompt in characters.
+    :param multi_shot: whether there is a field for it.
+    :param typical_seconds: how long a task usually takes.
+    """
+
+    kind: str
+    generation: Generation
+    model: str
+    vendor_name: str
+    label: str
+    status: str
+    retired_on: str | None
+    successor: str | None
+    resolutions: tuple[str, ...]
+    durations: tuple[int, ...]
+    aspect_ratios: tuple[str, ...] | None
+    audio: tuple[str, ...]
+    native_audio_resolution: str | None
+    last_frame: bool
+    last_frame_resolution: str | None
+    last_frame_silent: bool
+    prompt_max: int
+    negative_prompt: bool
+    cfg_scale: bool
+    multi_shot: bool
+    typical_seconds: float
+    source: str
+    confidence: str
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether the vendor has discontinued the model."""
+        return self.status == "retired"
+
+
+@dataclass(frozen=True)
+class Price:
+    """Units per second of output, by resolution."""
+
+    model: str
+    audio: str
+    units_per_second: dict[str, Decimal]
+    source: str
+    confidence: str
+
+
+class Registry:
+    """The models, as of a date.
+
+    :param data: the content of the data file.
+    """
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.as_of: str = data["as_of"]
+        self.usd_per_unit = Decimal(data["usd_per_unit"]["usd"])
+        self.capabilities = tuple(_capability(row) for row in data["models"])
+        self.prices = tuple(_price(row) for row in data["prices"])
+        self._aliases = {one.vendor_name: one.model for one in self.capabilities}
+
+    def resolve(self, model: str) -> str:
+        """Return the one name of a model, whichever generation's name is given; an unknown one stays as it is."""
+        return self._aliases.get(model, model)
+
+    def find(self, kind: str, model: str, generation: Generation) -> Capability | None:
+        """Return what a model can do, None when the registry does not know it there."""
+        wanted = (kind, self.resolve(model), generation)
+        return next((one for one in self.capabilities if (one.kind, one.model, one.generation) == wanted), None)
+
+    def generations(self, kind: str, model: str) -> list[Generation]:
+        """Return the generations that have a model, the new one first; empty for an unknown model."""
+        return [generation for generation in Generation if self.find(kind, model, generation)]
+
+    def model_names(self, kind: str) -> list[str]:
+        """Return the models that a product can be ordered with today, the newest first."""
+        return _unique([one.model] for one in self._current(kind))
+
+    def label(self, model: str) -> str:
+        """Return a model's name for people."""
+        return next((one.label for one in self.capabilities if one.model == self.resolve(model)), model)
+
+    def durations(self, kind: str) -> list[int]:
+        """Return every length, in seconds, that some model of a product can make."""
+        return sorted(_unique(one.durations for one in self._current(kind)))
+
+    def resolutions(self, kind: str) -> list[str]:
+        """Return every resolution that some model of a product can make."""
+        return _unique(one.resolutions for one in self._current(kind))
+
+    def aspect_ratios(self, kind: str) -> list[str]:
+        """Return every aspect ratio of a product; empty where the picture decides."""
+        return _unique(one.aspect_ratios or () for one in self._current(kind))
+
+    def prompt_max(self, kind: str) -> int:
+        """Return the longest prompt, in characters, that some model of a product takes."""
+        return max(one.prompt_max for one in self._current(kind))
+
+    def typical_seconds(self, kind: str, model: str) -> float:
+        """Return how long a task usually takes; a guess for an unknown model."""
+        known = (self.find(kind, model, generation) for generation in Generation)
+        return next((one.typical_seconds for one in known if one), DEFAULT_TYPICAL_SECONDS)
+
+    def price(self, model: str, audio: str) -> Price | None:
+        """Return the price row of a model with or without sound."""
+        wanted = (self.resolve(model), audio)
+        return next((one for one in self.prices if (one.model, one.audio) == wanted), None)
+
+    def _current(self, kind: str) -> list[Capability]:
+        return [one for one in self.capabilities if one.kind == kind and not one.is_retired]
+
+
+@cache
+def registry() -> Registry:
+    """Return the registry of this release, read once."""
+    return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
+
+
+def _capability(row: dict[str, Any]) -> Capability:
+    values = {one.name: row[one.name] for one in fields(Capability)}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Capability(**{**values, "generation": Generation(row["generation"])})
+
+
+def _price(row: dict[str, Any]) -> Price:
+    units = {resolution: Decimal(value) for resolution, value in row["units_per_second"].items()}
+    return Price(**{**row, "units_per_second": units})
+
+
+def _unique(groups: Iterable[Iterable[T]]) -> list[T]:
+    return list(dict.fromkeys(value for group in groups for value in group))

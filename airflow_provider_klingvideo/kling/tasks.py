@@ -1,0 +1,204 @@
+"""The vendor's answers about tasks and packs, read tolerantly: both generations' shapes become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+
+class TaskStatus(StrEnum):
+    """Where a task is; a word that is not known is no failure."""
+
+    SUBMITTED = "submitted"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the task has ended."""
+        return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED)
+
+
+# The legacy generation spells it without -ed (kling-api section 5).
+_STATUS_WORDS = {**{str(status): status for status in TaskStatus}, "succeed": TaskStatus.SUCCEEDED}
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result of a task.
+
+    :param type: ``video``, ``image``, ``audio`` ...
+    :param url: where it lies, signed.
+    :param duration: seconds, None when the vendor does not say.
+    """
+
+    type: str
+    url: str = field(repr=False)
+    id: str | None = None
+    watermark_url: str | None = field(default=None, repr=False)
+    duration: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as the vendor describes it.
+
+    :param id: the vendor's id; text, since it exceeds what a float holds.
+    :param status: where it is.
+    :param status_word: the vendor's own word.
+    :param message: why it failed.
+    :param external_id: our id.
+    :param outputs: its results.
+    :param billed_units: what was billed, None while the vendor does not say.
+    """
+
+    id: str
+    status: TaskStatus
+    status_word: str = ""
+    message: str = ""
+    external_id: str | None = None
+    outputs: tuple[Output, ...] = ()
+    billed_units: Decimal | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the vendor says that it succeeded."""
+        return self.status is TaskStatus.SUCCEEDED
+
+    @property
+    def video(self) -> Output | None:
+        """The first video that can be loaded."""
+        return next((one for one in self.outputs if one.type == "video" and one.url), None)
+
+    def public_answer(self) -> dict[str, Any]:
+        """The vendor's answer without signed queries, for records and support."""
+        return dict(_without_queries(self.raw))
+
+
+@dataclass(frozen=True)
+class ResourcePack:
+    """A pack of units that the account has bought."""
+
+    name: str
+    status: str
+    total: Decimal | None
+    remaining: Decimal | None
+
+
+def parse_task(data: Any) -> Task | None:
+    """Read a task of either generation; None when it has no id and thus is none."""
+    if not isinstance(data, Mapping):
+        return None
+    task_id = data.get("id") or data.get("task_id")
+    if not task_id:
+        return None
+    word = str(data.get("status") or data.get("task_status") or "")
+    return Task(
+        id=str(task_id),
+        status=_STATUS_WORDS.get(word, TaskStatus.UNKNOWN),
+        status_word=word,
+        message=str(data.get("message") or data.get("task_status_msg") or ""),
+        external_id=_text(data.get("external_id")) or _text(_mapping(data.get("task_info")).get("external_task_id")),
+        outputs=_outputs(data),
+        billed_units=_billed(data),
+        created_at=_time(data.get("create_time") or data.get("created_at")),
+        updated_at=_time(data.get("update_time") or data.get("updated_at")),
+        raw=data,
+    )
+
+
+def parse_tasks(data: Any) -> list[Task]:
+    """Read a list of tasks, a page of them, or a single one."""
+    if isinstance(data, Mapping) and isinstance(data.get("result"), list):
+        data = data["result"]
+    items = data if isinstance(data, list) else [data]
+    return [task for task in map(parse_task, items) if task]
+
+
+def parse_packs(data: Any) -> list[ResourcePack]:
+    """Read the packs of ``/account/costs`` (kling-api section 9)."""
+    packs = _list(_mapping(data).get("resource_pack_subscribe_infos"))
+    return [
+        ResourcePack(
+            name=str(pack.get("resource_pack_name") or ""),
+            status=str(pack.get("status") or ""),
+            total=_decimal(pack.get("total_quantity")),
+            remaining=_decimal(pack.get("remaining_quantity")),
+        )
+        for pack in packs
+    ]
+
+
+def _outputs(data: Mapping[str, Any]) -> tuple[Output, ...]:
+    legacy = _list(_mapping(data.get("task_result")).get("videos"))
+    items = [*_list(data.get("outputs")), *({**video, "type": "video"} for video in legacy)]
+    return tuple(
+        Output(
+            type=str(item.get("type") or ""),
+            url=str(item.get("url") or ""),
+            id=_text(item.get("id")),
+            watermark_url=_text(item.get("watermark_url")),
+            duration=_seconds(item.get("duration")),
+        )
+        for item in items
+    )
+
+
+def _billed(data: Mapping[str, Any]) -> Decimal | None:
+    amounts = [_decimal(item.get("amount")) for item in _list(data.get("billing"))]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else _decimal(data.get("final_unit_deduction"))
+
+
+def _list(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _seconds(value: Any) -> float | None:
+    number = _decimal(value)
+    return float(number) if number is not None else None
+
+
+def _time(milliseconds: Any) -> datetime | None:
+    number = _decimal(milliseconds)
+    try:
+        return datetime.fromtimestamp(float(number) / 1000, UTC) if number is not None else None
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _without_queries(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_queries(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_queries(item) for item in value]
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        return value.partition("?")[0]
+    return value
