@@ -28,6 +28,8 @@ POSTER_SECONDS = 2.0
 PREVIEW_SECONDS = 4.0
 PREVIEW_BOX = (480, 4096)
 CELL_BOX = (320, 320)
+# Without it the fps filter drops a clip's only frame.
+KEEP_LAST = {"eof_action": "pass"}
 GRIDS = ((4, 3), (3, 2), (2, 1), (1, 1))
 
 
@@ -110,7 +112,7 @@ def _build_master(source: Any, _frames: Any, _info: MediaInfo, target: Path) -> 
 
 def _build_poster(_source: Any, frames: Any, _info: MediaInfo, target: Path) -> Any:
     # The most typical of a few early frames: no fade-in from black, and a clip of one frame has one, too.
-    chosen = frames.filter("trim", end=POSTER_SECONDS).filter("fps", 5).filter("thumbnail", 10)
+    chosen = frames.filter("trim", end=POSTER_SECONDS).filter("fps", 5, **KEEP_LAST).filter("thumbnail", 10)
     return _still(chosen, target)
 
 
@@ -136,7 +138,7 @@ def _still(frames: Any, target: Path) -> Any:
 
 def _build_preview(_source: Any, frames: Any, info: MediaInfo, target: Path) -> Any:
     width, height = fit(info.display_size, PREVIEW_BOX)
-    shrunk = frames.filter("trim", end=PREVIEW_SECONDS).filter("fps", 10).filter("scale", width, height)
+    shrunk = frames.filter("trim", end=PREVIEW_SECONDS).filter("fps", 10, **KEEP_LAST).filter("scale", width, height)
     return ffmpeg.output(
         shrunk.filter("format", "yuv420p"),
         str(target),

@@ -23,7 +23,7 @@ CLIPS: dict[str, list[str]] = {
     "plain": [*PICTURE, *SOUND, *H264, *AAC, "-movflags", "+faststart"],
     "moov_last": [*PICTURE, *SOUND, *H264, *AAC],
     "silent": [*PICTURE, *H264],
-    "odd": ["-f", "lavfi", "-i", "testsrc2=size=319x179:rate=25:duration=1", *H264[:4], "-pix_fmt", "yuv444p"],
+    "odd": ["-f", "lavfi", "-i", "testsrc=size=319x179:rate=25:duration=1", *H264[:4], "-pix_fmt", "yuv444p"],
     "ten_bit": [*PICTURE, *H264[:4], "-pix_fmt", "yuv420p10le"],
     "one_frame": ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=0.04", *H264],
     "one_frame_long_sound": [
@@ -79,10 +79,14 @@ def _ffmpeg(binaries: Binaries, *arguments: str) -> None:
 class Server:
     """Answers every request by the first handler in ``script`` that is left, the last one for ever."""
 
-    port: int
+    http: ThreadingHTTPServer
     script: list[Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=list)
     requests: list[BaseHTTPRequestHandler] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def port(self) -> int:
+        return int(self.http.server_address[1])
 
     @property
     def host(self) -> str:
@@ -113,7 +117,7 @@ def server() -> Iterator[Server]:
             """Clients that hang up are part of the tests."""
 
     http = QuietServer(("127.0.0.1", 0), Handler)
-    state = Server(http.server_address[1])
+    state = Server(http)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield state

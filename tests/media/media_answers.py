@@ -81,13 +81,13 @@ def stall(body: bytes, stopping: Event) -> Answer:
     return answer
 
 
-def rest(body: bytes, *, shift: int = 0, **headers: str) -> Answer:
-    """Honour ``Range``; with ``shift`` from another place than was asked for."""
+def rest(body: bytes, *, shift: int = 0, most: int | None = None, **headers: str) -> Answer:
+    """Honour ``Range``; with ``shift`` from another place than was asked for, at most ``most`` bytes."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         start = int(request.headers["Range"].removeprefix("bytes=").rstrip("-")) + shift
         content_range = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        serve(body[start:], status=206, **{"Content-Range": content_range, **headers})(request)
+        serve(body[start:][:most], status=206, **{"Content-Range": content_range, **headers})(request)
 
     return answer
 

@@ -95,11 +95,20 @@ def test_a_program_that_cannot_start(tmp_path: Path) -> None:
         run_ffmpeg([str(tmp_path / "nothing")], timeout=60)
 
 
+def test_other_systems_run_it_without_the_wrapper(
+    script: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert run(script("exit 7"), timeout=60).returncode == 7
+    with pytest.raises(FFmpegError, match="does not start"):
+        run([str(tmp_path / "nothing")], timeout=60)
+
+
 @pytest.mark.parametrize("ignored", ["", "trap '' TERM INT;"])
 def test_a_hanging_program_is_ended(script: Callable[[str], list[str]], tmp_path: Path, ignored: str) -> None:
     argv = script(f"{ignored} echo $$ > {tmp_path}/pid; echo waiting >&2; while :; do sleep 0.1; done")
     with pytest.raises(FFmpegError, match="did not end within") as caught:
-        run(argv, timeout=0.5)
+        run(argv, timeout=1.5)
     assert caught.value.returncode is None
     assert caught.value.stderr_tail == ["waiting"]
     assert not alive(int((tmp_path / "pid").read_text()))
@@ -107,7 +116,7 @@ def test_a_hanging_program_is_ended(script: Callable[[str], list[str]], tmp_path
 
 def test_one_that_closed_its_output_and_hangs_is_ended(script: Callable[[str], list[str]]) -> None:
     with pytest.raises(FFmpegError, match="did not end within"):
-        run(script("exec >&- 2>&-; while :; do sleep 0.1; done"), timeout=0.5)
+        run(script("exec >&- 2>&-; while :; do sleep 0.1; done"), timeout=1.5)
 
 
 def test_an_exception_in_the_listener_ends_it(binaries: Binaries) -> None:

@@ -6,13 +6,19 @@ import logging
 import os
 import resource
 import signal
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from media_answers import cut, redirect, reset, rest, serve, stall, status, unframed
 
 from airflow_provider_klingvideo.errors import Money
@@ -89,6 +95,11 @@ def test_a_wrong_resumption_begins_anew(get: Callable[..., Download], server: An
     got = get(cut(BODY, 5000, ETag='"v1"'), second, serve(BODY))
     assert got.sha256 == hashlib.sha256(BODY).hexdigest()
     assert "Range" not in server.requests[2].headers
+
+
+def test_a_rest_that_comes_in_pieces_is_put_together(get: Callable[..., Download]) -> None:
+    got = get(cut(BODY, 5000, ETag='"v1"'), rest(BODY, most=6000), rest(BODY))
+    assert got.sha256 == hashlib.sha256(BODY).hexdigest()
 
 
 @pytest.mark.parametrize("first", [reset, status(500), status(503), status(429), cut(BODY, 0)])
@@ -211,11 +222,80 @@ class TestRedirects:
         assert len(server.requests) == 6
 
 
+class TestNames:
+    """A name is resolved once, and what was checked is what is connected to."""
+
+    @pytest.fixture(autouse=True)
+    def resolver(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """``video.test`` has two addresses, at the second of which the server listens; later it has none."""
+        asked: list[str] = []
+        real = socket.getaddrinfo
+
+        def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+            if host != "video.test":
+                return real(host, port, *args, **kwargs)
+            asked.append(host)
+            if len(asked) > 1:
+                raise socket.gaierror("resolved again")
+            return [found for address in ("127.0.0.2", "127.0.0.1") for found in real(address, port, *args, **kwargs)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return asked
+
+    def test_each_checked_address_is_tried(self, get: Callable[..., Download], server: Any) -> None:
+        url = f"http://video.test:{server.port}/v.mp4"
+        assert get(serve(BODY), url=url, allowed={"video.test"}).path.read_bytes() == BODY
+        assert server.requests[0].headers["Host"] == f"video.test:{server.port}"
+
+    def test_one_private_address_among_them_is_enough_to_refuse(self, get: Callable[..., Download]) -> None:
+        with pytest.raises(DownloadError, match="not a public address"):
+            get(serve(BODY), url="http://video.test/v.mp4", allowed=set())
+
+    @pytest.mark.parametrize(("certified", "fits"), [("video.test", True), ("other.test", False)])
+    def test_certificates_are_checked_against_the_name(
+        self, get: Callable[..., Download], server: Any, tmp_path_factory: Any, certified: str, fits: bool
+    ) -> None:
+        certificate = self_signed(certified, tmp_path_factory.mktemp("tls"))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+        url = f"https://video.test:{server.port}/v.mp4"
+        verify = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(verify=verify) as client:
+            if fits:
+                assert get(serve(BODY), url=url, allowed={"video.test"}, client=client).path.read_bytes() == BODY
+            else:
+                with pytest.raises(DownloadError, match="CERTIFICATE_VERIFY_FAILED"):
+                    get(serve(BODY), url=url, allowed={"video.test"}, client=client, limits=DownloadLimits(attempts=1))
+                assert server.requests == []
+
+
+def self_signed(name: str, folder: Path) -> Path:
+    """A certificate for a name and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(tz=UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
 class TestSecrets:
     def test_no_log_line_shows_a_signature(
         self, get: Callable[..., Download], caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, logger="httpx")
         get(redirect("/b.mp4?Signature=s3cret"), cut(BODY, 5000, ETag='"v1"'), rest(BODY))
         assert "HTTP Request: GET" in caplog.text
         assert "Downloaded" in caplog.text

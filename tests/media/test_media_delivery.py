@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from media_answers import cut, rest, serve, status, unframed
+
+from airflow_provider_klingvideo.errors import Money
+from airflow_provider_klingvideo.media import (
+    Artifact,
+    Delivery,
+    DownloadError,
+    Expected,
+    ExpiredUrlError,
+    FFmpegError,
+    FFmpegMissingError,
+    MediaSettings,
+    StorageError,
+    VerificationError,
+    deliver,
+    sha256_of,
+)
+
+NAMES = ["source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg"]
+
+
+class Job:
+    """One video at the vendor and its folder."""
+
+    def __init__(self, server: Any, settings: MediaSettings, folder: Path, clip: Path) -> None:
+        self.server = server
+        self.settings = settings
+        self.folder = folder
+        self.body = clip.read_bytes()
+        self.urls_asked = 0
+        server.script = [serve(self.body)]
+
+    def fetch_url(self) -> str:
+        self.urls_asked += 1
+        return str(self.server.url)
+
+    def deliver(self, recorded: dict[str, Artifact] | None = None, **options: Any) -> Delivery:
+        options = {"settings": self.settings, "expected": Expected(duration=2.04), **options}
+        return deliver(self.fetch_url, self.folder, recorded=recorded or {}, **options)
+
+    @property
+    def downloads(self) -> int:
+        return len(self.server.requests)
+
+    def stored(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()} if self.folder.exists() else {}
+
+
+@pytest.fixture
+def job(server: Any, settings: MediaSettings, tmp_path: Path, clips: Callable[[str], Path]) -> Any:
+    yield Job(server, settings, tmp_path / "out", clips("plain"))
+    assert list(Path(settings.scratch_dir or "").iterdir()) == [], "scratch space is cleaned"
+
+
+def damaged(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes(value ^ 0x55 for value in body[middle : middle + 4000]) + body[middle + 4000 :]
+
+
+def program(path: Path, text: str) -> str:
+    """An ffmpeg of our own making."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_delivery_stores_five_files_and_describes_them(job: Job) -> None:
+    delivery = job.deliver()
+    assert list(delivery.artifacts) == NAMES
+    assert delivery.warnings == []
+    assert delivery.info.video_codec == "h264"
+    stored = job.stored()
+    assert sorted(stored) == sorted(NAMES)
+    assert stored["source.mp4"] == job.body
+    for name, artifact in delivery.artifacts.items():
+        assert artifact.name == name
+        assert artifact.path == str(job.folder / name)
+        assert artifact.size == len(stored[name])
+        assert artifact.sha256 == hashlib.sha256(stored[name]).hexdigest()
+    assert delivery.artifacts["master.mp4"].duration == pytest.approx(2, abs=0.05)
+    assert delivery.artifacts["poster.jpg"].duration is None
+
+
+def test_a_reset_half_way_is_survived(job: Job) -> None:
+    job.server.script = [cut(job.body, len(job.body) // 2, ETag='"1"'), rest(job.body)]
+    assert job.deliver().artifacts["source.mp4"].sha256 == hashlib.sha256(job.body).hexdigest()
+    assert job.urls_asked == 1
+
+
+class TestAgain:
+    def test_with_the_record_nothing_is_loaded_or_written(self, job: Job) -> None:
+        first = job.deliver()
+        written = {path.name: path.stat().st_mtime_ns for path in job.folder.iterdir()}
+        assert job.deliver(first.artifacts) == first
+        assert {path.name: path.stat().st_mtime_ns for path in job.folder.iterdir()} == written
+        assert (job.downloads, job.urls_asked) == (1, 1)
+
+    def test_without_the_record_good_bytes_are_not_loaded_again(self, job: Job) -> None:
+        first = job.deliver()
+        assert job.deliver().artifacts["source.mp4"] == first.artifacts["source.mp4"]
+        assert (job.downloads, job.urls_asked) == (1, 1)
+
+    @pytest.mark.parametrize("name", NAMES[1:])
+    @pytest.mark.parametrize("fault", [Path.unlink, lambda path: path.write_bytes(b"spoiled")])
+    def test_only_what_is_missing_or_spoiled_is_made_again(self, job: Job, name: str, fault: Any) -> None:
+        first = job.deliver()
+        others = {path: path.stat().st_mtime_ns for path in job.folder.iterdir() if path.name != name}
+        fault(job.folder / name)
+        again = job.deliver(first.artifacts)
+        assert list(again.artifacts) == NAMES
+        assert sha256_of(job.folder / name) == again.artifacts[name].sha256
+        assert {path: path.stat().st_mtime_ns for path in others} == others
+        assert job.downloads == 1
+
+    def test_an_artifact_without_record_is_made_again(self, job: Job) -> None:
+        first = job.deliver()
+        (job.folder / "poster.jpg").write_bytes(b"of unknown origin")
+        recorded = {name: one for name, one in first.artifacts.items() if name != "poster.jpg"}
+        assert job.deliver(recorded).artifacts["poster.jpg"].sha256 == sha256_of(job.folder / "poster.jpg")
+        assert job.stored()["poster.jpg"].startswith(b"\xff\xd8")
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda body: body[: len(body) // 2],
+            damaged,
+            lambda _body: b"<html>",
+            lambda _body: b"",
+        ],
+    )
+    @pytest.mark.parametrize("with_record", [True, False])
+    def test_a_spoiled_source_is_loaded_again(self, job: Job, spoil: Any, with_record: bool) -> None:
+        first = job.deliver()
+        (job.folder / "source.mp4").write_bytes(spoil(job.body))
+        again = job.deliver(first.artifacts if with_record else None)
+        assert again.artifacts["source.mp4"] == first.artifacts["source.mp4"]
+        assert job.stored()["source.mp4"] == job.body
+        assert job.downloads == 2
+
+    @pytest.mark.parametrize("spoil", [damaged, lambda body: body])
+    def test_an_unrecorded_source_is_decoded_even_if_all_else_is_there(self, job: Job, spoil: Any) -> None:
+        first = job.deliver()
+        (job.folder / "source.mp4").write_bytes(spoil(job.body))
+        recorded = {name: one for name, one in first.artifacts.items() if name != "source.mp4"}
+        assert job.deliver(recorded) == first
+        assert job.stored()["source.mp4"] == job.body
+        assert job.downloads == (1 if spoil(job.body) == job.body else 2)
+
+    def test_a_recorded_source_that_is_not_as_expected_is_not_loaded_again(self, job: Job) -> None:
+        first = job.deliver()
+        with pytest.raises(VerificationError, match="vendor reported"):
+            job.deliver(first.artifacts, expected=Expected(duration=10))
+        assert job.downloads == 1
+
+
+class TestUrl:
+    def test_an_expired_one_is_replaced_once(self, job: Job) -> None:
+        job.server.script = [status(403), serve(job.body)]
+        assert job.deliver().artifacts
+        assert job.urls_asked == 2
+
+    def test_one_that_stays_expired_is_an_error(self, job: Job) -> None:
+        job.server.script = [status(404)]
+        with pytest.raises(ExpiredUrlError, match="30 days") as caught:
+            job.deliver()
+        assert job.urls_asked == 2
+        assert caught.value.money is Money.BILLED
+        assert job.stored() == {}
+
+    def test_what_the_vendor_answers_instead_passes_through(self, job: Job) -> None:
+        def refuse() -> str:
+            raise LookupError("task not found")
+
+        with pytest.raises(LookupError):
+            deliver(refuse, job.folder, settings=job.settings)
+
+
+class TestBadDownload:
+    def test_a_web_page_is_not_stored(self, job: Job) -> None:
+        job.server.script = [serve(b"<html>busy</html>", "text/html")]
+        with pytest.raises(DownloadError, match="busy"):
+            job.deliver()
+        assert job.stored() == {}
+
+    def test_a_short_file_without_announced_length_is_not_stored(self, job: Job) -> None:
+        job.server.script = [unframed(job.body[:-1000])]
+        with pytest.raises(VerificationError, match="truncated"):
+            job.deliver()
+        assert job.stored() == {}
+
+    def test_flipped_bits_are_found_and_the_paid_file_is_kept(self, job: Job) -> None:
+        job.server.script = [serve(damaged(job.body))]
+        with pytest.raises(VerificationError, match="does not decode") as caught:
+            job.deliver()
+        assert caught.value.money is Money.BILLED
+        assert list(job.stored()) == ["source.mp4"]
+        job.server.script = [serve(job.body)]
+        assert job.deliver().artifacts["source.mp4"].sha256 == hashlib.sha256(job.body).hexdigest()
+
+    def test_another_duration_is_told_and_the_paid_file_is_kept(self, job: Job) -> None:
+        with pytest.raises(VerificationError, match="vendor reported"):
+            job.deliver(expected=Expected(duration=10))
+        assert list(job.stored()) == ["source.mp4"]
+        assert job.downloads == 1
+
+    def test_missing_sound_is_a_warning(self, job: Job, clips: Callable[[str], Path]) -> None:
+        job.server.script = [serve(clips("silent").read_bytes())]
+        assert job.deliver(expected=Expected(audio=True)).warnings == [
+            "The video has no sound, though sound was ordered"
+        ]
+
+
+class TestFfmpegFails:
+    """Whatever happens to ffmpeg: the source is stored, nothing else, and the next run downloads nothing."""
+
+    def check(self, job: Job, ffmpeg: str, error: type[Exception], **options: Any) -> None:
+        with pytest.raises(error):
+            job.deliver(settings=replace(job.settings, ffmpeg_path=ffmpeg, **options))
+        assert list(job.stored()) == ["source.mp4"]
+        assert list(job.deliver().artifacts) == NAMES
+        assert job.downloads == 1
+
+    def test_missing(self, job: Job, tmp_path: Path) -> None:
+        self.check(job, str(tmp_path / "nothing"), FFmpegMissingError)
+
+    def real_but(self, job: Job, path: Path, instead: str) -> str:
+        """Probing and decoding work, the pass that writes files does something else."""
+        from airflow_provider_klingvideo.media import find_binaries
+
+        return program(path, f'case "$*" in *poster.jpg*) {instead};; esac\nexec "{find_binaries().ffmpeg}" "$@"')
+
+    def test_exits_with_an_error_though_the_source_is_good(self, job: Job, tmp_path: Path) -> None:
+        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "echo no luck >&2; exit 1"), FFmpegError)
+
+    def test_crashes(self, job: Job, tmp_path: Path) -> None:
+        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "kill -SEGV $$"), FFmpegError)
+
+    def test_hangs(self, job: Job, tmp_path: Path) -> None:
+        ffmpeg = self.real_but(job, tmp_path / "ffmpeg", "while :; do sleep 0.1; done")
+        self.check(job, ffmpeg, FFmpegError, ffmpeg_seconds=1)
+
+    def test_claims_success_and_writes_nothing(self, job: Job, tmp_path: Path) -> None:
+        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "exit 0"), FFmpegError)
+
+
+class TestDisk:
+    def test_a_scratch_folder_that_is_missing(self, job: Job, tmp_path: Path) -> None:
+        with pytest.raises(StorageError, match="scratch"):
+            job.deliver(settings=replace(job.settings, scratch_dir=str(tmp_path / "missing")))
+
+    @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
+    def test_a_destination_that_cannot_be_written(self, job: Job, tmp_path: Path) -> None:
+        job.folder.write_bytes(b"a file in the way")
+        with pytest.raises(StorageError):
+            job.deliver()
+        job.folder.unlink()
+
+
+def test_a_run_killed_while_rendering_leaves_whole_files_and_loads_nothing_again(job: Job, tmp_path: Path) -> None:
+    slow = program(
+        tmp_path / "ffmpeg", 'case "$*" in *poster.jpg*) touch "$0.busy"; exec sleep 60;; esac\nexec REAL "$@"'
+    )
+    from airflow_provider_klingvideo.media import find_binaries
+
+    Path(slow).write_text(Path(slow).read_text().replace("REAL", find_binaries().ffmpeg))
+    code = (
+        "import sys, pathlib\n"
+        "from airflow_provider_klingvideo.media import deliver, MediaSettings\n"
+        "host, url, folder, ffmpeg, scratch = sys.argv[1:]\n"
+        "settings = MediaSettings(\n"
+        "    allowed_private_hosts=frozenset({host}), ffmpeg_path=ffmpeg, scratch_dir=scratch)\n"
+        "deliver(lambda: url, pathlib.Path(folder), settings=settings)\n"
+    )
+    scratch = tmp_path / "killed"
+    scratch.mkdir()
+    arguments = [job.server.host, job.server.url, str(job.folder), slow, str(scratch)]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    deadline = time.monotonic() + 30
+    while not Path(f"{slow}.busy").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait(10)
+    assert job.stored() == {"source.mp4": job.body}
+    assert list(job.deliver().artifacts) == NAMES
+    assert job.downloads == 1
+
+
+def test_progress_of_the_rendering_is_told(job: Job) -> None:
+    seen: list[float] = []
+    job.deliver(on_progress=seen.append)
+    assert seen[-1] == 1
+
+
+def test_everything_has_a_default(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="not a public address"):
+        deliver(lambda: "http://127.0.0.1:9/v.mp4", tmp_path / "out")
+
+
+@given(
+    st.builds(
+        Artifact,
+        name=st.text(),
+        path=st.text(),
+        size=st.integers(0),
+        sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
+        media_type=st.just("video/mp4"),
+        width=st.none() | st.integers(1, 9999),
+        duration=st.none() | st.floats(0, 1e6),
+    )
+)
+def test_artifacts_survive_json_and_later_versions(artifact: Artifact) -> None:
+    import json
+
+    data = json.loads(json.dumps(artifact.to_json()))
+    assert Artifact.from_json({**data, "added_later": 1}) == artifact
+
+
+@pytest.mark.airflow
+def test_a_delivery_to_object_storage(job: Job) -> None:
+    from airflow.sdk import ObjectStoragePath
+
+    folder = ObjectStoragePath(f"file://{job.folder}")
+    first = deliver(job.fetch_url, folder, settings=job.settings)
+    assert sorted(job.stored()) == sorted(NAMES)
+    assert first.artifacts["source.mp4"].path == str(folder / "source.mp4")
+    assert deliver(job.fetch_url, folder, settings=job.settings, recorded=first.artifacts) == first
+    assert job.downloads == 1

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_klingvideo.media import StorageError, publish, sha256_of
+from airflow_provider_klingvideo.media.publishing import fetch
+from airflow_provider_klingvideo.media.storage import require_free_space
+
+DATA = bytes(range(256)) * 20_000
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    path = tmp_path / "local.mp4"
+    path.write_bytes(DATA)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_copied_into_folders_that_are_made(local: Path, tmp_path: Path) -> None:
+    publish(local, tmp_path / "dag" / "run" / "video.mp4")
+    assert (tmp_path / "dag" / "run" / "video.mp4").read_bytes() == DATA
+    assert names(tmp_path / "dag" / "run") == ["video.mp4"]
+
+
+def test_an_older_file_and_a_leftover_are_replaced(local: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out" / "video.mp4"
+    target.parent.mkdir()
+    target.write_bytes(b"older")
+    target.with_name(".video.mp4.part").write_bytes(b"left by a killed run" * 1_000_000)
+    publish(local, target)
+    assert target.read_bytes() == DATA
+    assert names(target.parent) == ["video.mp4"]
+
+
+class ShortFile(io.FileIO):
+    def write(self, data: Any) -> int:
+        return super().write(data[:-1])
+
+
+class ShortPath(type(Path())):  # type: ignore[misc]
+    """A store that takes fewer bytes than it is given."""
+
+    def open(self, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return ShortFile(self, mode) if mode == "wb" else super().open(mode, *args, **kwargs)
+
+
+def test_a_short_copy_never_gets_the_name(local: Path, tmp_path: Path) -> None:
+    target = ShortPath(tmp_path / "out" / "video.mp4")
+    target.parent.mkdir()
+    Path(target).write_bytes(b"older")
+    with pytest.raises(StorageError, match=f"of {len(DATA)} bytes"):
+        publish(local, target)
+    assert Path(target).read_bytes() == b"older"
+    assert names(tmp_path / "out") == ["video.mp4"]
+
+
+def test_a_store_that_refuses_is_told(local: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match="publishing"):
+        publish(local, tmp_path / "file" / "video.mp4")
+
+
+def test_a_run_killed_in_mid_write_leaves_no_file_under_the_final_name(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    program = (
+        "import sys, pathlib\n"
+        "from airflow_provider_klingvideo.media import publish\n"
+        "publish(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
+    )
+    target = tmp_path / "out" / "video.mp4"
+    process = subprocess.Popen([sys.executable, "-c", program, str(fifo), str(target)])
+    with fifo.open("wb") as half:
+        half.write(DATA[:3_000_000])
+        half.flush()
+        deadline = time.monotonic() + 20
+        part = target.with_name(".video.mp4.part")
+        while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+        process.wait(10)
+    assert names(target.parent) == [".video.mp4.part"]
+
+
+@given(data=st.binary(max_size=5000))
+def test_hashes_are_sha256(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "hashed"
+    path.write_bytes(data)
+    assert sha256_of(path) == hashlib.sha256(data).hexdigest() == fetch(path, path.with_name("copied"))
+    assert path.with_name("copied").read_bytes() == data
+
+
+@pytest.mark.parametrize("read", [sha256_of, lambda path: fetch(path, path.with_name("copy"))])
+def test_a_missing_file_is_told(tmp_path: Path, read: Any) -> None:
+    with pytest.raises(StorageError, match=r"missing\.mp4"):
+        read(tmp_path / "missing.mp4")
+
+
+def test_room_is_asked_for_beforehand(tmp_path: Path) -> None:
+    require_free_space(tmp_path, 1)
+    with pytest.raises(StorageError, match="MiB are needed"):
+        require_free_space(tmp_path, 2**62)
+
+
+@pytest.mark.airflow
+def test_object_storage_paths_are_paths(local: Path, tmp_path: Path) -> None:
+    from airflow.sdk import ObjectStoragePath
+
+    target = ObjectStoragePath(f"file://{tmp_path}/store") / "job" / "video.mp4"
+    (tmp_path / "store" / "job").mkdir(parents=True)
+    (tmp_path / "store" / "job" / "video.mp4").write_bytes(b"older")
+    publish(local, target)
+    assert names(tmp_path / "store" / "job") == ["video.mp4"]
+    assert sha256_of(target) == hashlib.sha256(DATA).hexdigest()
+    assert fetch(target, tmp_path / "back.mp4") == hashlib.sha256(DATA).hexdigest()
+    assert (tmp_path / "back.mp4").read_bytes() == DATA
