@@ -19,10 +19,10 @@ class DownloadLimits:
     :param pause_seconds: pause before the second attempt; it doubles with every further one.
     """
 
-    max_bytes: int = 4096 * MEBIBYTE
+    max_bytes: int = 2048 * MEBIBYTE
     connect_seconds: float = 10
     read_seconds: float = 30
-    total_seconds: float = 1800
+    total_seconds: float = 900
     attempts: int = 5
     pause_seconds: float = 1
 
