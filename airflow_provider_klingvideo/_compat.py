@@ -15,7 +15,7 @@ try:
         AirflowSkipException,
     )
 except ImportError:
-    from airflow.exceptions import (
+    from airflow.exceptions import (  # type: ignore[attr-defined,no-redef]
         AirflowException,
         AirflowFailException,
         AirflowSensorTimeout,

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from airflow_provider_klingvideo.kling.registry import registry
+from airflow_provider_klingvideo.kling.capabilities import registry
 
 TEXT_TO_VIDEO = "text_to_video"
 IMAGE_TO_VIDEO = "image_to_video"
@@ -100,10 +100,10 @@ def _output(kind: str) -> dict[str, Param]:
         ),
         "resolution": Param("720p", type="string", enum=known.resolutions(kind), title="Resolution", section="Output"),
         "audio": Param(
-            "off",
+            "default",
             type="string",
-            enum=known.audio_modes(kind),
-            values_display={"off": "Silent", "native": "With sound"},
+            enum=["default", "off", "native"],
+            values_display={"default": "As the model does by itself", "off": "Silent", "native": "With sound"},
             title="Sound",
             description="3.0 Turbo always has sound; 2.6 has it with 1080p only.",
             section="Output",

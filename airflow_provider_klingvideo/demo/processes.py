@@ -14,12 +14,16 @@ from pathlib import Path
 
 import httpx
 
+from airflow_provider_klingvideo.errors import KlingVideoError
+
 STOP_SECONDS = 15.0
 LOG_TAIL_LINES = 15
 
 
-class DemoError(Exception):
-    """The demonstration cannot go on; the message says why."""
+class DemoError(KlingVideoError):
+    """The demonstration cannot go on."""
+
+    kind = "demo"
 
 
 class Server:

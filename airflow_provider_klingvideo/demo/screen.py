@@ -30,7 +30,10 @@ def progress_table(requests: Sequence[dict[str, Any]], jobs: Sequence[WorkflowJo
     for index, (request, job) in enumerate(zip(requests, jobs, strict=True), start=1):
         state = job.state if job else None
         table.add_row(
-            str(index), _shortened(str(request["prompt"])), _way(state), Text(state or "waiting", STYLES.get(state, ""))
+            str(index),
+            _shortened(str(request["prompt"])),
+            _way(state),
+            Text(state or "waiting", STYLES.get(state, "") if state else ""),
         )
     return table
 

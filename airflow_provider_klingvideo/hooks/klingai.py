@@ -17,10 +17,10 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
-    import httpx
     from airflow.sdk import Connection
 
     from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient
+    from airflow_provider_klingvideo.kling.auth import Auth
 
 CONSOLE_URL = "https://kling.ai/dev"
 DEFAULT_REGION = "singapore"
@@ -69,7 +69,7 @@ class KlingSettings:
         """Hosts that may lie in a private network and still be loaded from: the API's own, when it was set by hand."""
         return frozenset({urlsplit(self.base_url).netloc}) if self.is_custom_host else frozenset()
 
-    def auth(self) -> httpx.Auth:
+    def auth(self) -> Auth:
         """Return the credentials in the form that the clients take."""
         from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.auth import AccessKeyAuth, ApiKeyAuth
+    from airflow_provider_klingvideo.kling.capabilities import Generation, Registry, registry
     from airflow_provider_klingvideo.kling.client import AsyncKlingClient, KlingClient
     from airflow_provider_klingvideo.kling.errors import (
         AccountError,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_klingvideo.kling.operations import REGIONS, base_url_for
     from airflow_provider_klingvideo.kling.prices import Estimate, estimate
-    from airflow_provider_klingvideo.kling.registry import Generation, Registry, registry
     from airflow_provider_klingvideo.kling.requests import (
         GenerationRequest,
         ImageToVideoRequest,
@@ -56,7 +56,7 @@ _HOMES = {
     ),
     "operations": ("REGIONS", "base_url_for"),
     "prices": ("Estimate", "estimate"),
-    "registry": ("Generation", "Registry", "registry"),
+    "capabilities": ("Generation", "Registry", "registry"),
     "requests": ("GenerationRequest", "ImageToVideoRequest", "TextToVideoRequest", "parse_request"),
     "rules": ("check_request",),
     "tasks": ("Output", "ResourcePack", "Task", "TaskStatus"),

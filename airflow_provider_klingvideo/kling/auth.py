@@ -37,9 +37,9 @@ class ApiKeyAuth(httpx.Auth):
 
 
 class AccessKeyAuth(httpx.Auth):
-    """An access key with its secret key; signs tokens that live for half an hour. Serves legacy and account paths only.
+    """An access key with its secret key: signs tokens of half an hour, for legacy and account paths.
 
-    A token that the vendor calls expired or not yet valid is signed anew once, and the request sent again: it was refused
+    A token that the vendor calls expired or not yet valid is signed anew once and the request sent again: it was refused
     before anything was created.
 
     :param access_key: the public half.

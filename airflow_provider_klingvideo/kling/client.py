@@ -23,6 +23,7 @@ from tenacity import (
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import operations
 from airflow_provider_klingvideo.kling.auth import Auth
+from airflow_provider_klingvideo.kling.capabilities import Generation, registry
 from airflow_provider_klingvideo.kling.errors import (
     AmbiguousSubmissionError,
     InvalidRequestError,
@@ -31,7 +32,6 @@ from airflow_provider_klingvideo.kling.errors import (
     error_from_answer,
 )
 from airflow_provider_klingvideo.kling.operations import LEGACY_PATHS, MAX_IDS_PER_QUERY, Operation
-from airflow_provider_klingvideo.kling.registry import Generation, registry
 from airflow_provider_klingvideo.kling.requests import GenerationRequest
 from airflow_provider_klingvideo.kling.tasks import ResourcePack, Task
 
@@ -224,7 +224,8 @@ class KlingClient(_Core):
         return self._read(operations.account_costs(start_ms, end_ms))
 
     def _read(self, operation: Operation[T]) -> T:
-        return Retrying(**self._retry_options)(self._once, operation)
+        result: T = Retrying(**self._retry_options)(self._once, operation)
+        return result
 
     def _once(self, operation: Operation[T]) -> T:
         try:
@@ -410,7 +411,7 @@ def _retry_after(response: httpx.Response) -> float | None:
         return None
 
 
-def _first(tasks: Sequence[Task]) -> Task | None:
+def _first(tasks: list[Task]) -> Task | None:
     return tasks[0] if tasks else None
 
 

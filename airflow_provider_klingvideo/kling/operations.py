@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from airflow_provider_klingvideo.kling.registry import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
 from airflow_provider_klingvideo.kling.requests import (
     IMAGE_TO_VIDEO,
     TEXT_TO_VIDEO,

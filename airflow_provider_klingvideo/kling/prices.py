@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from airflow_provider_klingvideo.kling.registry import Generation, registry
+from airflow_provider_klingvideo.kling.capabilities import Generation, registry
 from airflow_provider_klingvideo.kling.requests import GenerationRequest
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from airflow_provider_klingvideo.kling.capabilities import registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-from airflow_provider_klingvideo.kling.registry import registry
 
 TEXT_TO_VIDEO = "text_to_video"
 IMAGE_TO_VIDEO = "image_to_video"

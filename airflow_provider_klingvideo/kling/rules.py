@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-from airflow_provider_klingvideo.kling.registry import Capability, Generation, registry
 from airflow_provider_klingvideo.kling.requests import GenerationRequest, ImageToVideoRequest
 
 Rule = Callable[[GenerationRequest, Capability], Iterator[str]]

@@ -44,13 +44,6 @@ class KlingVideoTask:
     output_path: str | None
     transitions: Mapping[str, Sequence[str]] | None
 
-    if TYPE_CHECKING:
-
-        @property
-        def task_group(self) -> Any: ...  # noqa: D102 - Airflow's own
-        @property
-        def task_id(self) -> str: ...  # noqa: D102 - Airflow's own
-
     def set_job_arguments(
         self,
         job: Mapping[str, Any] | str | None,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk import ObjectStoragePath
 
@@ -42,9 +42,29 @@ from airflow_provider_klingvideo.workflow.steps import inline
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_klingvideo.operators.base import KlingVideoTask
 
 log = logging.getLogger(__name__)
+
+
+class JobTask(Protocol):
+    """What is needed of a task: the operators and the sensor of this provider have it."""
+
+    job: Mapping[str, Any] | str | None
+    job_key: str | None
+    klingai_conn_id: str
+    output_path: str | None
+    transitions: Mapping[str, Sequence[str]] | None
+    task_id: str
+    task_group: Any
+    upstream_task_ids: Any
+
+    @property
+    def log(self) -> Any:
+        """Airflow's logger of the task."""
+
+    def step_overrides(self) -> dict[str, Any]:
+        """Return the settings of the workflow that the task sets itself."""
+
 
 StepsWork = Callable[["JobRun", VideoSteps], Awaitable[None]]
 
@@ -66,7 +86,7 @@ def run_store(context: Context, base: str | None) -> JobStore:
     return JobStore(folder / safe_name(ti.dag_id) / safe_name(ti.run_id))
 
 
-def job_id_of(task: KlingVideoTask, context: Context) -> str:
+def job_id_of(task: JobTask, context: Context) -> str:
     """Return the id of the job that a task instance is about: of the job given to it, else of its place in the DAG."""
     given = task.job
     if isinstance(given, Mapping):
@@ -77,7 +97,7 @@ def job_id_of(task: KlingVideoTask, context: Context) -> str:
     return job_id(ti.dag_id, ti.run_id, job_key_of(task), ti.map_index if ti.map_index is not None else -1)
 
 
-def job_key_of(task: KlingVideoTask) -> str:
+def job_key_of(task: JobTask) -> str:
     """Return what tells the jobs of a run apart: the task's ``job_key``, else its task group, else the task itself."""
     group = task.task_group
     return task.job_key or (group.group_id if group else None) or task.task_id
@@ -94,14 +114,14 @@ class JobRun:
     :param job: the record, present.
     """
 
-    task: KlingVideoTask
+    task: JobTask
     context: Context
     store: JobStore
     engine: WorkflowEngine
     job: WorkflowJob
 
     @classmethod
-    def start(cls, task: KlingVideoTask, context: Context) -> JobRun:
+    def start(cls, task: JobTask, context: Context) -> JobRun:
         """Load the record of the job that a task instance is about.
 
         :raises AirflowException: when there is none.
@@ -212,7 +232,7 @@ def airflow_errors() -> Iterator[None]:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
 
 
-def table_of(task: KlingVideoTask) -> TransitionTable:
+def table_of(task: JobTask) -> TransitionTable:
     """Return the transition table of a task."""
     return TransitionTable(task.transitions) if task.transitions else TRANSITIONS
 

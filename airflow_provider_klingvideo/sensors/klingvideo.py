@@ -79,9 +79,10 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
             if self.soft_fail:
                 raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
             raise
+        job: dict[str, Any] = found.xcom_value or {}
         if not found.is_done:
-            self._defer(found.xcom_value["metadata"]["kind"])
-        return found.xcom_value
+            self._defer(job["metadata"]["kind"])
+        return job
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import TaskGroup, TriggerRule, task_group
 
@@ -106,7 +106,7 @@ class KlingVideoWorkflow:
             def jobs(request: Any) -> None:
                 self._tasks(request)
 
-            mapped = jobs.expand(request=request)
+            mapped = cast("TaskGroup", jobs.expand(request=request))
             mapped >> KlingVideoBatchVerdictOperator(
                 task_id="verdict",
                 requests=request,

@@ -29,6 +29,9 @@ class KlingVideoTaskTrigger(BaseTrigger):
     :param minimum_seconds: the event comes no sooner after the start.
     """
 
+    # BaseTrigger declares an attribute of this name for its own use.
+    task_id: str
+
     def __init__(
         self,
         klingai_conn_id: str,
@@ -41,7 +44,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
         poll_max_seconds: float = 30,
         minimum_seconds: float = 10,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.klingai_conn_id = klingai_conn_id
         self.task_id = task_id
         self.kind = kind
@@ -72,7 +75,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
         earliest = asyncio.get_running_loop().time() + self.minimum_seconds
         ended = await self._followed()
         await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
-        yield TriggerEvent({"task_id": self.task_id, **ended.as_event()})
+        yield TriggerEvent({"task_id": self.task_id, **ended.as_event()})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
         """Say what a kill means: nothing can be cancelled at the vendor."""

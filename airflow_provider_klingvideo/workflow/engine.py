@@ -48,7 +48,7 @@ class WorkflowEngine:
         self.store = store
         self._handlers: dict[WorkflowState, Handler] = {}
         if on_transition is not None:
-            self.on_transition = on_transition  # type: ignore[method-assign]
+            self.on_transition = on_transition  # type: ignore[method-assign,assignment]
 
     def register_handler(self, state: WorkflowState, handler: Handler) -> None:
         """Set the handler that works on a job while it is in ``state``.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling import AsyncKlingClient, GenerationFailedError, registry
@@ -106,12 +107,12 @@ def _failed(job: WorkflowJob, ended: Ended) -> KlingVideoError:
     )
 
 
-_VENDOR_SAID = {
+_VENDOR_SAID: dict[Outcome, Literal["succeeded", "failed"]] = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.NO_RESULT: "succeeded",
     Outcome.FAILED: "failed",
 }
-_ERRORS = {
+_ERRORS: dict[Outcome, Callable[[WorkflowJob, Ended], KlingVideoError]] = {
     Outcome.FAILED: _failed,
     Outcome.NO_RESULT: lambda job, ended: NoResultError(ended.message),
     Outcome.TIMED_OUT: lambda job, ended: GenerationTimeoutError(ended.message),

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.paths import StoragePath
+from airflow_provider_klingvideo.workflow.paths import RecordPath
 
 RECORD_NAME = "job.json"
 CANCEL_NAME = "cancel.json"
@@ -29,10 +29,10 @@ class JobStore:
     :param base: the folder; made when the first record is kept.
     """
 
-    def __init__(self, base: StoragePath) -> None:
+    def __init__(self, base: RecordPath) -> None:
         self.base = base
 
-    def folder(self, job_id: str) -> StoragePath:
+    def folder(self, job_id: str) -> RecordPath:
         """Return the folder of a job, where its record and its files lie."""
         return self.base / job_id
 

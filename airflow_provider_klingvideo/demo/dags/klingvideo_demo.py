@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
@@ -17,8 +17,8 @@ with DAG(
 ) as dag:
 
     @task
-    def requests(params: dict[str, Any]) -> list[dict[str, Any]]:
+    def requests() -> list[dict[str, Any]]:
         """Take the requests from the run's conf."""
-        return list(params["requests"])
+        return list(get_current_context()["params"]["requests"])
 
     kling_video_workflow.partial(group_id="videos").expand(request=requests())
