@@ -1,0 +1,110 @@
+"""Real Airflow, by ``dag.test()``, against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_home import DAG_FILES, connection, migrate, set_quick_settings
+
+from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
+from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+
+FOX = {"prompt": "A red fox runs through fresh snow", "model": "kling-2.5-turbo"}
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    set_quick_settings()
+    migrate()
+    sys.path.insert(0, str(DAG_FILES))
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.2, max_render_height=120)
+    with SandboxServer(settings) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
+    sandbox_server.reset()
+    return sandbox_server
+
+
+@dataclass
+class Run:
+    """A finished DAG run and the records of its jobs."""
+
+    dag_run: Any
+    store: JobStore
+
+    @property
+    def state(self) -> str:
+        return str(self.dag_run.state)
+
+    def tasks(self, map_index: int = -1, prefix: str = "video.") -> dict[str, str]:
+        """State by task name, for one map index."""
+        return {
+            ti.task_id.removeprefix(prefix): str(ti.state)
+            for ti in self.dag_run.get_task_instances()
+            if ti.map_index == map_index and ti.task_id.startswith(prefix)
+        }
+
+    def job(self, map_index: int = -1, key: str = "video") -> WorkflowJob:
+        found = self.store.load(job_id(self.dag_run.dag_id, self.dag_run.run_id, key, map_index))
+        assert found is not None
+        return found
+
+
+class Airflow:
+    """Runs the test DAGs."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self._date = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def next_run(self, dag_id: str) -> tuple[datetime, str, JobStore]:
+        """Date, id and store of the run that comes next, for what has to be there before it starts."""
+        run_id = f"manual__{self._date.isoformat()}"
+        return self._date, run_id, JobStore(self.output / safe_name(dag_id) / safe_name(run_id))
+
+    def run(self, dag_id: str, **conf: Any) -> Run:
+        import klingvideo_tests
+
+        dag = getattr(klingvideo_tests, dag_id)
+        date, run_id, store = self.next_run(dag_id)
+        self._date += timedelta(days=1)
+        dag_run = dag.test(logical_date=date, run_after=date, run_conf=conf)
+        assert dag_run.run_id == run_id
+        return Run(dag_run, store)
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxServer) -> Callable[..., None]:
+    """Change the connection: ``connect(password=...)``."""
+
+    def change(url: str = sandbox.url, **fields: Any) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(url, **fields))
+
+    change()
+    return change
+
+
+@pytest.fixture
+def airflow(
+    airflow_database: None,
+    connect: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Airflow:
+    output = tmp_path_factory.mktemp("videos")
+    monkeypatch.setenv("AIRFLOW__KLINGVIDEO__OUTPUT_PATH", f"file://{output}")
+    return Airflow(output)

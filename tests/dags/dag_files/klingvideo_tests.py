@@ -1,0 +1,47 @@
+"""The DAGs of the tests: what they ask for comes from the run's conf."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
+
+from airflow_provider_klingvideo.operators.klingvideo import KlingVideoCreateOperator, KlingVideoValidateOperator
+from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
+
+WORKFLOW = kling_video_workflow.partial(
+    default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
+    generation_timeout=60,
+    generation_number="{{ params.generation_number }}",
+)
+PARAMS = {"request": Param({}, type="object"), "generation_number": Param(1, type="integer")}
+
+
+@task
+def the_request() -> dict:
+    """Take the request from the run's conf."""
+    return get_current_context()["params"]["request"]
+
+
+@task
+def the_requests() -> list:
+    """Take the requests from the run's conf."""
+    return get_current_context()["params"]["requests"]
+
+
+with DAG("single", schedule=None, params=PARAMS) as single:
+    WORKFLOW(request=the_request(), outlets=[Asset("fox_video", uri="file:///videos/fox.mp4")])
+
+with DAG("poking", schedule=None, params=PARAMS) as poking:
+    WORKFLOW(request=the_request(), deferrable=False)
+
+with DAG("batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as batch:
+    WORKFLOW.partial(group_id="videos").expand(request=the_requests())
+
+with DAG("tolerant_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as tolerant_batch:
+    WORKFLOW.partial(group_id="videos", max_failed_share=0.5).expand(request=the_requests())
+
+with DAG("by_hand", schedule=None, params=PARAMS) as by_hand:
+    # No task group: the job travels by XCom alone.
+    created = KlingVideoCreateOperator(task_id="create", request={"prompt": "A fox, {{ dag.dag_id }}"})
+    KlingVideoValidateOperator(task_id="validate", job=created.output)

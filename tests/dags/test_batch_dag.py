@@ -1,0 +1,73 @@
+"""A mapped batch: each job for itself, and a verdict over all of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_klingvideo.workflow import WorkflowState
+from airflow_provider_klingvideo.workflow.identity import job_id
+
+from .conftest import FOX
+
+pytestmark = pytest.mark.airflow
+
+S = WorkflowState
+KEY = "videos.jobs"
+CHAIN = ("created", "validated", "queued", "generating", "generation", "post_processing", "completed")
+
+
+def requests(count, **markers):
+    return [{**FOX, "prompt": f"Shot {number}{markers.get(f'n{number}', '')}"} for number in range(1, count + 1)]
+
+
+def expected_states(**differences):
+    handlers = {"failed": "skipped", "cancelled": "skipped", "verdict": "success"}
+    return {**dict.fromkeys(CHAIN, "success"), **handlers, **differences}
+
+
+FINE = expected_states()
+FAILED_AT_THE_VENDOR = expected_states(
+    generation="failed",
+    post_processing="upstream_failed",
+    completed="upstream_failed",
+    failed="success",
+    verdict="failed",
+)
+CANCELLED_IN_THE_QUEUE = expected_states(
+    **dict.fromkeys(("queued", "generating", "generation", "post_processing", "completed"), "skipped"),
+    cancelled="success",
+)
+
+
+@pytest.mark.parametrize(("dag_id", "run_state"), [("batch", "failed"), ("tolerant_batch", "success")])
+def test_five_jobs_of_which_one_fails_and_one_is_cancelled(airflow, sandbox, dag_id, run_state):
+    _, run_id, store = airflow.next_run(dag_id)
+    store.request_cancel(job_id(dag_id, run_id, KEY, 2), "Ann: too expensive")
+    run = airflow.run(dag_id, requests=requests(5, n2=" [sandbox:fail=Image pixel is invalid]"))
+
+    states = [run.tasks(index, f"{KEY}.") for index in range(5)]
+    assert states == [FINE, FAILED_AT_THE_VENDOR, CANCELLED_IN_THE_QUEUE, FINE, FINE]
+    jobs = [run.job(index, KEY) for index in range(5)]
+    assert [job.state for job in jobs] == [S.COMPLETED, S.FAILED, S.CANCELLED, S.COMPLETED, S.COMPLETED]
+    assert "Image pixel is invalid" in jobs[1].error
+    assert (run.state, run.tasks(prefix="videos.")["verdict"]) == (run_state, run_state)
+    assert len(sandbox.ledger()["tasks"]) == 4
+
+    manifest = json.loads((run.store.base / f"{KEY}.manifest.json").read_text())
+    assert manifest["states"] == {"COMPLETED": 3, "FAILED": 1, "CANCELLED": 1}
+    assert [row["job_id"] for row in manifest["jobs"]] == [job.id for job in jobs]
+
+
+def test_a_bad_row_harms_no_other(airflow, sandbox):
+    rows = requests(3)
+    rows[1]["duration"] = 7
+    run = airflow.run("tolerant_batch", requests=rows)
+    assert [run.job(index, KEY).state for index in range(3)] == [S.COMPLETED, S.FAILED, S.COMPLETED]
+    assert run.state == "success"
+
+
+def test_an_empty_batch_is_a_success(airflow, sandbox):
+    run = airflow.run("batch", requests=[])
+    assert (run.state, sandbox.ledger()["tasks"]) == ("success", [])
