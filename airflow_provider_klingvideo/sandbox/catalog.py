@@ -1,0 +1,154 @@
+"""What the imitated account offers: models, limits and prices (kling-api sections 6.2, 7.2, 11 and 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Generation(StrEnum):
+    """Of the API, not of the models."""
+
+    NEW = "new"
+    LEGACY = "legacy"
+
+
+class Product(StrEnum):
+    """What a task makes."""
+
+    TEXT_TO_VIDEO = "text-to-video"
+    IMAGE_TO_VIDEO = "image-to-video"
+
+
+class Sound(StrEnum):
+    """How a clip sounds; the rows of the vendor's price table."""
+
+    SILENT = "silent"
+    NATIVE = "native"
+    VOICE = "native with voice"
+
+
+Prices = Mapping[Sound, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One model, whatever the two API generations call it.
+
+    :param prices: units per second; a resolution without a price is not offered with that sound.
+    :param last_frame_resolutions: with which an end frame is possible.
+    :param last_frame_with_sound: whether an end frame goes together with sound.
+    :param audio_field: whether the request has a field for sound.
+    :param multi_shot_field: whether the request can switch multi-shot prompts off.
+    """
+
+    durations: Collection[int]
+    prices: Prices
+    last_frame_resolutions: frozenset[str] = frozenset()
+    last_frame_with_sound: bool = False
+    elements: int = 0
+    voices: int = 0
+    audio_field: bool = True
+    multi_shot: bool = False
+    multi_shot_field: bool = False
+
+    @property
+    def resolutions(self) -> frozenset[str]:
+        """Every resolution that has a price."""
+        return frozenset(resolution for row in self.prices.values() for resolution in row)
+
+    @property
+    def always_sounds(self) -> bool:
+        """Whether the model makes sound without being asked."""
+        return Sound.SILENT not in self.prices
+
+    def offers(self, sound: Sound, resolution: str) -> bool:
+        """Whether there is a price for this."""
+        return resolution in self.prices.get(sound, {})
+
+    def units(self, sound: Sound, resolution: str, seconds: int) -> Decimal:
+        """What a clip costs."""
+        return Decimal(self.prices[sound][resolution]) * seconds
+
+
+KLING_3_TURBO = Family(
+    durations=range(3, 16),
+    prices={Sound.NATIVE: {"720p": "0.8", "1080p": "1.0"}},
+    audio_field=False,
+    multi_shot=True,
+)
+KLING_3 = Family(
+    durations=range(3, 16),
+    prices={
+        Sound.SILENT: {"720p": "0.6", "1080p": "0.8", "4k": "3.0"},
+        Sound.NATIVE: {"720p": "0.9", "1080p": "1.2", "4k": "3.0"},
+    },
+    last_frame_resolutions=frozenset({"720p", "1080p", "4k"}),
+    last_frame_with_sound=True,
+    elements=3,
+    multi_shot=True,
+    multi_shot_field=True,
+)
+KLING_2_6 = Family(
+    durations=(5, 10),
+    prices={
+        Sound.SILENT: {"720p": "0.3", "1080p": "0.5"},
+        Sound.NATIVE: {"1080p": "1.0"},
+        Sound.VOICE: {"1080p": "1.2"},
+    },
+    last_frame_resolutions=frozenset({"1080p"}),
+    voices=2,
+)
+KLING_2_5_TURBO = Family(
+    durations=(5, 10),
+    prices={Sound.SILENT: {"720p": "0.3", "1080p": "0.5"}},
+    last_frame_resolutions=frozenset({"1080p"}),
+    last_frame_with_sound=True,
+    audio_field=False,
+)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model under one path of the new generation."""
+
+    family: Family
+    prompt_limit: int
+
+
+NEW_MODELS: dict[Product, dict[str, Offer]] = {
+    Product.TEXT_TO_VIDEO: {
+        "kling-3.0-turbo": Offer(KLING_3_TURBO, 3072),
+        "kling-3.0": Offer(KLING_3, 3072),
+        "kling-2.6": Offer(KLING_2_6, 2500),
+        "kling-2.5-turbo": Offer(KLING_2_5_TURBO, 2500),
+    },
+    Product.IMAGE_TO_VIDEO: {
+        "kling-3.0-turbo": Offer(KLING_3_TURBO, 2500),
+        "kling-3.0": Offer(KLING_3, 3072),
+        "kling-2.6": Offer(KLING_2_6, 2500),
+        "kling-2.5-turbo": Offer(KLING_2_5_TURBO, 2500),
+    },
+}
+
+LEGACY_MODELS: dict[str, Family] = {
+    "kling-v3": KLING_3,
+    "kling-v2-6": KLING_2_6,
+    "kling-v2-5-turbo": KLING_2_5_TURBO,
+}
+# Retired on 2026-09-15; the first is also the default of a request that names no model.
+RETIRED_MODELS = ("kling-v1", "kling-v1-5", "kling-v1-6", "kling-v2-master", "kling-v2-1", "kling-v2-1-master")
+LEGACY_PROMPT_LIMIT = 2500
+LEGACY_PATHS: dict[str, Product] = {
+    "/v1/videos/text2video": Product.TEXT_TO_VIDEO,
+    "/v1/videos/image2video": Product.IMAGE_TO_VIDEO,
+}
+MODE_RESOLUTIONS = {"std": "720p", "pro": "1080p", "4k": "4k"}
+
+ASPECT_RATIOS: dict[str, tuple[int, int]] = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
+# The shorter side in pixels. The sizes of square clips are not documented: the shorter side is assumed.
+SHORT_SIDES = {"720p": 720, "1080p": 1080, "4k": 2160}
+FRAMES_PER_SECOND = 24
+IMAGE_BYTES = {Generation.NEW: 50_000_000, Generation.LEGACY: 10_000_000}

@@ -1,0 +1,154 @@
+"""One running sandbox: the account, the rules, the clips, and what goes on in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import Counter, deque
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from airflow_provider_klingvideo.sandbox.account import Account, Clock
+from airflow_provider_klingvideo.sandbox.answers import Refusal
+from airflow_provider_klingvideo.sandbox.callbacks import send_callback
+from airflow_provider_klingvideo.sandbox.inputs import inspect_images, store_images
+from airflow_provider_klingvideo.sandbox.orders import Order
+from airflow_provider_klingvideo.sandbox.results import Results
+from airflow_provider_klingvideo.sandbox.rules import Facts, RuleBook, decide_fate, read_markers
+from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
+from airflow_provider_klingvideo.sandbox.tasks import Task
+from airflow_provider_klingvideo.sandbox.views import Sign, callback_body, ledger_row
+
+_REMEMBERED_REQUESTS = 200
+_LOOK_AGAIN = 0.2
+"""Seconds between two looks at a task whose next change is not certain yet."""
+
+
+class RequestLog:
+    """The last requests, and how many there were of each kind."""
+
+    def __init__(self) -> None:
+        self.recent: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.counts: Counter[str] = Counter()
+
+    def note(self, at: int, method: str, path: str, route: str, result: str) -> None:
+        """Note a request.
+
+        :param route: the path without what differs from task to task.
+        :param result: HTTP status and business code (``429/1303``), or ``dropped``.
+        """
+        self.counts[f"{method} {route} {result}"] += 1
+        self.recent.appendleft({"at": at, "method": method, "path": path, "result": result})
+
+
+class Sandbox:
+    """The imitated vendor.
+
+    :param settings: see :class:`SandboxSettings`.
+    :param clock: tells the time; every status follows from it.
+    """
+
+    def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
+        self.settings = settings
+        self.account = Account(settings, clock)
+        self.rules = RuleBook()
+        self.requests = RequestLog()
+        self._temporary = tempfile.TemporaryDirectory(prefix="klingvideo-sandbox-") if not settings.state else None
+        self._folder = Path(self._temporary.name) if self._temporary else Path(f"{settings.state}.media")
+
+    async def open(self) -> None:
+        """Start: read what is kept, and take up what was going on."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.account.open()
+        self.results = Results(self.settings, self._folder)
+        self._client = httpx.AsyncClient(timeout=self.settings.fetch_timeout, follow_redirects=True, trust_env=False)
+        self._errands: set[asyncio.Task[None]] = set()
+        for task in self.account.tasks.values():
+            self._follow(task)
+
+    async def close(self) -> None:
+        """Stop."""
+        for errand in self._errands:
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._client.aclose()
+        self.account.close()
+
+    def accept(self, order: Order, facts: Facts, base_url: str) -> Task:
+        """Make a task of an order.
+
+        :raises Refusal: where a marker in the prompt or the account says no.
+        """
+        markers = read_markers(order.prompt)
+        if markers.refuse_code is not None:
+            raise Refusal(markers.refuse_code)
+        fate = decide_fate(self.rules, facts, markers.fate)
+        task = self.account.accept(order, fate, base_url, partial(store_images, self._folder))
+        self._follow(task)
+        return task
+
+    def sign_for(self, base_url: str) -> Sign:
+        """What makes the addresses of clips, as seen from one caller."""
+        return partial(self.results.url, base_url)
+
+    def _follow(self, task: Task) -> None:
+        if task.inputs_checked_at is None:
+            self._run(self._inspect(task))
+        if task.callback_url:
+            self._run(self._announce(task))
+
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        running = asyncio.create_task(errand)
+        self._errands.add(running)
+        running.add_done_callback(self._errands.discard)
+
+    async def _inspect(self, task: Task) -> None:
+        task.inputs_failure = await inspect_images(self._client, self._folder, task)
+        task.inputs_checked_at = self.account.now()
+        self.account.keep(task)
+
+    async def _announce(self, task: Task) -> None:
+        """Send every change after the first status, in order."""
+        while True:
+            coming = task.timeline[1 + task.announced :]
+            if not coming:
+                if task.timeline[-1].status.terminal or (task.fate.stuck and task.inputs_checked_at is not None):
+                    return
+                await asyncio.sleep(_LOOK_AGAIN)
+                continue
+            change = coming[0]
+            await asyncio.sleep(max(0, change.at - self.account.now()) / 1000)
+            task.announced += 1
+            self.account.keep(task)
+            body = callback_body(task, change, self.sign_for(task.base_url))
+            await send_callback(self._client, task.callback_url, body, self.settings.webhook_secret)
+
+    def reset(self) -> None:
+        """Forget everything and go back to the settings of the start."""
+        for errand in self._errands:
+            errand.cancel()
+        self.account.reset()
+        self.rules.clear()
+        self.requests = RequestLog()
+        self.results.forget()
+
+    def ledger(self, base_url: str) -> dict[str, Any]:
+        """Everything that happened, for tests and for the page."""
+        account, now, sign = self.account, self.account.now(), self.sign_for(base_url)
+        return {
+            "sandbox": True,
+            "account": self.settings.account_name,
+            "region": self.settings.region,
+            "now": now,
+            "tasks": [ledger_row(task, task.change_at(now), sign) for task in account.listing()],
+            "balance": str(account.balance),
+            "spent_units": str(account.spent),
+            "slots": account.slots,
+            "in_flight": account.in_flight,
+            "max_in_flight_seen": account.max_in_flight,
+            "requests": dict(self.requests.counts),
+        }

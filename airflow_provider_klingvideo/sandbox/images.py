@@ -1,0 +1,78 @@
+"""Input images: how large one is, and a few to try image-to-video with."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from functools import lru_cache
+
+Colour = tuple[int, int, int]
+Size = tuple[int, int]
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+# Start-of-frame markers carry the size; C4, C8 and CC in their midst are something else.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+
+FORMATS = {"png": _PNG, "jpeg": _JPEG}
+
+
+def image_format(content: bytes) -> str | None:
+    """``png`` or ``jpeg``, by the first bytes; none for anything else."""
+    return next((name for name, magic in FORMATS.items() if content.startswith(magic)), None)
+
+
+def image_size(content: bytes) -> Size | None:
+    """Width and height in pixels of a PNG or JPEG, none for anything else."""
+    kind = image_format(content)
+    try:
+        if kind == "png":
+            width, height = struct.unpack_from(">II", content, 16)
+            return width, height
+        return _jpeg_size(content) if kind == "jpeg" else None
+    except (struct.error, IndexError):
+        return None
+
+
+def _jpeg_size(content: bytes) -> Size | None:
+    at = 2
+    while content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", content, at + 5)
+            return width, height
+        at += 2 if marker in _JPEG_BARE else 2 + max(2, struct.unpack_from(">H", content, at + 2)[0])
+    return None
+
+
+# Name -> size, colour of the sky, of the ground, of the disc between them.
+SAMPLES: dict[str, tuple[Size, Colour, Colour, Colour]] = {
+    "sunrise": ((1280, 720), (36, 24, 84), (246, 154, 92), (255, 226, 160)),
+    "ocean": ((1024, 576), (10, 38, 71), (54, 162, 196), (224, 247, 250)),
+    "portrait": ((720, 1280), (46, 16, 60), (212, 92, 140), (255, 214, 224)),
+    "square": ((768, 768), (12, 60, 48), (150, 200, 96), (250, 244, 196)),
+}
+
+
+@lru_cache(maxsize=len(SAMPLES))
+def sample_png(name: str) -> bytes:
+    """One of :data:`SAMPLES` as a PNG: a disc before a gradient.
+
+    :raises KeyError: for any other name.
+    """
+    (width, height), top, bottom, disc = SAMPLES[name]
+    radius, middle = min(width, height) // 5, height // 2
+    rows = []
+    for y in range(height):
+        shade = bytes(a + (b - a) * y // (height - 1) for a, b in zip(top, bottom, strict=True))
+        half = int(max(0, radius * radius - (y - middle) ** 2) ** 0.5)
+        side = width // 2 - half
+        rows.append(b"\x00" + shade * side + bytes(disc) * (2 * half) + shade * (width - side - 2 * half))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows), 6)), (b"IEND", b""))
+    return _PNG + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -1,0 +1,183 @@
+"""Draws the clip of a task with ffmpeg: the prompt, the input image, and that all this is a sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import subprocess
+import tempfile
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_klingvideo.sandbox.catalog import ASPECT_RATIOS, FRAMES_PER_SECOND, SHORT_SIDES, Sound
+from airflow_provider_klingvideo.sandbox.ffmpeg import SandboxMediaError, draws_text, find_ffmpeg, find_font
+from airflow_provider_klingvideo.sandbox.images import image_format, image_size
+from airflow_provider_klingvideo.sandbox.tasks import Task
+
+log = logging.getLogger(__name__)
+
+_RENDER_SECONDS = 300
+_PROMPT_LINES = 6
+_MARGIN = 24  # fractions of the picture's height
+_OVERSIZE = 1.15  # how much larger than the picture an input image is, to pan over it
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What is to be drawn.
+
+    :param frames: how many; the rate is the vendor's 24 per second.
+    :param lines: written at the foot of the picture, under the prompt.
+    """
+
+    width: int
+    height: int
+    frames: int
+    prompt: str
+    lines: tuple[str, ...]
+    sound: bool
+    image: Path | None
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.frames / FRAMES_PER_SECOND
+
+
+def plan_clip(
+    task: Task, folder: Path, *, watermark: bool, max_height: int | None, seconds: float | None = None
+) -> Clip:
+    """The clip of a task.
+
+    :param folder: where its input images lie.
+    :param seconds: in place of the task's own length.
+    """
+    image = folder / task.images[0].file if task.images else None
+    width, height = _size(task, image, max_height)
+    facts = f"{task.model}  {task.resolution}  {task.seconds} s  {task.product.value}"
+    return Clip(
+        width=width,
+        height=height,
+        frames=task.frames if seconds is None else max(1, round(seconds * FRAMES_PER_SECOND)),
+        prompt=_printable(task.prompt),
+        lines=(facts, *(("WATERMARK of the sandbox",) if watermark else ()), "SANDBOX - not made by Kling AI"),
+        sound=task.sound is not Sound.SILENT,
+        image=image,
+    )
+
+
+def _size(task: Task, image: Path | None, max_height: int | None) -> tuple[int, int]:
+    """Width and height, even as yuv420p wants them."""
+    ratio = ASPECT_RATIOS[task.aspect_ratio] if task.aspect_ratio else None
+    across, down = ratio or (image and image_size(image.read_bytes())) or (16, 9)
+    scale = SHORT_SIDES[task.resolution] / min(across, down)
+    if max_height is not None:
+        scale = min(scale, max_height / down)
+    return max(2, round(across * scale / 2) * 2), max(2, round(down * scale / 2) * 2)
+
+
+def _printable(text: str) -> str:
+    """Without what neither a command line nor a picture can hold."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def render(clip: Clip, target: Path, ffmpeg_setting: Path | None) -> None:
+    """Draw a clip into a file, which appears whole or not at all.
+
+    :raises SandboxMediaError: when there is no ffmpeg, or it failed.
+    """
+    ffmpeg = find_ffmpeg(ffmpeg_setting)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        workplace = Path(folder)
+        texts = _texts(clip, workplace) if _can_write(ffmpeg) else []
+        arguments = [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y"]
+        arguments += [*_picture(clip, texts), *_output(clip)]
+        done = subprocess.run(  # noqa: S603 - no text of a caller without its flag, no shell
+            arguments,
+            cwd=workplace,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_RENDER_SECONDS,
+        )
+        result = workplace / "clip.mp4"
+        if done.returncode != 0 or not result.is_file():
+            said = done.stderr.decode(errors="replace").strip()[-500:]
+            raise SandboxMediaError(f"ffmpeg could not draw the clip: {said}")
+        result.replace(target)
+
+
+def _can_write(ffmpeg: str) -> bool:
+    if not draws_text(ffmpeg):
+        log.warning("SANDBOX: this ffmpeg has no drawtext filter, so no text is drawn into the clips")
+        return False
+    return find_font() is not None
+
+
+def _texts(clip: Clip, workplace: Path) -> list[str]:
+    """The drawtext filters; text and font lie in files of the working folder, so that nothing needs quoting."""
+    shutil.copyfile(find_font() or "", workplace / "font.ttf")
+    margin = max(4, clip.height // _MARGIN)
+    size = max(10, min(clip.height // 16, clip.width // 22))
+    columns = max(8, int((clip.width - 2 * margin) / (size * 0.56)))
+    wrapped = textwrap.wrap(clip.prompt, columns, max_lines=_PROMPT_LINES, placeholder=" ...")
+    (workplace / "prompt.txt").write_text("\n".join(wrapped) or " ", encoding="utf-8")
+    (workplace / "facts.txt").write_text("\n".join(clip.lines), encoding="utf-8")
+    (workplace / "mark.txt").write_text("SANDBOX", encoding="utf-8")
+    small = max(8, size * 2 // 3)
+    return [
+        _text("mark.txt", size * 3, "(w-text_w)/2", "(h-text_h)/2", colour="white@0.28", box=False),
+        _text("prompt.txt", size, str(margin), str(margin)),
+        _text("facts.txt", small, str(margin), f"h-text_h-{margin}"),
+    ]
+
+
+def _text(file: str, size: int, x: str, y: str, *, colour: str = "white", box: bool = True) -> str:
+    look = f":box=1:boxcolor=black@0.45:boxborderw={max(2, size // 4)}" if box else ""
+    return (
+        f"drawtext=fontfile=font.ttf:textfile={file}:expansion=none:fontsize={size}:fontcolor={colour}"
+        f":line_spacing={size // 4}:x={x}:y={y}{look}"
+    )
+
+
+def _picture(clip: Clip, texts: list[str]) -> list[str]:
+    size = f"{clip.width}:{clip.height}"
+    if clip.image is None:
+        digest = hashlib.sha256(clip.prompt.encode()).digest()
+        colours = ":".join(f"c{index}=0x{digest[3 * index : 3 * index + 3].hex()}" for index in range(3))
+        # Drawn small and scaled up: the gradients filter is the dearest part of a large picture.
+        small = f"{max(2, clip.width // 4)}x{max(2, clip.height // 4)}"
+        source = (
+            f"gradients=s={small}:r={FRAMES_PER_SECOND}:nb_colors=3:{colours}:seed={digest[-1]}"
+            f":speed=0.015:d={clip.seconds + 1:.3f}"
+        )
+        inputs = ["-f", "lavfi", "-i", source]
+        filters = [f"scale={size}:flags=bilinear"]
+    else:
+        kind = image_format(clip.image.read_bytes())
+        inputs = ["-f", f"{kind}_pipe", "-i", f"file:{clip.image.resolve()}"]
+        large = f"{round(clip.width * _OVERSIZE)}:{round(clip.height * _OVERSIZE)}"
+        filters = [
+            f"scale={large}:force_original_aspect_ratio=increase",
+            "setsar=1",
+            f"loop=loop={clip.frames}:size=1:start=0",
+            f"setpts=N/{FRAMES_PER_SECOND}/TB",
+            f"crop={size}:x='(iw-ow)*n/{clip.frames}':y='(ih-oh)/2'",
+        ]
+    if clip.sound:
+        pitch = 220 + hashlib.sha256(clip.prompt.encode()).digest()[0]
+        inputs += ["-f", "lavfi", "-i", f"sine=frequency={pitch}:duration={clip.seconds:.3f}"]
+    return [*inputs, "-vf", ",".join([*filters, *texts, "format=yuv420p"])]
+
+
+def _output(clip: Clip) -> list[str]:
+    sound = ["-c:a", "aac", "-b:a", "64k"] if clip.sound else ["-an"]
+    return [
+        *("-frames:v", str(clip.frames), "-r", str(FRAMES_PER_SECOND)),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "28", "-pix_fmt", "yuv420p", "-threads", "2"),
+        *sound,
+        *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
+        *("-metadata", "title=SANDBOX", "-metadata", f"comment={clip.prompt}", "-movflags", "+faststart", "clip.mp4"),
+    ]

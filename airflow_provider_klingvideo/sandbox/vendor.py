@@ -1,0 +1,167 @@
+"""The endpoints of the imitated vendor (kling-api sections 6 to 9)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
+from airflow_provider_klingvideo.sandbox.catalog import LEGACY_PATHS, Product
+from airflow_provider_klingvideo.sandbox.credentials import authorise
+from airflow_provider_klingvideo.sandbox.fields import Fields, parse_object
+from airflow_provider_klingvideo.sandbox.legacy_requests import read_legacy
+from airflow_provider_klingvideo.sandbox.listing import list_tasks
+from airflow_provider_klingvideo.sandbox.new_requests import read_new
+from airflow_provider_klingvideo.sandbox.routing import VendorRoute, base_url, ids_in, sandbox_of
+from airflow_provider_klingvideo.sandbox.rules import Facts, Stage
+from airflow_provider_klingvideo.sandbox.tasks import Task
+from airflow_provider_klingvideo.sandbox.views import created_legacy, legacy_view, new_view, pack
+
+_BATCH = 20
+_PAGES = range(1, 1001)
+_PAGE_SIZES = range(1, 501)
+_PACK_MILLIS = 365 * 86_400_000
+
+
+def _authorised(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
+    authorise(sandbox_of(request).settings, authorization, request.url.path)
+
+
+router = APIRouter(route_class=VendorRoute, dependencies=[Depends(_authorised)])
+
+
+def _new_view(request: Request, task: Task) -> dict[str, Any]:
+    sandbox = sandbox_of(request)
+    return new_view(task, task.change_at(sandbox.account.now()), sandbox.sign_for(base_url(request)))
+
+
+def _legacy_view(request: Request, task: Task) -> dict[str, Any]:
+    sandbox = sandbox_of(request)
+    return legacy_view(task, task.change_at(sandbox.account.now()), sandbox.sign_for(base_url(request)))
+
+
+def _listed(request: Request, tasks: list[Task]) -> list[Task]:
+    """The tasks of an answer, without those that a rule leaves out."""
+    rules = sandbox_of(request).rules
+    return [task for task in tasks if not any(rules.take(Stage.LISTING, _facts_about(request, task)))]
+
+
+def _facts_about(request: Request, task: Task) -> Facts:
+    return Facts(request.method, request.url.path, (task.prompt,), (task.external_id,))
+
+
+async def _create_new(request: Request, product: Product) -> Response:
+    sandbox = sandbox_of(request)
+    body = parse_object(await request.body())
+    order = read_new(product, request.path_params["model"], body, sandbox.settings)
+    task = sandbox.accept(order, request.state.facts, base_url(request))
+    return Answer(new_view(task, task.timeline[0], sandbox.sign_for(base_url(request))))
+
+
+@router.post("/text-to-video/{model}")
+async def text_to_video(request: Request) -> Response:
+    """Create a task from a prompt."""
+    return await _create_new(request, Product.TEXT_TO_VIDEO)
+
+
+@router.post("/image-to-video/{model}")
+async def image_to_video(request: Request) -> Response:
+    """Create a task from images."""
+    return await _create_new(request, Product.IMAGE_TO_VIDEO)
+
+
+@router.get("/tasks")
+async def query_tasks(request: Request) -> Response:
+    """Tasks of either generation by id or external id; unknown ones are left out (kling-api section 6.4)."""
+    account = sandbox_of(request).account
+    ids, external_ids = ids_in(request, "task_ids"), ids_in(request, "external_task_ids")
+    if not ids and not external_ids:
+        raise invalid("task_ids or external_task_ids is required")
+    if ids and external_ids:
+        raise invalid("only one of task_ids and external_task_ids is allowed")
+    if len(ids) + len(external_ids) > _BATCH:
+        raise invalid(f"task_ids and external_task_ids cannot exceed {_BATCH} in total")
+    found = [account.tasks.get(key) for key in ids] + [account.by_external_id(key) for key in external_ids]
+    tasks = [task for task in found if task]
+    return Answer([_new_view(request, task) for task in _listed(request, tasks)])
+
+
+@router.post("/tasks")
+async def search_tasks(request: Request) -> Response:
+    """A page of all tasks (kling-api section 6.5)."""
+    account = sandbox_of(request).account
+    page = list_tasks(Fields(parse_object(await request.body())), account.listing(), account.now())
+    data: dict[str, Any] = {"count": len(page.tasks), "has_more": page.next_cursor is not None}
+    if page.tasks:
+        data["result"] = [_new_view(request, task) for task in _listed(request, page.tasks)]
+    if page.next_cursor is not None:
+        data["next_cursor"] = page.next_cursor
+    return Answer(data)
+
+
+async def create_legacy(request: Request) -> Response:
+    """Create a task on a legacy path."""
+    sandbox = sandbox_of(request)
+    order = read_legacy(request.url.path, parse_object(await request.body()), sandbox.settings)
+    return Answer(created_legacy(sandbox.accept(order, request.state.facts, base_url(request))))
+
+
+async def query_legacy(request: Request) -> Response:
+    """One task of a legacy path by id or external id."""
+    key = request.path_params["task_id"]
+    task = sandbox_of(request).account.find(key)
+    if task is None or task.path != request.url.path.removesuffix(f"/{key}"):
+        raise invalid(f"Task not found by id/external id: {key}")
+    return Answer(_legacy_view(request, task))
+
+
+async def list_legacy(request: Request) -> Response:
+    """A page of the tasks of a legacy path, newest first."""
+    page, size = _page_number(request, "pageNum", 1, _PAGES), _page_number(request, "pageSize", 30, _PAGE_SIZES)
+    tasks = sandbox_of(request).account.listing(request.url.path)[(page - 1) * size : page * size]
+    return Answer([_legacy_view(request, task) for task in _listed(request, tasks)])
+
+
+def _page_number(request: Request, name: str, default: int, allowed: range) -> int:
+    value = request.query_params.get(name, str(default))
+    if not (value.isascii() and value.isdigit()) or len(value) > 4 or int(value) not in allowed:
+        raise invalid(f"{name} value '{value}' is invalid")
+    return int(value)
+
+
+for _path in LEGACY_PATHS:
+    router.add_api_route(_path, create_legacy, methods=["POST"])
+    router.add_api_route(_path, list_legacy, methods=["GET"])
+    router.add_api_route(f"{_path}/{{task_id}}", query_legacy, methods=["GET"])
+
+
+@router.get("/account/costs")
+async def account_costs(request: Request) -> Response:
+    """The resource packs of the account (kling-api section 9)."""
+    sandbox = sandbox_of(request)
+    times = Fields({name: request.query_params.get(name) for name in ("start_time", "end_time")})
+    for name in ("start_time", "end_time"):
+        if times.millis(name, 0) == 0:
+            raise invalid(f"{name} is required")
+    account, now = sandbox.account, sandbox.account.now()
+    name = f"{sandbox.settings.account_name}-Video-{account.granted.normalize():f}Units-{account.slots}Con"
+    packs = [pack(name, account.granted, account.balance, now - _PACK_MILLIS, now + _PACK_MILLIS)]
+    wanted = request.query_params.get("resource_pack_name")
+    shown = [entry for entry in packs if wanted in {None, "", entry["resource_pack_name"]}]
+    return Answer({"code": 0, "msg": "SUCCEED", "resource_pack_subscribe_infos": shown})
+
+
+fallback = APIRouter(route_class=VendorRoute, dependencies=[Depends(_authorised)])
+
+
+@fallback.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def nothing_here(request: Request) -> Response:
+    """Any other path, and any other method of these paths; there is no way to cancel or delete a task."""
+    scope = {**request.scope, "path_params": {}}
+    for route in router.routes:
+        if route.matches(scope)[0] is Match.PARTIAL:
+            raise Refusal(1202)
+    raise Refusal(1203)

@@ -1,0 +1,130 @@
+"""The shapes in which a task is shown (kling-api sections 6.4, 7.1 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_klingvideo.sandbox.catalog import Generation
+from airflow_provider_klingvideo.sandbox.tasks import Change, Status, Task, trimmed
+
+Sign = Callable[[Task, bool], str]
+"""Makes the signed URL of a task's clip, with or without watermark."""
+
+_LEGACY_WORDS = {Status.SUCCEEDED: "succeed"}
+
+
+def _word(task: Task, change: Change) -> str:
+    if change.status is Status.PROCESSING and task.fate.status_word:
+        return task.fate.status_word
+    return change.status.value
+
+
+def _clips(task: Task, sign: Sign) -> list[dict[str, Any]]:
+    if task.fate.without_outputs:
+        return []
+    clip = {"id": f"{task.id}-1", "url": sign(task, False), "duration": task.duration}
+    return [clip | ({"watermark_url": sign(task, True)} if task.watermark else {})]
+
+
+def new_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
+    """The task object of the new generation; also the body of its callbacks."""
+    view: dict[str, Any] = {
+        "id": task.id,
+        "status": _word(task, change),
+        "message": task.failure if change.status is Status.FAILED else "",
+        "create_time": task.created_at,
+        "update_time": change.at,
+    }
+    if task.external_id:
+        view["external_id"] = task.external_id
+    if change.status is Status.SUCCEEDED:
+        view["outputs"] = [{"type": "video"} | clip for clip in _clips(task, sign)]
+        view["billing"] = [{"charge_type": "unit", "amount": trimmed(task.units), "package_type": "video"}]
+    if change.status is Status.FAILED:
+        view["outputs"] = []
+        view["billing"] = [{"amount": "0"}]
+    return view
+
+
+def created_legacy(task: Task) -> dict[str, Any]:
+    """The answer to a create request of the legacy generation."""
+    return {
+        "task_id": task.id,
+        "task_status": Status.SUBMITTED.value,
+        "task_info": _info(task),
+        "created_at": task.created_at,
+        "updated_at": task.created_at,
+    }
+
+
+def legacy_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
+    """The task object of the legacy generation."""
+    view: dict[str, Any] = {
+        "task_id": task.id,
+        "task_status": _LEGACY_WORDS.get(change.status) or _word(task, change),
+        "task_status_msg": task.failure if change.status is Status.FAILED else "",
+        "task_info": _info(task),
+        "created_at": task.created_at,
+        "updated_at": change.at,
+    }
+    if change.status is Status.FAILED:
+        view["task_result"] = {}
+    if change.status is Status.SUCCEEDED:
+        view["task_result"] = {"videos": _clips(task, sign)}
+        view["watermark_info"] = {"enabled": task.watermark}
+        view["final_unit_deduction"] = trimmed(task.units)
+        view["final_balance_deduction"] = {"quota": "0", "list_price": "0"}
+    return view
+
+
+def callback_body(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
+    """What a callback carries: which shape follows from the path that created the task."""
+    if task.generation is Generation.NEW:
+        return new_view(task, change, sign)
+    view = legacy_view(task, change, sign)
+    view.pop("watermark_info", None)
+    return {"final_unit_deduction": "0", "final_balance_deduction": {"quota": "0", "list_price": "0"}} | view
+
+
+def ledger_row(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
+    """What the sandbox's own ledger says about a task."""
+    done = change.status is Status.SUCCEEDED and not task.fate.without_outputs
+    return {
+        "id": task.id,
+        "external_id": task.external_id or None,
+        "generation": task.generation.value,
+        "product": task.product.value,
+        "model": task.model,
+        "prompt": task.prompt,
+        "resolution": task.resolution,
+        "seconds": task.seconds,
+        "sound": task.sound.value,
+        "status": _word(task, change),
+        "message": task.failure if change.status is Status.FAILED else "",
+        "quoted_units": trimmed(task.units),
+        "units": trimmed(task.billed(change.status)),
+        "created_at": task.created_at,
+        "updated_at": change.at,
+        "url": sign(task, False) if done else None,
+    }
+
+
+def _info(task: Task) -> dict[str, str]:
+    return {"external_task_id": task.external_id} if task.external_id else {}
+
+
+def pack(name: str, total: Decimal, remaining: Decimal, since: int, until: int) -> dict[str, Any]:
+    """A resource pack (kling-api section 9)."""
+    return {
+        "resource_pack_name": name,
+        "resource_pack_id": name.lower(),
+        "resource_pack_type": "decreasing_total",
+        "total_quantity": float(total),
+        "remaining_quantity": float(remaining),
+        "purchase_time": since,
+        "effective_time": since,
+        "invalid_time": until,
+        "status": "online" if remaining > 0 else "runOut",
+    }
