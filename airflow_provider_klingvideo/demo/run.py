@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -93,6 +94,8 @@ def _sandbox(folder: Path, url: str) -> Server:
 def _airflow(folder: Path, url: str, sandbox_url: str) -> Server:
     connection = {"conn_type": "klingai", "host": sandbox_url, "password": "sandbox-key"}
     environment = {
+        # standalone starts its parts by the name alone.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW_CONN_KLINGAI_DEFAULT": json.dumps(connection),
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -105,6 +108,9 @@ def _airflow(folder: Path, url: str, sandbox_url: str) -> Server:
         "AIRFLOW__CORE__PARALLELISM": "6",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        # The sandbox is quicker than the vendor.
+        "AIRFLOW__KLINGVIDEO__POLL_MAX_SECONDS": "4",
+        "AIRFLOW__KLINGVIDEO__POLL_MIN_SECONDS": "2",
         "AIRFLOW__KLINGVIDEO__OUTPUT_PATH": f"file://{folder / 'videos'}",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     }
@@ -128,7 +134,7 @@ def _image_request(sandbox_url: str) -> dict[str, Any]:
     return {
         "kind": "image_to_video",
         "prompt": "The camera moves slowly closer",
-        "first_frame": f"{sandbox_url}/sandbox/samples/lighthouse.png",
+        "first_frame": f"{sandbox_url}/sandbox/samples/sunrise.png",
         "model": "kling-2.6",
         "duration": 5,
     }

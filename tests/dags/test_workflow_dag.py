@@ -44,7 +44,7 @@ def test_a_picture_comes_from_a_path_and_never_into_the_record(airflow, sandbox,
     import httpx
 
     picture = tmp_path / "picture.png"
-    picture.write_bytes(httpx.get(f"{sandbox.url}/sandbox/samples/lighthouse.png", trust_env=False).content)
+    picture.write_bytes(httpx.get(f"{sandbox.url}/sandbox/samples/sunrise.png", trust_env=False).content)
     request = {"kind": "image_to_video", "first_frame": f"file://{picture}", "model": "kling-2.5-turbo"}
     run = airflow.run("single", request=request)
     assert run.job().state is S.COMPLETED
