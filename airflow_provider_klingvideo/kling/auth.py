@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator
 
 import httpx
 
+from airflow_provider_klingvideo.kling.errors import AuthenticationError
+
 LIFETIME_SECONDS = 1800
 NOT_BEFORE_SECONDS = 5
 # A token is not used in the last part of its life: a request may take that long.
@@ -18,13 +20,14 @@ TOKEN_CODES = frozenset({1003, 1004})
 class ApiKeyAuth(httpx.Auth):
     """An API key, which works on every path.
 
-    :param key: the key, as the vendor's console shows it once.
+    :param key: the key, as the vendor's console shows it once; blanks around it are dropped.
+    :raises AuthenticationError: when it is empty or cannot stand in an HTTP header.
     """
 
     serves_new_generation = True
 
     def __init__(self, key: str) -> None:
-        self._key = key
+        self._key = _checked("API key", key)
 
     def __repr__(self) -> str:
         """Show no secret."""
@@ -39,20 +42,21 @@ class ApiKeyAuth(httpx.Auth):
 class AccessKeyAuth(httpx.Auth):
     """An access key with its secret key: signs tokens of half an hour, for legacy and account paths.
 
-    A token that the vendor calls expired or not yet valid is signed anew once and the request sent again: it was refused
-    before anything was created.
+    A token that the vendor calls expired or not yet valid is signed anew once and the request sent again: it was
+    refused before anything was created.
 
     :param access_key: the public half.
     :param secret_key: the secret half.
     :param clock: seconds since the epoch.
+    :raises AuthenticationError: when one of them is empty or has characters that no key has.
     """
 
     requires_response_body = True
     serves_new_generation = False
 
     def __init__(self, access_key: str, secret_key: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._access_key = access_key
-        self._secret_key = secret_key
+        self._access_key = _checked("access key", access_key)
+        self._secret_key = _checked("secret key", secret_key)
         self._clock = clock
         self._token = ""
         self._expires_at = 0.0
@@ -81,10 +85,18 @@ class AccessKeyAuth(httpx.Auth):
         return self._token
 
 
+def _checked(name: str, key: str) -> str:
+    """Drop the blanks that copying adds; refuse what HTTP libraries would refuse by showing it."""
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise AuthenticationError(f"The {name} is empty or has characters that no key has")
+    return key
+
+
 def _code_of(response: httpx.Response) -> object:
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body.get("code") if isinstance(body, dict) else None
 

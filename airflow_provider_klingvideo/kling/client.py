@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cache
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,14 +21,13 @@ from tenacity import (
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import operations
+from airflow_provider_klingvideo.kling.answers import result_of
 from airflow_provider_klingvideo.kling.auth import Auth
 from airflow_provider_klingvideo.kling.capabilities import Generation, registry
 from airflow_provider_klingvideo.kling.errors import (
     AmbiguousSubmissionError,
     InvalidRequestError,
     NetworkError,
-    ServerError,
-    error_from_answer,
 )
 from airflow_provider_klingvideo.kling.operations import LEGACY_PATHS, MAX_IDS_PER_QUERY, Operation
 from airflow_provider_klingvideo.kling.requests import GenerationRequest
@@ -41,11 +39,15 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 READ_ATTEMPTS = 4
 LONGEST_PAUSE = 30.0
-SHOWN_OF_FOREIGN_ANSWER = 120
 IN_FLIGHT = ("submitted", "processing")
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
-# What the vendor answers to an id that it does not know, on legacy paths (kling-api section 17).
-UNKNOWN_TASK_CODES = frozenset({1201, 1203})
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
 
 
 @cache
@@ -128,33 +130,8 @@ class _Core:
             "json": operation.json,
         }
 
-    def _result(self, operation: Operation[T], response: httpx.Response) -> T:
-        body = _body_of(response)
-        if body is None:
-            raise _foreign_answer(operation, response)
-        code = body.get("code")
-        if code != 0 or response.is_error:
-            self._refuse(operation, response, body)
-        try:
-            return operation.parse(body.get("data"))
-        except ValueError as error:
-            raise _foreign_answer(operation, response) from error
-
-    def _refuse(self, operation: Operation[Any], response: httpx.Response, body: dict[str, Any]) -> NoReturn:
-        code = body.get("code")
-        error = error_from_answer(
-            code if isinstance(code, int) and not isinstance(code, bool) else None,
-            http_status=response.status_code,
-            vendor_message=str(body["message"]) if body.get("message") else None,
-            request_id=str(body["request_id"]) if body.get("request_id") else None,
-            retry_after=_retry_after(response),
-        )
-        if operation.is_create and isinstance(error, ServerError):
-            raise _ambiguous(error) from error
-        raise error
-
     def _transport_error(self, operation: Operation[Any], error: Exception) -> KlingVideoError:
-        host = urlsplit(self.base_url).netloc
+        host = urlsplit(self.base_url).netloc.rpartition("@")[2]
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if operation.is_create and not isinstance(error, NOT_SENT):
             return AmbiguousSubmissionError(f"{host} did not answer a create request ({what})")
@@ -205,9 +182,7 @@ class KlingClient(_Core):
 
     def find_by_external_id(self, external_task_id: str, *, kind: str) -> Task | None:
         """Return the task with our id, None when there is none; see :meth:`AsyncKlingClient.find_by_external_id`."""
-        with _unknown_is_none():
-            return _first(self._read(self._look_up(external_task_id, kind)))
-        return None
+        return _with_external_id(external_task_id, self._read(self._look_up(external_task_id, kind)))
 
     def list_tasks(self, *, statuses: Sequence[str] = ()) -> Iterator[Task]:
         """Walk through the tasks of the last 30 days; see :meth:`AsyncKlingClient.list_tasks`."""
@@ -215,9 +190,9 @@ class KlingClient(_Core):
         while True:
             page = self._read(operations.list_tasks(statuses, cursor))
             yield from page.tasks
-            cursor = page.cursor
-            if cursor is None:
+            if page.cursor in (None, cursor):
                 return
+            cursor = page.cursor
 
     def account_costs(self, start_ms: int, end_ms: int) -> list[ResourcePack]:
         """Return the account's packs; see :meth:`AsyncKlingClient.account_costs`."""
@@ -232,7 +207,7 @@ class KlingClient(_Core):
             response = self._http.request(**self._prepared(operation))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._transport_error(operation, error) from None
-        return self._result(operation, response)
+        return result_of(operation, response)
 
 
 class AsyncKlingClient(_Core):
@@ -305,9 +280,7 @@ class AsyncKlingClient(_Core):
         :returns: the task; None when the vendor says that there is none.
         :raises KlingVideoError: when the vendor could not be asked: whether there is a task is not known then.
         """
-        with _unknown_is_none():
-            return _first(await self._read(self._look_up(external_task_id, kind)))
-        return None
+        return _with_external_id(external_task_id, await self._read(self._look_up(external_task_id, kind)))
 
     async def list_tasks(self, *, statuses: Sequence[str] = ()) -> AsyncIterator[Task]:
         """Walk through the tasks of the last 30 days; API keys only.
@@ -319,9 +292,9 @@ class AsyncKlingClient(_Core):
             page = await self._read(operations.list_tasks(statuses, cursor))
             for task in page.tasks:
                 yield task
-            cursor = page.cursor
-            if cursor is None:
+            if page.cursor in (None, cursor):
                 return
+            cursor = page.cursor
 
     async def count_in_flight(self) -> int:
         """Return how many tasks of the account run now, whoever ordered them."""
@@ -346,23 +319,12 @@ class AsyncKlingClient(_Core):
             response = await self._http.request(**self._prepared(operation))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._transport_error(operation, error) from None
-        return self._result(operation, response)
-
-
-class _unknown_is_none:  # noqa: N801 - used like contextlib's context managers
-    """Swallow the answer of a legacy path to an id that it does not know."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        return isinstance(error, InvalidRequestError) and error.code in UNKNOWN_TASK_CODES
+        return result_of(operation, response)
 
 
 def _is_worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, KlingVideoError) and error.retryable
+    """A longer pause than the client's longest is left to the caller: to come back early would disobey the vendor."""
+    return isinstance(error, KlingVideoError) and error.retryable and (error.retry_after or 0) <= LONGEST_PAUSE
 
 
 _backoff: Callable[[RetryCallState], float] = wait_exponential_jitter(initial=1, max=LONGEST_PAUSE)
@@ -371,48 +333,12 @@ _backoff: Callable[[RetryCallState], float] = wait_exponential_jitter(initial=1,
 def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, KlingVideoError) else None
-    return min(asked, LONGEST_PAUSE) if asked is not None else _backoff(state)
+    return asked if asked is not None else _backoff(state)
 
 
-def _body_of(response: httpx.Response) -> dict[str, Any] | None:
-    """The answer's envelope; None when it is none: a gateway's page, or half a body."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) and "code" in body else None
-
-
-def _foreign_answer(operation: Operation[Any], response: httpx.Response) -> KlingVideoError:
-    shown = " ".join(response.text.split())[:SHOWN_OF_FOREIGN_ANSWER]
-    error = ServerError(
-        f"The answer to {operation.method} {operation.path} is not the API's; it begins with {shown!r}",
-        http_status=response.status_code,
-        retry_after=_retry_after(response),
-    )
-    return _ambiguous(error) if operation.is_create else error
-
-
-def _ambiguous(error: KlingVideoError) -> AmbiguousSubmissionError:
-    return AmbiguousSubmissionError(
-        error.message,
-        code=error.code,
-        vendor_message=error.vendor_message,
-        http_status=error.http_status,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-    )
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        return max(0.0, float(response.headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _first(tasks: list[Task]) -> Task | None:
-    return tasks[0] if tasks else None
+def _with_external_id(external_task_id: str, tasks: list[Task]) -> Task | None:
+    """Never take another one's task for ours; an answer that names no external id is trusted."""
+    return next((task for task in tasks if task.external_id in (None, external_task_id)), None)
 
 
 def _no_such_task(task_id: str) -> InvalidRequestError:

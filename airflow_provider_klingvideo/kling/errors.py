@@ -141,6 +141,7 @@ _CODES: dict[int, _Row] = {
 _STATUSES: dict[int, _Row] = {
     401: _Row(AuthenticationError, "The vendor did not accept the credentials"),
     403: _Row(PermissionDeniedError, "The vendor denied access"),
+    408: _Row(ServerError, "The vendor timed out internally"),
     429: _Row(RateLimitError, "The vendor wants fewer requests"),
 }
 _CLIENT_FAULT = _Row(InvalidRequestError, "The vendor refused the request")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
 from airflow_provider_klingvideo.kling.requests import (
@@ -30,6 +31,9 @@ LARGEST_PAGE = 500
 
 NEW_PATHS = {TEXT_TO_VIDEO: "/text-to-video", IMAGE_TO_VIDEO: "/image-to-video"}
 LEGACY_PATHS = {TEXT_TO_VIDEO: "/v1/videos/text2video", IMAGE_TO_VIDEO: "/v1/videos/image2video"}
+# What the vendor answers to an id that it does not know: the legacy paths the first or, as documented, the second one;
+# the new generation leaves the task out (kling-api sections 1 and 17).
+UNKNOWN_TASK, UNKNOWN_RESOURCE = 1201, 1203
 MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
 
 
@@ -48,14 +52,16 @@ class Operation(Generic[T]):
     :param query: query parameters.
     :param json: body.
     :param is_create: whether it may cost money, so that it is never sent twice without asking.
+    :param empty_codes: business codes which say that there is nothing, and are no error here.
     """
 
     method: str
     path: str
     parse: Callable[[Any], T]
     query: Mapping[str, Any] = field(default_factory=dict)
-    json: Mapping[str, Any] | None = None
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
     is_create: bool = False
+    empty_codes: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def create(request: GenerationRequest, generation: Generation, external_task_id:
     """Order a video. Only what the path knows is sent, and never a model left to the vendor's default."""
     capability = registry().find(request.kind, request.model, generation)
     build, path = {
-        Generation.NEW: (_new_body, f"{NEW_PATHS[request.kind]}/{request.model}"),
+        Generation.NEW: (_new_body, f"{NEW_PATHS[request.kind]}/{quote(request.model, safe='')}"),
         Generation.LEGACY: (_legacy_body, LEGACY_PATHS[request.kind]),
     }[generation]
     body = build(request, capability, external_task_id)
@@ -79,17 +85,18 @@ def create(request: GenerationRequest, generation: Generation, external_task_id:
 
 def get_tasks(task_ids: Sequence[str]) -> Operation[list[Task]]:
     """Ask for up to 20 tasks of either generation by their ids; unknown ones are left out of the answer."""
-    return Operation("GET", "/tasks", parse_tasks, query={"task_ids": ",".join(task_ids)})
+    return _query({"task_ids": ",".join(task_ids)})
 
 
 def find_by_external_id(external_task_id: str) -> Operation[list[Task]]:
     """Ask for the task with our id."""
-    return Operation("GET", "/tasks", parse_tasks, query={"external_task_ids": external_task_id})
+    return _query({"external_task_ids": external_task_id})
 
 
 def get_legacy_task(kind: str, any_id: str) -> Operation[list[Task]]:
     """Ask a legacy path for a task by the vendor's id or ours."""
-    return Operation("GET", f"{LEGACY_PATHS[kind]}/{any_id}", parse_tasks)
+    path = f"{LEGACY_PATHS[kind]}/{quote(any_id, safe='')}"
+    return Operation("GET", path, parse_tasks, empty_codes=frozenset({UNKNOWN_TASK, UNKNOWN_RESOURCE}))
 
 
 def list_tasks(statuses: Sequence[str], cursor: str | None) -> Operation[Page]:
@@ -109,6 +116,10 @@ def account_costs(start_ms: int, end_ms: int) -> Operation[list[ResourcePack]]:
     return Operation("GET", "/account/costs", parse_packs, query={"start_time": start_ms, "end_time": end_ms})
 
 
+def _query(query: Mapping[str, str]) -> Operation[list[Task]]:
+    return Operation("GET", "/tasks", parse_tasks, query=query, empty_codes=frozenset({UNKNOWN_RESOURCE}))
+
+
 def _one_task(data: Any) -> Task:
     task = parse_task(data)
     if task is None:
@@ -118,9 +129,8 @@ def _one_task(data: Any) -> Task:
 
 def _page(data: Any) -> Page:
     page = data if isinstance(data, Mapping) else {}
-    return Page(
-        parse_tasks(page), str(page["next_cursor"]) if page.get("has_more") and page.get("next_cursor") else None
-    )
+    cursor = page.get("next_cursor") if page.get("has_more") else None
+    return Page(parse_tasks(page), cursor if cursor and isinstance(cursor, str) else None)
 
 
 def _new_body(request: GenerationRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -80,8 +80,8 @@ class ImageToVideoRequest(_VideoRequest):
 
     kind: Literal["image_to_video"] = "image_to_video"
     prompt: str = ""
-    first_frame: Picture
-    last_frame: Picture | None = None
+    first_frame: Picture = Field(repr=False)
+    last_frame: Picture | None = Field(default=None, repr=False)
 
 
 GenerationRequest = TextToVideoRequest | ImageToVideoRequest

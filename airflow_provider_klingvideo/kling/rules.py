@@ -117,6 +117,8 @@ def _cfg_scale(request: GenerationRequest, can: Capability) -> Iterator[str]:
 def _multi_shot(request: GenerationRequest, can: Capability) -> Iterator[str]:
     if request.multi_shot and not can.multi_shot:
         yield "multi_shot cannot be set"
+    if request.multi_shot and can.generation is Generation.LEGACY and not request.prompt.strip():
+        yield "multi_shot needs a prompt in the legacy API generation"
 
 
 # Sources: kling-api sections 6.2, 6.3 and 7.2; the figures per model are in the registry, each with its own.

@@ -9,6 +9,9 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+# Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
+LARGEST_EXPONENT = 20
+
 
 class TaskStatus(StrEnum):
     """Where a task is; a word that is not known is no failure."""
@@ -98,16 +101,18 @@ def parse_task(data: Any) -> Task | None:
     """Read a task of either generation; None when it has no id and thus is none."""
     if not isinstance(data, Mapping):
         return None
-    task_id = data.get("id") or data.get("task_id")
+    task_id = _text(data.get("id")) or _text(data.get("task_id"))
     if not task_id:
         return None
-    word = str(data.get("status") or data.get("task_status") or "")
+    word = _text(data.get("status")) or _text(data.get("task_status"))
     return Task(
-        id=str(task_id),
+        id=task_id,
         status=_STATUS_WORDS.get(word, TaskStatus.UNKNOWN),
         status_word=word,
-        message=str(data.get("message") or data.get("task_status_msg") or ""),
-        external_id=_text(data.get("external_id")) or _text(_mapping(data.get("task_info")).get("external_task_id")),
+        message=_text(data.get("message")) or _text(data.get("task_status_msg")),
+        external_id=_text(data.get("external_id"))
+        or _text(_mapping(data.get("task_info")).get("external_task_id"))
+        or None,
         outputs=_outputs(data),
         billed_units=_billed(data),
         created_at=_time(data.get("create_time") or data.get("created_at")),
@@ -125,12 +130,17 @@ def parse_tasks(data: Any) -> list[Task]:
 
 
 def parse_packs(data: Any) -> list[ResourcePack]:
-    """Read the packs of ``/account/costs`` (kling-api section 9)."""
+    """Read the packs of ``/account/costs`` (kling-api section 9).
+
+    :raises ValueError: when the second code, inside the data, is an error.
+    """
+    if _mapping(data).get("code"):
+        raise ValueError("the packs could not be read")
     packs = _list(_mapping(data).get("resource_pack_subscribe_infos"))
     return [
         ResourcePack(
-            name=str(pack.get("resource_pack_name") or ""),
-            status=str(pack.get("status") or ""),
+            name=_text(pack.get("resource_pack_name")),
+            status=_text(pack.get("status")),
             total=_decimal(pack.get("total_quantity")),
             remaining=_decimal(pack.get("remaining_quantity")),
         )
@@ -143,10 +153,10 @@ def _outputs(data: Mapping[str, Any]) -> tuple[Output, ...]:
     items = [*_list(data.get("outputs")), *({**video, "type": "video"} for video in legacy)]
     return tuple(
         Output(
-            type=str(item.get("type") or ""),
-            url=str(item.get("url") or ""),
-            id=_text(item.get("id")),
-            watermark_url=_text(item.get("watermark_url")),
+            type=_text(item.get("type")),
+            url=_text(item.get("url")),
+            id=_text(item.get("id")) or None,
+            watermark_url=_text(item.get("watermark_url")) or None,
             duration=_seconds(item.get("duration")),
         )
         for item in items
@@ -167,8 +177,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: Any) -> str | None:
-    return str(value) if value else None
+def _text(value: Any) -> str:
+    """A text or a whole number as text; empty for anything else: an object is no id, and no URL."""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -178,7 +189,7 @@ def _decimal(value: Any) -> Decimal | None:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
 
 
 def _seconds(value: Any) -> float | None:
