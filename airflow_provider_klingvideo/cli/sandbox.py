@@ -46,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until interrupted."""
+    import json
     import logging
 
     from rich.console import Console
@@ -60,6 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     server.listen()
     console = Console()
     console.print(_greeting(server.url, settings))
+    connection = json.dumps({"conn_type": "klingai", "host": server.url, "password": settings.api_key})
+    console.print("Point Airflow at it with:")
+    console.print(f"export AIRFLOW_CONN_KLINGAI_DEFAULT='{connection}'", soft_wrap=True, markup=False)
     if arguments.host not in {"127.0.0.1", "localhost", "::1"}:
         console.print(
             f"[bold red]Warning:[/] {arguments.host} can be reached from other machines, "
@@ -88,12 +92,9 @@ def _settings(arguments: argparse.Namespace) -> SandboxSettings:
 
 
 def _greeting(url: str, settings: SandboxSettings) -> Any:
-    import json
-
     from rich.panel import Panel
     from rich.table import Table
 
-    connection = {"conn_type": "klingai", "host": url, "password": settings.api_key}
     table = Table.grid(padding=(0, 2))
     rows = {
         "Address": url,
@@ -103,7 +104,6 @@ def _greeting(url: str, settings: SandboxSettings) -> Any:
         "Access key": settings.access_key,
         "Secret key": settings.secret_key,
         "State": str(settings.state or "in memory"),
-        "Airflow": f"export AIRFLOW_CONN_KLINGAI_DEFAULT='{json.dumps(connection)}'",
     }
     for name, value in rows.items():
         table.add_row(name, value)
