@@ -113,7 +113,7 @@ async def query_legacy(request: Request) -> Response:
     """One task of a legacy path by id or external id."""
     key = request.path_params["task_id"]
     task = sandbox_of(request).account.find(key)
-    if task is None or task.path != request.url.path.removesuffix(f"/{key}"):
+    if task is None or task.path != request.scope["path"].removesuffix(f"/{key}"):
         raise invalid(f"Task not found by id/external id: {key}")
     return Answer(_legacy_view(request, task))
 
