@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from tenacity import (
@@ -76,6 +75,7 @@ class _Core:
         read_attempts: int = READ_ATTEMPTS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._host = _host_of(self.base_url)
         self._auth = auth
         self._http_options: dict[str, Any] = {
             "base_url": self.base_url,
@@ -131,11 +131,10 @@ class _Core:
         }
 
     def _transport_error(self, operation: Operation[Any], error: Exception) -> KlingVideoError:
-        host = urlsplit(self.base_url).netloc.rpartition("@")[2]
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if operation.is_create and not isinstance(error, NOT_SENT):
-            return AmbiguousSubmissionError(f"{host} did not answer a create request ({what})")
-        return NetworkError(f"{host} could not be reached ({what})")
+            return AmbiguousSubmissionError(f"{self._host} did not answer a create request ({what})")
+        return NetworkError(f"{self._host} could not be reached ({what})")
 
 
 class KlingClient(_Core):
@@ -320,6 +319,14 @@ class AsyncKlingClient(_Core):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._transport_error(operation, error) from None
         return result_of(operation, response)
+
+
+def _host_of(url: str) -> str:
+    """Host and port alone: a user's name and password may stand before them."""
+    try:
+        return httpx.URL(url).netloc.decode()
+    except httpx.InvalidURL as error:
+        raise NetworkError("The base URL is none", advice=f"Correct it: {error}") from None
 
 
 def _is_worth_retrying(error: BaseException) -> bool:
