@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,8 +14,9 @@ from rich.console import Console
 from rich.live import Live
 
 from airflow_provider_klingvideo.demo.airflow_api import AirflowApi
-from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, own_script, running
+from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, running
 from airflow_provider_klingvideo.demo.screen import print_summary, progress_table
+from airflow_provider_klingvideo.demo.servers import airflow_server, sandbox_server
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowJob, WorkflowState
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
 
@@ -65,9 +63,9 @@ def demonstrate(folder: Path, console: Console, *, keep_serving: bool) -> None:
     airflow_url = f"http://127.0.0.1:{free_port(8080)}"
     console.print("[bold]Kling AI SANDBOX[/bold]: an imitation on this machine; no money is spent.")
     with ExitStack() as servers:
-        sandbox = servers.enter_context(running(_sandbox(folder, sandbox_url)))
+        sandbox = servers.enter_context(running(sandbox_server(folder, sandbox_url)))
         sandbox.wait_until_ready(READY_SECONDS)
-        airflow = servers.enter_context(running(_airflow(folder, airflow_url, sandbox_url)))
+        airflow = servers.enter_context(running(airflow_server(folder, airflow_url, sandbox_url)))
         with console.status("Airflow starts, which takes a minute on a new machine ..."):
             airflow.wait_until_ready(READY_SECONDS)
             api = AirflowApi(airflow_url)
@@ -83,39 +81,6 @@ def demonstrate(folder: Path, console: Console, *, keep_serving: bool) -> None:
         if keep_serving:
             console.print("Serving until Ctrl+C. Try the forms of the other DAGs.")
             _serve([sandbox, airflow])
-
-
-def _sandbox(folder: Path, url: str) -> Server:
-    port = url.rpartition(":")[2]
-    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "sandbox", "--port", port]
-    return Server("The sandbox", command, f"{url}/sandbox/health", folder / "sandbox.log", {})
-
-
-def _airflow(folder: Path, url: str, sandbox_url: str) -> Server:
-    connection = {"conn_type": "klingai", "host": sandbox_url, "password": "sandbox-key"}
-    environment = {
-        # standalone starts its parts by the name alone.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW_CONN_KLINGAI_DEFAULT": json.dumps(connection),
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": url.rpartition(":")[2],
-        "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        # More worker processes than these lock each other out of SQLite.
-        "AIRFLOW__CORE__PARALLELISM": "6",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        # The sandbox is quicker than the vendor.
-        "AIRFLOW__KLINGVIDEO__POLL_MAX_SECONDS": "4",
-        "AIRFLOW__KLINGVIDEO__POLL_MIN_SECONDS": "2",
-        "AIRFLOW__KLINGVIDEO__OUTPUT_PATH": f"file://{folder / 'videos'}",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-    }
-    health = f"{url}/api/v2/monitor/health"
-    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", environment)
 
 
 def _copy_dags(target: Path) -> None:

@@ -1,0 +1,54 @@
+"""The sandbox and Airflow as child processes, with the settings that make them quick and keep them on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from airflow_provider_klingvideo.demo.processes import Server, own_script
+
+
+def sandbox_server(folder: Path, url: str) -> Server:
+    """Start a sandbox.
+
+    :param folder: its log goes there.
+    :param url: ``http://127.0.0.1:PORT``.
+    """
+    port = url.rpartition(":")[2]
+    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "sandbox", "--port", port]
+    return Server("The sandbox", command, f"{url}/sandbox/health", folder / "sandbox.log", {})
+
+
+def airflow_server(folder: Path, url: str, sandbox_url: str) -> Server:
+    """Start all of Airflow on its embedded database, for this machine alone, every visitor an administrator.
+
+    :param folder: ``dags`` below it is read, ``videos`` and ``airflow`` are written.
+    :param url: ``http://127.0.0.1:PORT``.
+    :param sandbox_url: the address of the default connection.
+    """
+    connection = {"conn_type": "klingai", "host": sandbox_url, "password": "sandbox-key"}
+    environment = {
+        # standalone starts its parts by the name alone.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW_CONN_KLINGAI_DEFAULT": json.dumps(connection),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # More worker processes than these lock each other out of SQLite.
+        "AIRFLOW__CORE__PARALLELISM": "6",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        # The sandbox is quicker than the vendor.
+        "AIRFLOW__KLINGVIDEO__POLL_MAX_SECONDS": "4",
+        "AIRFLOW__KLINGVIDEO__POLL_MIN_SECONDS": "2",
+        "AIRFLOW__KLINGVIDEO__OUTPUT_PATH": f"file://{folder / 'videos'}",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    }
+    health = f"{url}/api/v2/monitor/health"
+    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", environment)

@@ -1,0 +1,66 @@
+"""What only a running scheduler and triggerer can show."""
+
+from __future__ import annotations
+
+import pytest
+from dags.conftest import FOX
+from dags.test_batch_dag import CANCELLED_IN_THE_QUEUE, FAILED_AT_THE_VENDOR, FINE, KEY, requests
+
+from airflow_provider_klingvideo.workflow import WorkflowState
+from airflow_provider_klingvideo.workflow.identity import job_id
+
+from .conftest import until
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+
+S = WorkflowState
+
+
+def test_five_jobs_of_which_one_fails_and_one_is_cancelled(live, sandbox):
+    run_id = "five"
+    live.store("batch", run_id).request_cancel(job_id("batch", run_id, KEY, 2), "Ann: too expensive")
+    live.trigger("batch", run_id, requests=requests(5, n2=" [sandbox:fail=Image pixel is invalid]"))
+    assert live.ended("batch", run_id) == "failed"
+
+    states = [live.tasks("batch", run_id, index, f"{KEY}.") for index in range(5)]
+    assert states == [FINE, FAILED_AT_THE_VENDOR, CANCELLED_IN_THE_QUEUE, FINE, FINE]
+    jobs = [live.job("batch", run_id, index, KEY) for index in range(5)]
+    assert [job.state for job in jobs] == [S.COMPLETED, S.FAILED, S.CANCELLED, S.COMPLETED, S.COMPLETED]
+    assert live.tasks("batch", run_id, prefix="videos.")["verdict"] == "failed"
+    assert len(sandbox.ledger()["tasks"]) == 4
+
+
+def test_waiting_holds_no_worker_slot(live, sandbox):
+    sandbox.settings(generation_seconds=20)
+    live.trigger("single", "deferred", request=FOX)
+    until(lambda: live.tasks("single", "deferred").get("generation") == "deferred", "the sensor defers")
+    assert live.job("single", "deferred").state is S.GENERATING
+    assert live.ended("single", "deferred") == "success"
+
+
+def test_an_abandoned_task_is_on_record_and_adopted_for_free_when_the_task_is_cleared(live, sandbox):
+    sandbox.settings(generation_seconds=25)
+    live.trigger("single", "abandoned", request=FOX)
+    until(lambda: live.tasks("single", "abandoned").get("generation") == "deferred", "the sensor defers")
+    live.set_state("single", "abandoned", "video.generation", "failed")
+    assert live.ended("single", "abandoned") == "failed"
+    job = live.job("single", "abandoned")
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "abandoned", "maybe")
+    assert f"{job.klingai_job_id} cannot be cancelled and runs on" in job.error
+    assert live.tasks("single", "abandoned")["failed"] == "success"
+
+    live.clear("single", "abandoned", ["video.generation"])
+    assert live.ended("single", "abandoned") == "success"
+    again = live.job("single", "abandoned")
+    assert (again.state, again.klingai_job_id, again.revision) == (S.COMPLETED, job.klingai_job_id, 2)
+    assert len(sandbox.ledger()["tasks"]) == 1
+
+
+def test_clearing_a_finished_run_pays_nothing_again(live, sandbox):
+    live.trigger("single", "cleared", request=FOX)
+    assert live.ended("single", "cleared") == "success"
+    paid = sandbox.ledger()["spent_units"]
+    live.clear("single", "cleared", ["video.created"])
+    assert live.ended("single", "cleared") == "success"
+    assert (len(sandbox.ledger()["tasks"]), sandbox.ledger()["spent_units"]) == (1, paid)
+    assert live.job("single", "cleared").state is S.COMPLETED
