@@ -296,7 +296,10 @@ class AsyncKlingClient(_Core):
             cursor = page.cursor
 
     async def count_in_flight(self) -> int:
-        """Return how many tasks of the account run now, whoever ordered them."""
+        """Return how many tasks of the account run now, whoever ordered them.
+
+        A token sees the newest 500 tasks of each legacy path, far more than an account has slots, and no others.
+        """
         if self._auth.serves_new_generation:
             return len([task async for task in self.list_tasks(statuses=IN_FLIGHT)])
         pages = [await self._read(operations.list_legacy_tasks(kind, 1)) for kind in LEGACY_PATHS]
