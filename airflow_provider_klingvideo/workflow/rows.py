@@ -39,7 +39,7 @@ def _csv(text: str) -> tuple[list[dict[str, Any]], list[str]]:
                 faults.append(f"line {reader.line_num} has more cells than the header")
             rows.append({key: value for key, value in row.items() if key and value})
     except csv.Error as error:
-        faults.append(f"line {reader.line_num} is no CSV: {error}")
+        faults.append(f"line {reader.line_num + 1} is no CSV: {error}")
     return [row for row in rows if row], faults
 
 

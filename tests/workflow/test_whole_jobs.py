@@ -1,0 +1,321 @@
+"""Whole jobs in one asyncio process, by the same steps as in Airflow, against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
+from airflow_provider_klingvideo.media import MediaSettings
+from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.workflow import (
+    JobStore,
+    PollPolicy,
+    StepSettings,
+    VideoHandlers,
+    VideoSteps,
+    WorkflowEngine,
+    WorkflowJob,
+    WorkflowState,
+    reopened,
+)
+from airflow_provider_klingvideo.workflow.job import utc_now
+
+S = WorkflowState
+KEY = "sandbox-key"
+POLICY = PollPolicy(min_seconds=0.05, max_seconds=0.1)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(server):
+    server.reset()
+    return server
+
+
+class Workshop:
+    """Processes jobs with the standard handlers."""
+
+    def __init__(self, sandbox, folder, **settings):
+        self.sandbox = sandbox
+        self.store = JobStore(folder)
+        media = MediaSettings(allowed_private_hosts=frozenset({sandbox.url.removeprefix("http://")}))
+        self.settings = StepSettings(media=media, poll=POLICY, slot_pause_seconds=0.05, **settings)
+
+    def video_url(self, task_id, kind):
+        with KlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url) as client:
+            return client.get_task(task_id, kind=kind).video.url
+
+    def process(self, job):
+        return asyncio.run(self._process(job))
+
+    async def _process(self, job):
+        async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url, read_attempts=1) as client:
+            engine = WorkflowEngine(store=self.store)
+            steps = VideoSteps(client, self.store, video_url=self.video_url, settings=self.settings)
+            VideoHandlers(steps).register(engine)
+            return await engine.process(job)
+
+
+def fox(**fields):
+    return WorkflowJob(id="job-1", prompt="A fox", params={"model": "kling-2.5-turbo"}, **fields)
+
+
+@pytest.fixture
+def workshop(sandbox, tmp_path):
+    return Workshop(sandbox, tmp_path)
+
+
+def creates_fail(sandbox, times=None, **action):
+    sandbox.add_rule({"match": {"method": "POST", "path": "/text-to-video/*"}, "action": action, "times": times})
+
+
+def tasks(sandbox):
+    return sandbox.ledger()["tasks"]
+
+
+def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(workshop):
+    job = workshop.process(fox())
+    assert job.state is S.COMPLETED, job.error
+    assert job.metadata["estimate"]["units"] == job.metadata["billed_units"] == "1.5"
+    assert (workshop.store.folder(job.id) / "master.mp4").exists()
+    assert workshop.store.load(job.id) == job
+
+
+@pytest.mark.parametrize("state", [S.CREATED, S.VALIDATED, S.QUEUED, S.GENERATING, S.POST_PROCESSING])
+def test_a_job_that_was_cut_off_in_any_state_goes_on_and_is_paid_once(workshop, sandbox, state):
+    done = workshop.process(fox())
+    again = workshop.process(reopened(done, state))
+    assert again.state is S.COMPLETED
+    assert len(tasks(sandbox)) == 1
+
+
+def test_a_lost_record_leads_back_to_the_same_task(workshop, sandbox):
+    workshop.process(fox())
+    again = workshop.process(fox())
+    assert again.klingai_job_id == tasks(sandbox)[0]["id"]
+    assert len(tasks(sandbox)) == 1
+
+
+def test_an_intent_without_an_answer_is_looked_up_before_anything_is_sent(workshop, sandbox):
+    creates_fail(sandbox, type="drop_after", times=1)
+    lost = workshop.process(fox())
+    assert lost.state is S.COMPLETED
+    job = reopened(lost, S.QUEUED)
+    job.klingai_job_id = job.submissions[0].task_id = None
+    job.submissions[0].outcome = None
+    seen = sandbox.ledger()["requests"]
+    again = workshop.process(job)
+    assert again.state is S.COMPLETED
+    sent = {what: n for what, n in sandbox.ledger()["requests"].items() if what.startswith("POST")}
+    assert sent == {what: n for what, n in seen.items() if what.startswith("POST")}
+
+
+def test_while_the_look_up_fails_nothing_is_sent_again(workshop, sandbox):
+    creates_fail(sandbox, type="drop_after", times=1)
+    sandbox.add_rule(
+        {
+            "match": {"method": "GET", "path": "/tasks"},
+            "action": {"type": "html", "http_status": 502, "store": False},
+            "after": 1,
+        }
+    )
+    job = workshop.process(fox())
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "ambiguous_submission", "maybe")
+    assert len(tasks(sandbox)) == 1
+    sandbox.clear_rules()
+    again = workshop.process(reopened(job, S.GENERATING))
+    assert (again.state, len(tasks(sandbox))) == (S.COMPLETED, 1)
+
+
+def test_a_create_that_is_never_answered_ends_as_unknown_not_as_free(workshop, sandbox):
+    creates_fail(sandbox, type="drop_before")
+    job = workshop.process(fox())
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "ambiguous_submission", "maybe")
+
+
+def test_a_refusal_is_free_and_says_so(workshop, sandbox):
+    creates_fail(sandbox, type="refuse", http_status=400, code=1201, message="prompt is bad")
+    job = workshop.process(fox())
+    assert (job.failure["kind"], job.failure["money"]) == ("invalid_request", "none")
+    assert "prompt is bad" in job.error
+    sandbox.clear_rules()
+    assert workshop.process(reopened(job, S.QUEUED)).state is S.COMPLETED
+
+
+def test_another_prompt_is_another_task_and_the_old_handle_stays(workshop, sandbox):
+    first = workshop.process(fox())
+    job = reopened(first, S.CREATED)
+    job.prompt = "A hare"
+    again = workshop.process(job)
+    assert len(tasks(sandbox)) == 2
+    assert [one.task_id for one in again.submissions] == [first.klingai_job_id, again.klingai_job_id]
+    assert (workshop.store.folder(job.id) / f"task-{first.klingai_job_id}" / "master.mp4").exists()
+
+
+def test_two_workers_on_one_job_pay_once(workshop, sandbox):
+    async def both():
+        return await asyncio.gather(workshop._process(fox()), workshop._process(fox()))
+
+    jobs = asyncio.run(both())
+    assert len(tasks(sandbox)) == 1
+    assert {job.klingai_job_id for job in jobs} == {tasks(sandbox)[0]["id"]}
+
+
+def test_a_full_account_is_waited_for(workshop, sandbox):
+    creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task", times=3)
+    assert workshop.process(fox()).state is S.COMPLETED
+
+
+def test_but_not_for_ever(sandbox, tmp_path):
+    creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task")
+    job = Workshop(sandbox, tmp_path, slot_seconds=0.2).process(fox())
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "concurrency", "none")
+
+
+class TestTheQueue:
+    def test_our_own_limit_is_kept(self, sandbox, tmp_path):
+        sandbox.settings(generation_seconds=0.5)
+        workshop = Workshop(sandbox, tmp_path, concurrency_limit=1)
+        with KlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
+            from airflow_provider_klingvideo.kling import parse_request
+
+            client.create(parse_request({"prompt": "someone else's"}), external_task_id="other")
+        assert workshop.process(fox()).state is S.COMPLETED
+        assert sandbox.ledger()["max_in_flight_seen"] == 1
+
+    def test_no_slot_in_time_cancels_for_free(self, sandbox, tmp_path):
+        sandbox.settings(generation_seconds=60)
+        workshop = Workshop(sandbox, tmp_path, concurrency_limit=1, queue_seconds=0.2)
+        with KlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
+            from airflow_provider_klingvideo.kling import parse_request
+
+            client.create(parse_request({"prompt": "someone else's"}), external_task_id="other")
+        job = workshop.process(fox())
+        assert (job.state, job.failure["kind"]) == (S.CANCELLED, "queue_timeout")
+        assert len(tasks(sandbox)) == 1
+
+    def test_a_person_cancels(self, workshop, sandbox):
+        workshop.store.request_cancel("job-1", "Ann: wrong prompt")
+        job = workshop.process(fox())
+        assert (job.state, tasks(sandbox)) == (S.CANCELLED, [])
+
+    def test_a_gate_that_breaks_cancels(self, sandbox, tmp_path):
+        sandbox.add_rule({"match": {"method": "POST", "path": "/tasks"}, "action": {"type": "refuse", "code": 1103}})
+        job = Workshop(sandbox, tmp_path, concurrency_limit=1).process(fox())
+        assert (job.state, job.failure["kind"], tasks(sandbox)) == (S.CANCELLED, "permission", [])
+
+
+class TestTheWait:
+    def test_the_vendors_failure(self, workshop, sandbox):
+        job = fox()
+        job.prompt += " [sandbox:fail=Image pixel is invalid]"
+        failed = workshop.process(job)
+        assert (failed.failure["vendor_message"], failed.failure["money"]) == ("Image pixel is invalid", "none")
+        assert failed.submissions[0].outcome == "failed"
+
+    def test_a_success_without_a_video(self, workshop, sandbox):
+        creates_fail(sandbox, type="succeed_without_outputs")
+        job = workshop.process(fox())
+        assert (job.failure["kind"], job.failure["money"]) == ("no_result", "billed")
+        assert job.metadata["vendor_answer"]["status"] == "succeeded"
+
+    def test_a_stuck_task_times_out_and_its_late_result_is_adopted(self, sandbox, tmp_path):
+        sandbox.settings(generation_seconds=1.5)
+        job = Workshop(sandbox, tmp_path, generation_seconds=0.3).process(fox())
+        assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "timeout", "maybe")
+        again = Workshop(sandbox, tmp_path).process(reopened(job, S.GENERATING))
+        assert (again.state, len(tasks(sandbox))) == (S.COMPLETED, 1)
+
+    def test_a_status_word_of_tomorrow(self, workshop, sandbox):
+        creates_fail(sandbox, type="status_word", word="warming_up", seconds=0.3)
+        assert workshop.process(fox()).state is S.COMPLETED
+
+    def test_out_of_sight(self, sandbox, tmp_path):
+        workshop = Workshop(sandbox, tmp_path)
+        sandbox.settings(generation_seconds=30)
+        policy = PollPolicy(min_seconds=0.01, max_seconds=0.01, max_errors=3)
+        workshop.settings = StepSettings(media=workshop.settings.media, poll=policy)
+        action = {"type": "html", "http_status": 502, "store": False}
+        sandbox.add_rule({"match": {"method": "GET", "path": "/tasks"}, "action": action, "after": 2})
+        job = workshop.process(fox())
+        assert (job.failure["kind"], job.failure["money"]) == ("polling", "maybe")
+        assert job.klingai_job_id in job.error
+
+
+def test_an_expired_address_is_asked_for_anew(workshop, sandbox):
+    action = {"type": "expired_url", "http_status": 403}
+    sandbox.add_rule({"match": {"path": "/media/*"}, "action": action, "times": 1})
+    assert workshop.process(fox()).state is S.COMPLETED
+
+
+def test_files_that_vanish_before_the_end_are_missed(workshop):
+    job = workshop.process(fox())
+    (workshop.store.folder(job.id) / "poster.jpg").unlink()
+    (workshop.store.folder(job.id) / "preview.webp").write_bytes(b"x")
+
+    async def complete():
+        async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
+            steps = VideoSteps(client, workshop.store, video_url=workshop.video_url)
+            await steps.complete(job)
+
+    with pytest.raises(Exception, match=r"poster\.jpg is missing; preview\.webp has 1 bytes instead of"):
+        asyncio.run(complete())
+    # ... and made again, without paying again.
+    again = workshop.process(reopened(job, S.POST_PROCESSING))
+    assert again.state is S.COMPLETED
+    assert len(tasks(workshop.sandbox)) == 1
+
+
+class TestAnotherGeneration:
+    def ensure(self, workshop, job, **options):
+        async def submit():
+            async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
+                steps = VideoSteps(client, workshop.store, video_url=workshop.video_url)
+                return await steps.submit(job, WorkflowEngine(store=workshop.store).save, **options)
+
+        return asyncio.run(submit())
+
+    def test_a_higher_number_orders_and_pays_another_video(self, workshop, sandbox):
+        job = workshop.process(fox())
+        for number, count in ((1, 1), (2, 2), (2, 2), (1, 2)):
+            submission = self.ensure(workshop, job, generation_number=number)
+            assert len(tasks(sandbox)) == count
+        assert submission.generation_number == 2
+
+    def test_a_failed_task_is_ordered_again_only_when_the_policy_says_so(self, workshop, sandbox):
+        job = fox()
+        job.prompt += " [sandbox:fail]"
+        failed = workshop.process(job)
+        assert self.ensure(workshop, failed).generation_number == 1
+        assert self.ensure(workshop, failed, regenerate_failed=True).generation_number == 2
+        assert self.ensure(workshop, failed, regenerate_failed=True).generation_number == 2
+        assert len(tasks(sandbox)) == 2
+
+
+def test_nobody_waited_for_the_task(workshop, sandbox):
+    from airflow_provider_klingvideo.workflow.following import settle
+
+    done = workshop.process(fox())
+
+    async def settled(job):
+        async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
+            return await settle(job, client)
+
+    job = reopened(done, S.GENERATING)
+    assert asyncio.run(settled(job))["billed_units"] == "1.5"
+    job.metadata.pop("seconds")
+    assert asyncio.run(settled(job))["seconds"] == pytest.approx(5.041, abs=0.1)
+    sandbox.settings(generation_seconds=60)
+    job.prompt = "A hare"
+    TestAnotherGeneration().ensure(workshop, job)
+    job.submissions[-1].accepted_at = utc_now() - timedelta(seconds=1)
+    with pytest.raises(Exception, match="nobody waited"):
+        asyncio.run(settled(job))
