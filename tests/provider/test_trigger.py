@@ -1,0 +1,134 @@
+"""The trigger: one event, whatever happens; nothing secret in its arguments."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow_home import connection
+
+from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
+from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
+
+KIND = "text_to_video"
+QUICK = {"typical_seconds": 0.1, "poll_min_seconds": 0.05, "poll_max_seconds": 0.2, "minimum_seconds": 0}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.3)) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(server, monkeypatch):
+    server.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(server.url))
+    return server
+
+
+def ordered(sandbox, prompt="A fox"):
+    with KlingClient(ApiKeyAuth("sandbox-key"), base_url=sandbox.url) as client:
+        return client.create(parse_request({"prompt": prompt}), external_task_id=prompt).id
+
+
+def trigger(task_id, *, seconds=20, **arguments):
+    now = datetime.now(UTC)
+    return KlingVideoTaskTrigger(
+        klingai_conn_id="klingai_default",
+        task_id=task_id,
+        kind=KIND,
+        submitted_at=now.isoformat(),
+        deadline=(now + timedelta(seconds=seconds)).isoformat(),
+        **{
+            "typical_seconds": 0.1,
+            "poll_min_seconds": 0.05,
+            "poll_max_seconds": 0.2,
+            "minimum_seconds": 0,
+            **arguments,
+        },
+    )
+
+
+def event(one):
+    async def first():
+        return [event.payload async for event in one.run()]
+
+    (payload,) = asyncio.run(first())
+    return payload
+
+
+def test_it_comes_back_from_the_database_as_it_was():
+    one = trigger("1")
+    path, arguments = one.serialize()
+    assert path == "airflow_provider_klingvideo.triggers.klingvideo.KlingVideoTaskTrigger"
+    assert KlingVideoTaskTrigger(**arguments).serialize() == (path, arguments)
+    assert all(isinstance(value, str | int | float) for value in arguments.values())
+
+
+def test_a_trigger_of_the_first_version_is_revived():
+    arguments = dict.fromkeys(("klingai_conn_id", "task_id", "kind", "submitted_at", "deadline"), "x")
+    assert KlingVideoTaskTrigger(**arguments).poll_max_seconds == 30
+
+
+def test_success_carries_no_signed_address(sandbox):
+    payload = event(trigger(ordered(sandbox)))
+    assert payload["outcome"] == "succeeded"
+    assert (payload["billed_units"], "?" in payload["video_url"]) == ("4", False)
+
+
+def test_failure_carries_the_vendors_words(sandbox):
+    payload = event(trigger(ordered(sandbox, "x [sandbox:fail=Image pixel is invalid]")))
+    assert (payload["outcome"], payload["message"]) == ("failed", "Image pixel is invalid")
+
+
+def test_the_deadline_is_the_original_one_after_a_restart(sandbox):
+    task_id = ordered(sandbox, "x [sandbox:stuck]")
+    _, arguments = trigger(task_id, seconds=0.3).serialize()
+    assert event(KlingVideoTaskTrigger(**arguments))["outcome"] == "timed_out"
+
+
+def test_the_event_does_not_come_sooner_than_airflow_can_take_it(sandbox):
+    task_id = ordered(sandbox)
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await anext(trigger(task_id, minimum_seconds=1).run())
+        return loop.time() - start
+
+    assert asyncio.run(run()) >= 1
+
+
+def test_a_key_that_is_rotated_in_mid_wait_is_read_anew(sandbox, monkeypatch):
+    task_id = ordered(sandbox)
+    monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(sandbox.url, password="old-key"))
+
+    async def run():
+        waiting = asyncio.ensure_future(anext(trigger(task_id).run()))
+        await asyncio.sleep(0.02)
+        monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(sandbox.url))
+        return (await waiting).payload
+
+    assert asyncio.run(run())["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("fields", [{"password": "wrong"}, {"password": ""}])
+def test_a_key_that_stays_wrong_ends_the_wait(sandbox, monkeypatch, fields):
+    monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(sandbox.url, **fields))
+    payload = event(trigger("1"))
+    assert payload["outcome"] == "lost"
+    assert "wrong" not in payload["message"].replace("The key is wrong", "")
+
+
+def test_an_error_of_our_own_is_an_event_not_a_dead_trigger(sandbox, monkeypatch):
+    payload = event(trigger("1", poll_min_seconds="soon"))
+    assert payload["outcome"] == "lost"
+    assert "TypeError" in payload["message"]
+
+
+def test_a_kill_asks_nothing_of_the_vendor(sandbox):
+    asyncio.run(trigger("867").on_kill())
+    assert sandbox.ledger()["requests"] == {}
