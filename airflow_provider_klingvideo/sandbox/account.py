@@ -12,7 +12,7 @@ from airflow_provider_klingvideo.sandbox.catalog import Generation
 from airflow_provider_klingvideo.sandbox.journal import Journal
 from airflow_provider_klingvideo.sandbox.orders import Order
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings, SettingsChange
-from airflow_provider_klingvideo.sandbox.tasks import Fate, InputImage, Task
+from airflow_provider_klingvideo.sandbox.tasks import Fate, InputImage, Task, trimmed
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -92,7 +92,7 @@ class Account:
         """The settings that can change, as they are now."""
         return {
             "slots": self.slots,
-            "balance": str(self.balance),
+            "balance": trimmed(self.balance),
             "queue_seconds": self._queue_seconds,
             "generation_seconds": self._generation_seconds,
         }

@@ -20,7 +20,7 @@ from airflow_provider_klingvideo.sandbox.orders import Order
 from airflow_provider_klingvideo.sandbox.results import Results
 from airflow_provider_klingvideo.sandbox.rules import Facts, RuleBook, decide_fate, read_markers
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
-from airflow_provider_klingvideo.sandbox.tasks import Task
+from airflow_provider_klingvideo.sandbox.tasks import Task, trimmed
 from airflow_provider_klingvideo.sandbox.views import Sign, callback_body, ledger_row
 
 _REMEMBERED_REQUESTS = 200
@@ -145,8 +145,8 @@ class Sandbox:
             "region": self.settings.region,
             "now": now,
             "tasks": [ledger_row(task, task.change_at(now), sign) for task in account.listing()],
-            "balance": str(account.balance),
-            "spent_units": str(account.spent),
+            "balance": trimmed(account.balance),
+            "spent_units": trimmed(account.spent),
             "slots": account.slots,
             "in_flight": account.in_flight,
             "max_in_flight_seen": account.max_in_flight,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,7 @@ import httpx
 import uvicorn
 
 from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.sandbox.account import Clock
 from airflow_provider_klingvideo.sandbox.app import create_app
 from airflow_provider_klingvideo.sandbox.faults import TransportProtocol
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
@@ -48,6 +50,7 @@ class SandboxServer:
     :param settings: see :class:`SandboxSettings`; the documented defaults when not given.
     :param host: address to listen on; loopback by default, for there is no protection on the control surface.
     :param port: 0 takes a free one.
+    :param clock: seconds since the epoch; every status follows from it.
 
     .. code-block:: python
 
@@ -57,8 +60,17 @@ class SandboxServer:
             assert sandbox.ledger()["spent_units"] == "3"
     """
 
-    def __init__(self, settings: SandboxSettings | None = None, *, host: str = LOOPBACK, port: int = 0) -> None:
-        self._app = create_app(settings)
+    def __init__(
+        self,
+        settings: SandboxSettings | None = None,
+        *,
+        host: str = LOOPBACK,
+        port: int = 0,
+        clock: Clock = time.time,
+    ) -> None:
+        self._app = create_app(settings, clock)
+        # No connection is kept: none may be left from before a stop.
+        self._client = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
         self._host = host
         self._port = port
         self._listener: socket.socket | None = None
@@ -144,7 +156,7 @@ class SandboxServer:
         self.stop()
 
     def _command(self, method: str, path: str, content: Any = None) -> Any:
-        response = httpx.request(method, f"{self.url}/sandbox/{path}", json=content, trust_env=False, timeout=30)
+        response = self._client.request(method, f"{self.url}/sandbox/{path}", json=content)
         if response.is_error:
             raise SandboxServerError(f"The sandbox refused {path}: {response.text}", http_status=response.status_code)
         return response.json()

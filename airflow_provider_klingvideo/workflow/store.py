@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -82,6 +83,7 @@ class JobStore:
     def _write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
         path = self.folder(job_id) / name
         self.folder(job_id).mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
+        # Two workers may keep the same record at the same time: each has a part file of its own.
+        part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
         part.write_text(json.dumps(value, ensure_ascii=False, indent=2))
         part.replace(path)

@@ -1,0 +1,275 @@
+"""What can be asked for, per model: every rule broken once, and the bodies that are sent."""
+
+from __future__ import annotations
+
+import contextlib
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_klingvideo.kling import (
+    Generation,
+    InvalidRequestError,
+    TextToVideoRequest,
+    check_request,
+    estimate,
+    parse_request,
+    registry,
+)
+from airflow_provider_klingvideo.kling.operations import create
+
+NEW, LEGACY = Generation.NEW, Generation.LEGACY
+TEXT = {"prompt": "A fox"}
+PICTURE = {"kind": "image_to_video", "first_frame": "https://example.org/a.png"}
+
+
+def broken(params, generation=NEW):
+    with pytest.raises(InvalidRequestError) as caught:
+        check_request(parse_request(params), generation)
+    return str(caught.value)
+
+
+class TestParsing:
+    def test_a_prompt_alone_is_a_text_to_video_request(self):
+        request = parse_request(TEXT)
+        assert isinstance(request, TextToVideoRequest)
+        assert (request.model, request.duration, request.resolution) == ("kling-3.0-turbo", 5, "720p")
+
+    def test_a_first_frame_makes_it_one_from_a_picture(self):
+        assert parse_request({"first_frame": "https://example.org/a.png"}).kind == "image_to_video"
+
+    def test_values_may_be_text_as_templates_and_csv_give_them(self):
+        request = parse_request({**TEXT, "duration": "10", "watermark": "True", "cfg_scale": "0.5"})
+        assert (request.duration, request.watermark, request.cfg_scale) == (10, True, 0.5)
+
+    @pytest.mark.parametrize("name", ["kling-v3", "kling-3.0"])
+    def test_either_generations_name_is_the_same_model(self, name):
+        assert parse_request({**TEXT, "model": name}).model == "kling-3.0"
+
+    def test_a_data_prefix_is_stripped(self):
+        assert parse_request({"first_frame": "data:image/png;base64,iVBOR"}).first_frame == "iVBOR"
+
+    @pytest.mark.parametrize(
+        ("params", "words"),
+        [
+            ({"prompt": ""}, "prompt must not be blank"),
+            ({"prompt": " \n"}, "prompt must not be blank"),
+            ({}, "prompt is missing"),
+            ({"kind": "image_to_video"}, "first_frame is missing"),
+            ({**TEXT, "callback": "x"}, "callback is not a field of this request"),
+            ({**TEXT, "duration": "five"}, "duration"),
+            ({**TEXT, "kind": "hologram"}, "kind"),
+            ({**TEXT, "cfg_scale": 2}, "cfg_scale"),
+            ({**TEXT, "audio": "loud"}, "audio"),
+        ],
+    )
+    def test_every_fault_is_named(self, params, words):
+        with pytest.raises(InvalidRequestError, match=words) as caught:
+            parse_request(params)
+        assert "pydantic" not in str(caught.value)
+
+    def test_a_picture_is_never_shown_in_an_error(self):
+        with pytest.raises(InvalidRequestError) as caught:
+            parse_request({"first_frame": "iVBOR" * 1000, "duration": ["iVBOR" * 1000]})
+        assert len(str(caught.value)) < 600
+
+    @given(st.dictionaries(st.text(max_size=20), st.none() | st.text() | st.integers() | st.lists(st.text())))
+    def test_anything_is_a_request_or_a_clear_error(self, params):
+        with contextlib.suppress(InvalidRequestError):
+            assert parse_request({**TEXT, **params}).kind == "text_to_video"
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("params", "generation", "words"),
+        [
+            ({**TEXT, "resolution": "4k"}, NEW, "resolution is 4k, legal: 720p, 1080p"),
+            ({**TEXT, "duration": 2}, NEW, "duration is 2 s, legal: 3 to 15"),
+            ({**TEXT, "model": "kling-2.6", "duration": 7}, NEW, "duration is 7 s, legal: 5 or 10"),
+            ({**TEXT, "aspect_ratio": "4:3"}, NEW, "aspect_ratio is 4:3, legal: 16:9, 9:16, 1:1"),
+            ({**TEXT, "audio": "off"}, NEW, "audio is off, legal: native"),
+            ({**TEXT, "model": "kling-2.5-turbo", "audio": "native"}, NEW, "audio is native, legal: off"),
+            ({**TEXT, "model": "kling-2.6", "audio": "native"}, NEW, "audio native needs resolution 1080p"),
+            ({**PICTURE, "last_frame": "https://e.org/b.png"}, NEW, "last_frame cannot be given"),
+            (
+                {**PICTURE, "model": "kling-2.6", "last_frame": "https://e.org/b.png"},
+                NEW,
+                "last_frame needs resolution 1080p",
+            ),
+            (
+                {
+                    **PICTURE,
+                    "model": "kling-2.6",
+                    "last_frame": "https://e.org/b.png",
+                    "resolution": "1080p",
+                    "audio": "native",
+                },
+                NEW,
+                "last_frame excludes audio native",
+            ),
+            ({"prompt": "x" * 3073}, NEW, "prompt has 3073 characters, at most 3072"),
+            ({**PICTURE, "prompt": "x" * 2501}, NEW, "prompt has 2501 characters, at most 2500"),
+            ({**TEXT, "negative_prompt": "rain"}, NEW, "negative_prompt is not known to the new API generation"),
+            ({**TEXT, "model": "kling-3.0", "negative_prompt": "x" * 2501}, LEGACY, "negative_prompt has 2501"),
+            ({**TEXT, "cfg_scale": 0.5}, NEW, "cfg_scale is not known to it"),
+            ({**TEXT, "model": "kling-2.6", "cfg_scale": 0.5}, LEGACY, "cfg_scale is not known to it"),
+            ({**TEXT, "model": "kling-2.6", "multi_shot": True}, NEW, "multi_shot cannot be set"),
+        ],
+    )
+    def test_each_rule_names_the_value_and_what_is_legal(self, params, generation, words):
+        assert words in broken(params, generation)
+
+    def test_all_broken_rules_are_named_at_once(self):
+        message = broken({**TEXT, "duration": 99, "resolution": "8k", "aspect_ratio": "2:1"})
+        assert all(word in message for word in ("duration", "resolution", "aspect_ratio"))
+
+    def test_a_retired_model_is_refused_with_date_and_successor(self):
+        message = broken({**TEXT, "model": "kling-v1-6"}, LEGACY)
+        assert "retired kling-v1-6 on 2026-09-15" in message
+        assert "Use kling-2.5-turbo" in message
+
+    def test_a_model_of_the_other_generation_is_refused_with_the_way_out(self):
+        message = broken(TEXT, LEGACY)
+        assert "not offered by the legacy API generation, only by new" in message
+        assert "kling-3.0, kling-2.6, kling-2.5-turbo" in message
+
+    def test_an_unknown_model_is_let_through_with_a_warning_or_refused(self):
+        request = parse_request({**TEXT, "model": "kling-4.0"})
+        assert "does not know kling-4.0" in check_request(request, NEW)[0]
+        with pytest.raises(InvalidRequestError, match=r"kling-4\.0"):
+            check_request(request, NEW, unknown_models="refuse")
+
+    def test_every_current_model_takes_its_own_defaults(self):
+        for can in registry().capabilities:
+            if not can.is_retired:
+                source = PICTURE if can.kind == "image_to_video" else TEXT
+                assert check_request(parse_request({**source, "model": can.model}), can.generation) == []
+
+
+class TestRegistry:
+    def test_every_row_has_its_source_and_the_whole_a_date(self):
+        assert registry().as_of == "2026-11-22"
+        assert all(row.source and row.confidence for row in (*registry().capabilities, *registry().prices))
+
+    def test_the_forms_choices(self):
+        known = registry()
+        assert known.model_names("text_to_video") == ["kling-3.0-turbo", "kling-3.0", "kling-2.6", "kling-2.5-turbo"]
+        assert known.durations("text_to_video") == list(range(3, 16))
+        assert known.resolutions("text_to_video") == ["720p", "1080p", "4k"]
+        assert known.aspect_ratios("image_to_video") == []
+        assert known.prompt_max("image_to_video") == 3072
+        assert known.label("kling-v3") == "Kling 3.0"
+        assert known.label("kling-9") == "kling-9"
+        assert known.typical_seconds("text_to_video", "kling-9") == 120
+
+
+class TestPrices:
+    @pytest.mark.parametrize(
+        ("params", "units"),
+        [
+            ({"model": "kling-3.0-turbo", "resolution": "1080p"}, "5"),
+            ({"model": "kling-3.0", "audio": "native"}, "4.5"),
+            ({"model": "kling-3.0"}, "3"),
+            ({"model": "kling-2.5-turbo", "duration": 10}, "3"),
+        ],
+    )
+    def test_an_estimate_follows_the_seconds_asked_for(self, params, units):
+        price = estimate(parse_request({**TEXT, **params}), NEW)
+        assert (price.units, price.usd) == (Decimal(units), Decimal(units) * Decimal("0.14"))
+
+    @pytest.mark.parametrize("params", [{"model": "kling-4.0"}, {"model": "kling-2.6", "audio": "native"}])
+    def test_no_price_is_better_than_a_wrong_one(self, params):
+        assert estimate(parse_request({**TEXT, **params}), NEW) is None
+
+
+class TestBodies:
+    def test_new_text(self):
+        request = parse_request(
+            {
+                **TEXT,
+                "model": "kling-3.0",
+                "audio": "native",
+                "multi_shot": False,
+                "watermark": True,
+                "callback_url": "https://e.org/cb",
+            }
+        )
+        operation = create(request, NEW, "job-1")
+        assert operation.path == "/text-to-video/kling-3.0"
+        assert operation.json == {
+            "prompt": "A fox",
+            "settings": {
+                "resolution": "720p",
+                "duration": 5,
+                "aspect_ratio": "16:9",
+                "audio": "native",
+                "multi_shot": False,
+            },
+            "options": {
+                "external_task_id": "job-1",
+                "callback_url": "https://e.org/cb",
+                "watermark_info": {"enabled": True},
+            },
+        }
+
+    def test_new_picture(self):
+        request = parse_request({**PICTURE, "model": "kling-3.0", "prompt": "it moves", "last_frame": "QUJD"})
+        body = create(request, NEW, "job-1").json
+        assert body["contents"] == [
+            {"type": "prompt", "text": "it moves"},
+            {"type": "first_frame", "url": "https://example.org/a.png"},
+            {"type": "last_frame", "url": "QUJD"},
+        ]
+        assert "aspect_ratio" not in body["settings"]
+
+    def test_a_model_without_a_choice_of_sound_gets_no_field_for_it(self):
+        body = create(parse_request({**TEXT, "audio": "native"}), NEW, "job-1").json
+        assert "audio" not in body["settings"]
+
+    def test_legacy_text(self):
+        request = parse_request(
+            {
+                **TEXT,
+                "model": "kling-3.0",
+                "resolution": "4k",
+                "audio": "native",
+                "negative_prompt": "rain",
+                "cfg_scale": 0.3,
+                "multi_shot": True,
+                "watermark": True,
+            }
+        )
+        operation = create(request, LEGACY, "job-1")
+        assert operation.path == "/v1/videos/text2video"
+        assert operation.json == {
+            "model_name": "kling-v3",
+            "mode": "4k",
+            "duration": "5",
+            "external_task_id": "job-1",
+            "prompt": "A fox",
+            "negative_prompt": "rain",
+            "cfg_scale": 0.3,
+            "sound": "on",
+            "watermark_info": {"enabled": True},
+            "multi_shot": True,
+            "shot_type": "intelligence",
+            "aspect_ratio": "16:9",
+        }
+
+    def test_legacy_picture(self):
+        body = create(parse_request({**PICTURE, "model": "kling-2.6", "audio": "off"}), LEGACY, "job-1").json
+        assert body == {
+            "model_name": "kling-v2-6",
+            "mode": "std",
+            "duration": "5",
+            "external_task_id": "job-1",
+            "sound": "off",
+            "image": "https://example.org/a.png",
+        }
+
+    def test_an_unknown_model_is_sent_under_its_own_name(self):
+        request = parse_request({**TEXT, "model": "kling-4.0", "audio": "native"})
+        assert create(request, NEW, "j").path == "/text-to-video/kling-4.0"
+        assert create(request, LEGACY, "j").json["model_name"] == "kling-4.0"
