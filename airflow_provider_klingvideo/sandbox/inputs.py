@@ -43,9 +43,10 @@ async def inspect_images(client: httpx.AsyncClient, folder: Path, task: Task) ->
     for image in task.images:
         file = folder / image.file
         if image.url is not None:
-            content = await _fetch(client, image.url, limit)
-            file.write_bytes(content)
-        problem = _problem(file.read_bytes()) if file.stat().st_size <= limit else UNREADABLE
+            file.write_bytes(await _fetch(client, image.url, limit))
+        # The file of a task that was kept over a restart may have been deleted in between.
+        readable = file.is_file() and file.stat().st_size <= limit
+        problem = _problem(file.read_bytes()) if readable else UNREADABLE
         if problem:
             return problem
     return ""

@@ -11,8 +11,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 Region = Literal["singapore", "beijing"]
 
-DEFAULT_PORT = 8713
-
 
 class Credentials(NamedTuple):
     """What a caller can present: an API key, or an access key with its secret key (kling-api section 2.2)."""

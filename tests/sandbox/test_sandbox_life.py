@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -437,3 +439,17 @@ class TestRestart:
             second.reset()
         with SandboxServer(settings, clock=clock) as third:
             assert third.ledger()["tasks"] == []
+
+    def test_an_image_that_was_deleted_in_between_fails_its_task(self, tmp_path: Path) -> None:
+        settings = SandboxSettings(state=tmp_path / "state.db", queue_seconds=0, generation_seconds=0)
+        task = {"role": "first_frame", "url": None, "file": "gone"}
+        with SandboxServer(settings) as first, client_of(first) as client:
+            legacy_task(client)
+        with sqlite3.connect(settings.state or "") as connection:
+            change = (
+                "UPDATE tasks SET document = json_set(document, '$.images[0]', json(?), '$.inputs_checked_at', null)"
+            )
+            connection.execute(change, (json.dumps(task),))
+        with SandboxServer(settings) as second:
+            until(lambda: second.ledger()["tasks"][0]["status"] == "failed")
+            assert second.ledger()["tasks"][0]["message"].startswith("Something went wrong")
