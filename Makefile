@@ -5,7 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-live lint bench-imports clean
+OLDEST := .venv-oldest
+
+.PHONY: help demo test test-fast test-live test-oldest lint bench-imports clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -31,6 +33,16 @@ test-fast: $(STAMP) ## the tests that need no Airflow
 test-live: $(STAMP) ## the tests on a running scheduler and triggerer
 	$(BIN)/python -m pytest -m live tests
 
+$(OLDEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet --upgrade pip
+	$(OLDEST)/bin/pip install --quiet 'apache-airflow==3.1.8' --editable '.[dev]'
+	$(OLDEST)/bin/python -m compileall -q $(OLDEST)/lib >/dev/null 2>&1 || true
+	touch $@
+
+test-oldest: $(OLDEST)/.installed ## what depends on Airflow's version, on the oldest one that is served
+	$(OLDEST)/bin/python -m pytest tests/provider tests/test_examples.py tests/dags -k 'not dags or five_jobs or rejected_key'
+
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,4 +53,4 @@ bench-imports: $(STAMP) ## what importing the operators costs, beside the openai
 	$(BIN)/python benchmarks/import_time.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf $(VENV) $(OLDEST) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
+from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
 from airflow_provider_klingvideo.kling.capabilities import Capability, registry
+from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
 from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS
 
 ROOT = Path(__file__).parents[1]
+
+# Where the errors are defined that a record or a task's log can name, in the order of their table.
+ERROR_HOMES = (
+    "hooks.klingai",
+    "kling.errors",
+    "workflow.errors",
+    "workflow.failure",
+    "workflow.store",
+    "operators.runtime",
+    "media.errors",
+)
+# What only groups other classes: it is never raised itself.
+GROUPS = {"vendor", "media"}
+VENDOR_CODES = range(1000, 6000)
 
 
 def states() -> str:
@@ -24,33 +42,75 @@ def states() -> str:
 def options() -> str:
     """List the configuration's options."""
     rows = [
-        f"| `{name}` | {one['type']} | {one['default'] or 'empty'} | {one['description']} |"
+        [f"`{name}`", one["type"], one["default"] or "empty", one["description"]]
         for name, one in get_provider_info()["config"]["klingvideo"]["options"].items()
     ]
-    return "\n".join(["| option | type | default | meaning |", "|---|---|---|---|", *rows])
+    return _table(["option", "type", "default", "meaning"], rows)
 
 
 def models() -> str:
     """List what each model can do."""
     known = registry()
-    head = ["kind", "model", "API", "resolutions", "seconds", "sound", "last frame", "prompt"]
-    rows = [
-        f"| {' | '.join(_cells(one))} |"
-        for one in sorted(known.capabilities, key=lambda one: (one.kind, one.model), reverse=True)
-        if not one.is_retired
-    ]
+    head = ["kind", "model", "API", "resolutions", "seconds", "sound", "last frame", "prompt, characters", "also"]
+    current = [one for one in known.capabilities if not one.is_retired]
+    rows = [_cells(one) for one in sorted(current, key=lambda one: (one.kind, one.model), reverse=True)]
     retired = sorted({one.model for one in known.capabilities if one.is_retired})
     return "\n".join(
-        [
-            f"As of {known.as_of}:",
-            "",
-            f"| {' | '.join(head)} |",
-            "|---" * len(head) + "|",
-            *rows,
-            "",
-            f"Retired and refused: {', '.join(retired)}.",
-        ]
+        [f"As of {known.as_of}:", "", _table(head, rows), "", f"Retired and refused: {', '.join(retired)}."]
     )
+
+
+def prices() -> str:
+    """List what a second of video costs."""
+    known = registry()
+    resolutions = list(dict.fromkeys(name for one in known.prices for name in one.units_per_second))
+    rows = [
+        [one.model, one.audio, *(str(one.units_per_second.get(name, "")) for name in resolutions)]
+        for one in known.prices
+    ]
+    note = f"As of {known.as_of}, units per second of video; a unit costs {known.usd_per_unit} US dollars by the list:"
+    return "\n".join([note, "", _table(["model", "audio", *resolutions], rows)])
+
+
+def errors() -> str:
+    """List the kinds of errors, with what their classes say."""
+    codes = _codes_by_error()
+    rows = [
+        [
+            f"`{error.kind}`",
+            (error.__doc__ or "").splitlines()[0],
+            ", ".join(map(str, codes[error])),
+            error.default_money.value,
+            "yes" if error.default_retryable else "no",
+            error.default_advice,
+        ]
+        for error in _errors()
+    ]
+    return _table(["kind", "what happened", "codes", "money", "tried again", "what to do"], rows)
+
+
+def _errors() -> Iterator[type[KlingVideoError]]:
+    for home in ERROR_HOMES:
+        module = import_module(f"airflow_provider_klingvideo.{home}")
+        for thing in vars(module).values():
+            own = isinstance(thing, type) and issubclass(thing, KlingVideoError) and thing.__module__ == module.__name__
+            if own and thing.kind not in GROUPS:
+                yield thing
+
+
+def _codes_by_error() -> dict[type[KlingVideoError], list[int]]:
+    unknown = error_from_answer(None, http_status=400).message
+    known: dict[type[KlingVideoError], list[int]] = defaultdict(list)
+    for code in VENDOR_CODES:
+        error = error_from_answer(code, http_status=400)
+        if error.message != unknown:
+            known[type(error)].append(code)
+    return known
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def _cells(one: Capability) -> list[str]:
@@ -73,6 +133,7 @@ def _cells(one: Capability) -> list[str]:
         sound,
         frame if one.kind == "image_to_video" else "",
         f"{one.prompt_max}",
+        ", ".join(f"`{name}`" for name in ("multi_shot", "negative_prompt", "cfg_scale") if getattr(one, name)),
     ]
 
 
@@ -80,12 +141,14 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "states": ("README.md", states),
     "options": ("docs/configuration.md", options),
     "models": ("docs/requests.md", models),
+    "prices": ("docs/requests.md", prices),
+    "errors": ("docs/reliability.md", errors),
 }
 
 
 def main(check: bool) -> int:
     """Write the blocks; with ``check`` return 1 when one is out of date."""
-    stale = []
+    stale = set()
     for name, (file, draw) in BLOCKS.items():
         path = ROOT / file
         old = path.read_text()
@@ -93,10 +156,10 @@ def main(check: bool) -> int:
         head, rest = old.split(start)
         new = f"{head}{start}{draw()}\n{end}{rest.partition(end)[2]}"
         if new != old:
-            stale.append(file)
+            stale.add(file)
             if not check:
                 path.write_text(new)
-    print(f"out of date: {', '.join(stale) or 'nothing'}")
+    print(f"out of date: {', '.join(sorted(stale)) or 'nothing'}")
     return 1 if check and stale else 0
 
 

@@ -11,7 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+CHAIN = {"created", "validated", "queued", "generating", "generation", "post_processing", "completed"}
+TASKS = CHAIN | {"failed", "cancelled", "verdict"}
+
+
+def python_blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+ONE_VIDEO, BATCH = python_blocks(ROOT / "README.md")
 
 
 def test_the_generated_parts_are_up_to_date():
@@ -27,13 +35,47 @@ def test_every_link_leads_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("block", PYTHON_BLOCKS, ids=["one", "batch"])
-def test_the_dags_of_the_readme_build_their_task_groups(block):
-    from airflow.sdk import DAG
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_example_can_be_compiled(page):
+    for number, block in enumerate(python_blocks(page)):
+        compile(block, f"{page.name}[{number}]", "exec")
 
+
+@pytest.mark.parametrize(
+    ("block", "tasks"),
+    [
+        (ONE_VIDEO, {f"video.{task}" for task in TASKS}),
+        (BATCH, {*(f"videos.jobs.{task}" for task in TASKS), "videos.verdict"}),
+    ],
+    ids=["one", "batch"],
+)
+def test_the_dags_of_the_readme_build_their_task_groups(block, tasks):
     names: dict = {}
     exec(block, names)
-    assert DAG is names["DAG"]
+    assert set(names["dag"].task_ids) == tasks
+
+
+def test_another_table_as_the_page_on_operators_shows_it_has_no_task_for_cancelled():
+    from airflow.sdk import DAG
+
+    from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
+
+    (block,) = python_blocks(ROOT / "docs" / "operators.md")
+    with DAG("another_table", schedule=None) as dag:
+        exec(block, {"kling_video_workflow": kling_video_workflow})
+    assert set(dag.task_ids) == {f"video.{task}" for task in TASKS - {"cancelled"}}
+    assert dag.get_task("video.queued").downstream_task_ids == {"video.generating", "video.failed"}
+
+
+def test_the_requests_that_the_page_on_requests_shows_are_legal():
+    import ast
+
+    from airflow_provider_klingvideo.kling import Generation, check_request, parse_request
+
+    (block,) = python_blocks(ROOT / "docs" / "requests.md")
+    for statement in ast.parse(block).body:
+        request = parse_request(ast.literal_eval(statement.value))
+        assert check_request(request, Generation.NEW) == []
 
 
 def test_the_page_on_operators_names_every_operator_and_argument():

@@ -5,8 +5,9 @@ The names are loaded when they are first used, so that DAG files which import th
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_klingvideo._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.auth import AccessKeyAuth, ApiKeyAuth
@@ -61,8 +62,6 @@ _HOMES = {
     "rules": ("check_request",),
     "tasks": ("Output", "ResourcePack", "Task", "TaskStatus"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
 __all__ = [
     "REGIONS",
     "AccessKeyAuth",
@@ -99,7 +98,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

@@ -6,8 +6,9 @@ module here has the name of a function: loading it would put the module in the f
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_klingvideo._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.artifacts import Artifact, Delivery
@@ -49,8 +50,6 @@ _HOMES = {
     "settings": ("DownloadLimits", "Expected", "MediaSettings"),
     "urls": ("without_query",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
 __all__ = [
     "Artifact",
     "Delivery",
@@ -76,7 +75,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

@@ -152,11 +152,12 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
         from airflow_provider_klingvideo.operators.runtime import JobRun
         from airflow_provider_klingvideo.workflow.job import utc_now
 
+        number = int(self.generation_number)
         pause: float | None = None
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
             nonlocal pause
-            number = int(self.generation_number)
+            context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=run.console_url())
             if run.job.state is WorkflowState.QUEUED:
                 run.engine.transition(run.job, WorkflowState.GENERATING)
             if run.job.state is not WorkflowState.GENERATING:
@@ -172,8 +173,7 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
 
         run = JobRun.start(self, context)
         run.take_up(WorkflowState.QUEUED)
-        run.order_again(int(self.generation_number))
-        context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=run.console_url())
+        run.order_again(number)
         job = run.work(work)
         if pause is not None:
             self.log.info("The vendor has no free slot (nothing was created); trying again in %.0f s", pause)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_klingvideo._compat import AirflowException, AirflowSkipException
-from airflow_provider_klingvideo.links.klingvideo import KlingConsoleLink
 from airflow_provider_klingvideo.operators.base import (
     DEFAULT_CONNECTION,
     DEFAULT_RETRIES,
@@ -19,7 +18,7 @@ from airflow_provider_klingvideo.operators.base import (
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk import Context
 
     from airflow_provider_klingvideo.operators.runtime import JobRun
     from airflow_provider_klingvideo.workflow import VideoSteps
@@ -42,7 +41,6 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = KlingVideoTask.task_fields
-    operator_extra_links: Sequence[BaseOperatorLink] = (KlingConsoleLink(),)
     ui_color = UI_COLORS["wait"]
 
     def __init__(

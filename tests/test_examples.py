@@ -1,0 +1,39 @@
+"""The example DAGs: read by Airflow without an error, and their forms take what they propose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = [ROOT / "example_dags", ROOT / "airflow_provider_klingvideo" / "demo" / "dags"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_airflow_reads_every_example(folder):
+    from airflow.models.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(folder))
+    assert bag.import_errors == {}
+    assert len(bag.dags) == len(list(folder.glob("*.py")))
+
+
+def test_what_a_form_proposes_is_a_legal_request():
+    from airflow_provider_klingvideo.kling import Generation, check_request, parse_request
+    from airflow_provider_klingvideo.params import image_to_video_params, text_to_video_params
+
+    for kind, params in (
+        ("text_to_video", text_to_video_params()),
+        ("image_to_video", image_to_video_params("https://example.org/a.png")),
+    ):
+        proposed = {name: param.value for name, param in params.items() if name != "api"}
+        assert check_request(parse_request({**proposed, "kind": kind}), Generation.NEW) == []
+
+
+def test_a_form_leaves_out_what_is_empty():
+    from airflow_provider_klingvideo.params import request_from_params
+
+    request = request_from_params(["prompt", "last_frame"], kind="image_to_video")
+    assert request["kind"] == "image_to_video"
+    assert request["last_frame"] == "{{ params.last_frame if params.last_frame is not none else '' }}"
