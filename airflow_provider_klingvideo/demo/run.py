@@ -15,7 +15,7 @@ from rich.live import Live
 
 from airflow_provider_klingvideo.demo.airflow_api import AirflowApi
 from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, running
-from airflow_provider_klingvideo.demo.screen import print_summary, progress_table
+from airflow_provider_klingvideo.demo.screen import print_summary, progress_line, progress_table
 from airflow_provider_klingvideo.demo.servers import airflow_server, sandbox_server
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowJob, WorkflowState
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
@@ -119,13 +119,17 @@ def _follow(
     servers: Sequence[Server],
 ) -> str:
     started = time.monotonic()
+    told = ""
     with Live(console=console, refresh_per_second=2, transient=not console.is_terminal) as live:
         while True:
             for server in servers:
                 server.ensure_running()
             state = api.run_state(DAG_ID, run_id)
             seconds = time.monotonic() - started
-            live.update(progress_table(requests, _jobs(folder, run_id, len(requests)), seconds))
+            jobs = _jobs(folder, run_id, len(requests))
+            live.update(progress_table(requests, jobs, seconds))
+            if not console.is_terminal and told != (told := progress_line(jobs)):
+                console.print(f"{seconds:4.0f} s  {told}", highlight=False)
             if state in {"success", "failed"}:
                 return state
             if seconds > RUN_SECONDS:

@@ -38,6 +38,11 @@ def progress_table(requests: Sequence[dict[str, Any]], jobs: Sequence[WorkflowJo
     return table
 
 
+def progress_line(jobs: Sequence[WorkflowJob | None]) -> str:
+    """Say in one line where the jobs are, for a log."""
+    return "  ".join(f"{number} {job.state if job else 'waiting'}" for number, job in enumerate(jobs, start=1))
+
+
 def print_summary(console: Console, jobs: Sequence[WorkflowJob], folder: Path) -> None:
     """Print the files of every job."""
     table = Table(box=box.SIMPLE_HEAD, title="Files", title_justify="left")

@@ -155,6 +155,9 @@ def working_path(table: TransitionTable) -> list[WorkflowState]:
                 "one way on, and none back, is needed."
             )
         path.append(forward[0])
+    left_out = [state for state in _MAKERS if state not in path]
+    if left_out:
+        raise UnbuildableTableError(f"A DAG cannot follow this table: its way leaves out {', '.join(left_out)}.")
     return path
 
 

@@ -37,14 +37,14 @@ MAX_SENDS = 3
 NOT_PART_OF_FINGERPRINT = {"callback_url"}
 
 
-def fingerprint(request: GenerationRequest, generation: Generation) -> str:
-    """Hash what is asked for. Fields at their defaults do not count, so that a new optional field changes no hash."""
+def fingerprint(request: GenerationRequest) -> str:
+    """Hash what is asked for.
+
+    Fields at their defaults do not count, so that a new optional field changes no hash; nor does the API generation, so
+    that other credentials order no second video.
+    """
     content = request.model_dump(mode="json", exclude_defaults=True, exclude=NOT_PART_OF_FINGERPRINT)
-    canonical = json.dumps(
-        {"kind": request.kind, "generation": str(generation), **content},
-        sort_keys=True,
-        separators=(",", ":"),
-    )
+    canonical = json.dumps({"kind": request.kind, **content}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -80,9 +80,7 @@ class SubmissionProtocol:
         :raises SubmissionUnknownError: it could not be found out whether a task exists; call again later.
         :raises KlingVideoError: the vendor refused; nothing was created.
         """
-        submission, is_new = self._submission_for(
-            job, fingerprint(request, generation), generation_number, regenerate_failed
-        )
+        submission, is_new = self._submission_for(job, fingerprint(request), generation_number, regenerate_failed)
         job.external_task_id, job.klingai_job_id = submission.external_task_id, submission.task_id
         if submission.task_id is None:
             in_doubt = not is_new and submission.outcome is None

@@ -73,15 +73,23 @@ class Airflow:
 
     def next_run(self, dag_id: str) -> tuple[datetime, str, JobStore]:
         """Date, id and store of the run that comes next, for what has to be there before it starts."""
-        run_id = f"manual__{self._date.isoformat()}"
-        return self._date, run_id, JobStore(self.output / safe_name(dag_id) / safe_name(run_id))
+        return self._run_of(dag_id, self._date + timedelta(days=1))
+
+    def _run_of(self, dag_id: str, date: datetime) -> tuple[datetime, str, JobStore]:
+        run_id = f"manual__{date.isoformat()}"
+        return date, run_id, JobStore(self.output / safe_name(dag_id) / safe_name(run_id))
 
     def run(self, dag_id: str, **conf: Any) -> Run:
+        """Run a DAG anew."""
+        self._date += timedelta(days=1)
+        return self.run_again(dag_id, **conf)
+
+    def run_again(self, dag_id: str, **conf: Any) -> Run:
+        """Run all tasks of the last run once more, as after clearing it."""
         import klingvideo_tests
 
         dag = getattr(klingvideo_tests, dag_id)
-        date, run_id, store = self.next_run(dag_id)
-        self._date += timedelta(days=1)
+        date, run_id, store = self._run_of(dag_id, self._date)
         dag_run = dag.test(logical_date=date, run_after=date, run_conf=conf)
         assert dag_run.run_id == run_id
         return Run(dag_run, store)

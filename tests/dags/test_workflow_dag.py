@@ -193,6 +193,49 @@ def test_a_create_without_a_clear_answer_is_paid_once(airflow, sandbox, action):
     assert (len(sandbox.ledger()["tasks"]), sandbox.ledger()["spent_units"]) == (1, "1.5")
 
 
+def test_our_own_limit_is_waited_for_in_the_queue(airflow, sandbox, connect):
+    from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
+
+    connect(extra={"concurrency_limit": 1})
+    sandbox.settings(generation_seconds=3)
+    with KlingClient(ApiKeyAuth("sandbox-key"), base_url=sandbox.url) as client:
+        client.create(parse_request({"prompt": "someone else's"}), external_task_id="other")
+    run = airflow.run("single", request=FOX)
+    assert run.job().state is S.COMPLETED
+    assert sandbox.ledger()["max_in_flight_seen"] == 1
+    assert run.dag_run.get_task_instance("video.queued").try_number == 1
+
+
+class TestTheSameRunAgain:
+    def test_pays_nothing(self, airflow, sandbox):
+        first = airflow.run("single", request=FOX)
+        again = airflow.run_again("single", request=FOX)
+        assert again.state == "success"
+        assert (again.job(), len(sandbox.ledger()["tasks"])) == (first.job(), 1)
+
+    def test_with_a_higher_generation_number_orders_another_video_and_keeps_the_first(self, airflow, sandbox):
+        first = airflow.run("single", request=FOX).job()
+        run = airflow.run_again("single", request=FOX, generation_number=2)
+        again = run.job()
+        assert (again.state, again.revision, len(sandbox.ledger()["tasks"])) == (S.COMPLETED, 2, 2)
+        assert [one.generation_number for one in again.submissions] == [1, 2]
+        assert (run.store.folder(again.id) / f"task-{first.klingai_job_id}" / "master.mp4").exists()
+
+    def test_with_an_edited_prompt_orders_another_video_and_keeps_the_old_handle(self, airflow, sandbox):
+        first = airflow.run("single", request=FOX).job()
+        again = airflow.run_again("single", request={**FOX, "prompt": "A hare"}).job()
+        assert (again.prompt, len(sandbox.ledger()["tasks"])) == ("A hare", 2)
+        assert again.submissions[0].task_id == first.klingai_job_id
+
+    def test_after_a_failure_starts_anew(self, airflow, sandbox):
+        refused_by_rule(sandbox, 1102, 429)
+        airflow.run("single", request=FOX)
+        sandbox.clear_rules()
+        run = airflow.run_again("single", request=FOX)
+        assert (run.job().state, run.job().revision, run.state) == (S.COMPLETED, 2, "success")
+        assert (run.store.folder(run.job().id) / "job.r1.json").exists()
+
+
 def test_no_secret_and_no_signed_address_is_written_anywhere(airflow, sandbox, capfd):
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
     from airflow.models.xcom import XComModel

@@ -6,6 +6,7 @@ import pytest
 from dags.conftest import FOX
 from dags.test_batch_dag import CANCELLED_IN_THE_QUEUE, FAILED_AT_THE_VENDOR, FINE, KEY, requests
 
+from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
 from airflow_provider_klingvideo.workflow import WorkflowState
 from airflow_provider_klingvideo.workflow.identity import job_id
 
@@ -53,6 +54,30 @@ def test_an_abandoned_task_is_on_record_and_adopted_for_free_when_the_task_is_cl
     assert live.ended("single", "abandoned") == "success"
     again = live.job("single", "abandoned")
     assert (again.state, again.klingai_job_id, again.revision) == (S.COMPLETED, job.klingai_job_id, 2)
+    assert len(sandbox.ledger()["tasks"]) == 1
+
+
+@pytest.mark.parametrize("state", ["skipped", "failed"])
+def test_a_person_who_gives_up_a_job_in_the_queue_has_cancelled_it(live, sandbox, state):
+    run_id = f"given_up_{state}"
+    conn_id = f"limited_{state}"
+    live.call(
+        "POST",
+        "/connections",
+        connection_id=conn_id,
+        conn_type="klingai",
+        host=sandbox.url,
+        password="sandbox-key",
+        extra='{"concurrency_limit": 1}',
+    )
+    sandbox.settings(generation_seconds=120)
+    with KlingClient(ApiKeyAuth("sandbox-key"), base_url=sandbox.url) as client:
+        client.create(parse_request({"prompt": "someone else's"}), external_task_id="other")
+    live.trigger("single", run_id, request=FOX, conn_id=conn_id)
+    until(lambda: live.tasks("single", run_id).get("queued") == "deferred", "the job waits for a slot")
+    live.set_state("single", run_id, "video.queued", state)
+    assert live.ended("single", run_id) == "success"
+    assert live.job("single", run_id).path == [S.CREATED, S.VALIDATED, S.QUEUED, S.CANCELLED]
     assert len(sandbox.ledger()["tasks"]) == 1
 
 

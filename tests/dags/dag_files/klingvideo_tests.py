@@ -13,8 +13,13 @@ WORKFLOW = kling_video_workflow.partial(
     default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
     generation_timeout=60,
     generation_number="{{ params.generation_number }}",
+    klingai_conn_id="{{ params.conn_id }}",
 )
-PARAMS = {"request": Param({}, type="object"), "generation_number": Param(1, type="integer")}
+PARAMS = {
+    "request": Param({}, type="object"),
+    "generation_number": Param(1, type="integer"),
+    "conn_id": "klingai_default",
+}
 
 
 @task
