@@ -206,6 +206,22 @@ def test_our_own_limit_is_waited_for_in_the_queue(airflow, sandbox, connect):
     assert run.dag_run.get_task_instance("video.queued").try_number == 1
 
 
+def test_a_stuck_task_times_out_without_a_retry_and_keeps_its_handle(airflow, sandbox):
+    run = airflow.run("impatient", request={**FOX, "prompt": "x [sandbox:stuck]"})
+    job = run.job()
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "timeout", "maybe")
+    assert job.klingai_job_id == sandbox.ledger()["tasks"][0]["id"]
+    assert run.dag_run.get_task_instance("video.generation").try_number == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 1], ids=["first-look", "deferred"])
+def test_soft_fail_skips_the_sensor_and_the_record_says_what_happened(airflow, sandbox, seconds):
+    sandbox.settings(generation_seconds=seconds)
+    run = airflow.run("lenient", request={**FOX, "prompt": "x [sandbox:fail]"})
+    assert run.tasks(prefix="")["wait"] == "skipped"
+    assert run.job(key="create").state is S.FAILED
+
+
 class TestTheSameRunAgain:
     def test_pays_nothing(self, airflow, sandbox):
         first = airflow.run("single", request=FOX)

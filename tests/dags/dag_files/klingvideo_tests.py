@@ -6,7 +6,13 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
-from airflow_provider_klingvideo.operators.klingvideo import KlingVideoCreateOperator, KlingVideoValidateOperator
+from airflow_provider_klingvideo.operators.klingvideo import (
+    KlingVideoCreateOperator,
+    KlingVideoGenerateOperator,
+    KlingVideoQueueOperator,
+    KlingVideoValidateOperator,
+)
+from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
 WORKFLOW = kling_video_workflow.partial(
@@ -45,6 +51,16 @@ with DAG("batch", schedule=None, params={**PARAMS, "requests": Param([], type="a
 
 with DAG("tolerant_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as tolerant_batch:
     WORKFLOW.partial(group_id="videos", max_failed_share=0.5).expand(request=the_requests())
+
+with DAG("impatient", schedule=None, params=PARAMS) as impatient:
+    WORKFLOW(request=the_request(), generation_timeout=1)
+
+with DAG("lenient", schedule=None, params=PARAMS) as lenient:
+    # Operators in a row, without the task group's ends.
+    job = KlingVideoCreateOperator(task_id="create", request=the_request()).output
+    for operator in (KlingVideoValidateOperator, KlingVideoQueueOperator, KlingVideoGenerateOperator):
+        job = operator(task_id=operator.__name__, job=job).output
+    KlingVideoGenerationSensor(task_id="wait", job=job, soft_fail=True)
 
 with DAG("by_hand", schedule=None, params=PARAMS) as by_hand:
     # No task group: the job travels by XCom alone.
