@@ -190,5 +190,10 @@ def test_ffmpeg_dies_with_a_killed_parent(binaries: Binaries) -> None:
 
 
 def children(parent: int | None = None) -> list[int]:
+    """The ffmpeg processes of a process; that of the tests may have children of other tests."""
     listed = Path(f"/proc/{parent or os.getpid()}/task").glob("*/children")
-    return [pid for path in listed for pid in map(int, path.read_text().split()) if alive(pid)]
+    return [pid for path in listed for pid in map(int, path.read_text().split()) if alive(pid) and is_ffmpeg(pid)]
+
+
+def is_ffmpeg(pid: int) -> bool:
+    return b"ffmpeg" in Path(f"/proc/{pid}/cmdline").read_bytes()
