@@ -75,6 +75,8 @@ class KlingVideoCancelOperator(KlingVideoOperator):
 class KlingVideoVerdictOperator(KlingVideoOperator):
     """Judge a job by its record: fail for a FAILED one, return any other; close a record that no handler has closed.
 
+    It fails as well when a task of a job that was COMPLETED before failed as it was run again.
+
     Give it the trigger rule ``all_done`` behind the tasks of all terminal states, as the only leaf.
     """
 
@@ -91,6 +93,10 @@ class KlingVideoVerdictOperator(KlingVideoOperator):
             run.store.save(run.job)
         if run.job.state is WorkflowState.FAILED:
             raise AirflowFailException(f"Job {run.job.id} FAILED. {run.job.error}")
+        if run.job.state is WorkflowState.COMPLETED and (failed := run.upstream_in(FAILED_TASK_STATES)):
+            raise AirflowFailException(
+                f"Job {run.job.id} was COMPLETED, but {', '.join(failed)} failed when run again."
+            )
         return run.job.as_json()
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow.sdk import ObjectStoragePath
 
@@ -175,6 +175,8 @@ class JobRun:
     def work(self, work: StepsWork) -> dict[str, Any]:
         """Do the work of a state and keep the record; an error ends the job, or waits on record for the next try.
 
+        The record of a job that has ended stays as it is when its work, done again, fails.
+
         :param work: ``async def work(run, steps)``.
         :returns: the job as JSON values, for XCom.
         """
@@ -182,9 +184,13 @@ class JobRun:
         try:
             asyncio.run(self._with_steps(work))
         except KlingVideoError as error:
-            self._raise(error)
+            if not self.job.is_terminal:
+                self._raise(error)
+            with airflow_errors():
+                raise
         except Exception as error:
-            self._note(error)
+            if not self.job.is_terminal:
+                self._note(error)
             raise
         self.job.error = self.job.failure = None
         after = self.job.as_json()
@@ -206,7 +212,7 @@ class JobRun:
             )
             await work(self, steps)
 
-    def _raise(self, error: KlingVideoError) -> None:
+    def _raise(self, error: KlingVideoError) -> NoReturn:
         if error.retryable:
             self._note(error)
             raise AirflowException(self.job.error) from error

@@ -243,6 +243,17 @@ class TestTheSameRunAgain:
         assert (again.prompt, len(sandbox.ledger()["tasks"])) == ("A hare", 2)
         assert again.submissions[0].task_id == first.klingai_job_id
 
+    def test_fails_when_files_have_vanished_and_cannot_be_had_again(self, airflow, sandbox):
+        run = airflow.run("single", request=FOX)
+        (run.store.folder(run.job().id) / "source.mp4").unlink()
+        sandbox.add_rule({"match": {"path": "/media/*"}, "action": {"type": "expired_url", "http_status": 404}})
+        again = airflow.run_again("single", request=FOX)
+        assert (again.state, again.tasks()["post_processing"]) == ("failed", "failed")
+        assert again.job().state is S.COMPLETED
+        sandbox.clear_rules()
+        assert airflow.run_again("single", request=FOX).state == "success"
+        assert len(sandbox.ledger()["tasks"]) == 1
+
     def test_after_a_failure_starts_anew(self, airflow, sandbox):
         refused_by_rule(sandbox, 1102, 429)
         airflow.run("single", request=FOX)
