@@ -82,7 +82,9 @@ def test_the_sandbox_runs_until_interrupted(tmp_path: Path, host: str) -> None:
             assert client.get(f"{url}/sandbox/settings").json()["slots"] == 2
     finally:
         process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=30)[0]
+        # With a timeout, communicate() would miss what the loop above has read ahead.
+        rest = process.stdout.read() if process.stdout else ""
+        process.wait(timeout=30)
     assert ("can be reached from other machines" in " ".join((said + rest).split())) is (host == "0.0.0.0")
     assert "SANDBOX" in said
     assert process.returncode in {0, 130}
