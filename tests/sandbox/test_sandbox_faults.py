@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from sandbox_calls import Clock, Create, Look
 
 from airflow_provider_klingvideo.sandbox import SandboxServer
+from airflow_provider_klingvideo.sandbox.rules import Action, ActionType
 from airflow_provider_klingvideo.sandbox.server import SandboxServerError
 
 PATH = "/text-to-video/kling-3.0"
@@ -229,3 +232,9 @@ class TestMarkers:
         task_id = create("[sandbox:stuck]")
         clock.pass_(1_000_000)
         assert look(task_id)["status"] == "processing"
+
+
+def test_the_guide_has_an_example_of_every_action() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    examples = [Action.model_validate_json(text) for text in re.findall(r"\| `(\{.*\})` \|$", guide, re.MULTILINE)]
+    assert {action.type for action in examples} == set(ActionType)
