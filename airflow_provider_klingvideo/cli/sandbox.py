@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     connection = json.dumps({"conn_type": "klingai", "host": server.url, "password": settings.api_key})
     console.print("Point Airflow at it with:")
     console.print(f"export AIRFLOW_CONN_KLINGAI_DEFAULT='{connection}'", soft_wrap=True, markup=False)
-    if arguments.host not in {"127.0.0.1", "localhost", "::1"}:
+    if arguments.host not in {"127.0.0.1", "localhost"}:
         console.print(
             f"[bold red]Warning:[/] {arguments.host} can be reached from other machines, "
             "and nothing protects the pages under /sandbox."
