@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT / "example_dags", ROOT / "airflow_provider_klingvideo" / "demo" / "dags"]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", FOLDERS, ids=["examples", "demonstration"])
 def test_airflow_reads_every_example(folder):
     from airflow.models.dagbag import DagBag
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PermissionDeniedError,
         RateLimitError,
         ServerError,
+        TaskNotFoundError,
     )
     from airflow_provider_klingvideo.kling.operations import REGIONS, base_url_for
     from airflow_provider_klingvideo.kling.prices import Estimate, estimate
@@ -54,6 +55,7 @@ _HOMES = {
         "PermissionDeniedError",
         "RateLimitError",
         "ServerError",
+        "TaskNotFoundError",
     ),
     "operations": ("REGIONS", "base_url_for"),
     "prices": ("Estimate", "estimate"),
@@ -88,6 +90,7 @@ __all__ = [
     "ResourcePack",
     "ServerError",
     "Task",
+    "TaskNotFoundError",
     "TaskStatus",
     "TextToVideoRequest",
     "base_url_for",

@@ -17,6 +17,7 @@ from airflow_provider_klingvideo.kling.errors import (
     error_from_answer,
 )
 from airflow_provider_klingvideo.kling.operations import Operation
+from airflow_provider_klingvideo.kling.urls import without_queries
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ def _refusal(operation: Operation[Any], response: httpx.Response, code: int | No
     error = error_from_answer(
         code,
         http_status=response.status_code,
-        vendor_message=str(body["message"]) if body.get("message") else None,
+        vendor_message=without_queries(str(body["message"])) if body.get("message") else None,
         request_id=str(body["request_id"]) if body.get("request_id") else None,
         retry_after=_retry_after(response),
     )
@@ -65,7 +66,8 @@ def _refusal(operation: Operation[Any], response: httpx.Response, code: int | No
 
 def _foreign_answer(operation: Operation[Any], response: httpx.Response) -> KlingError:
     status = response.status_code
-    shown = " ".join(response.content.decode(errors="replace").split())[:SHOWN_OF_FOREIGN_ANSWER]
+    words = " ".join(response.content.decode(errors="replace").split())
+    shown = without_queries(words)[:SHOWN_OF_FOREIGN_ANSWER]
     message = f"The answer to {operation.method} {operation.path} is not the API's; it begins with {shown!r}"
     if operation.is_create and response.is_client_error and status != httpx.codes.REQUEST_TIMEOUT:
         # A gateway that refuses a request has not passed it on; one that gave up waiting may have.

@@ -79,9 +79,11 @@ class AccessKeyAuth(httpx.Auth):
 
         now = self._clock()
         if now > self._expires_at - MARGIN_SECONDS:
-            self._expires_at = now + LIFETIME_SECONDS
-            claims = {"iss": self._access_key, "exp": int(self._expires_at), "nbf": int(now) - NOT_BEFORE_SECONDS}
+            expires_at = now + LIFETIME_SECONDS
+            claims = {"iss": self._access_key, "exp": int(expires_at), "nbf": int(now) - NOT_BEFORE_SECONDS}
+            # In this order: another thread that sees the new time must find the new token.
             self._token = jwt.encode(claims, self._secret_key, algorithm="HS256")
+            self._expires_at = expires_at
         return self._token
 
 

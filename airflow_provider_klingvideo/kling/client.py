@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -27,8 +27,9 @@ from airflow_provider_klingvideo.kling.errors import (
     AmbiguousSubmissionError,
     InvalidRequestError,
     NetworkError,
+    TaskNotFoundError,
 )
-from airflow_provider_klingvideo.kling.operations import LEGACY_PATHS, MAX_IDS_PER_QUERY, Operation
+from airflow_provider_klingvideo.kling.operations import LEGACY_PATHS, MAX_IDS_PER_QUERY, Operation, Page
 from airflow_provider_klingvideo.kling.requests import GenerationRequest
 from airflow_provider_klingvideo.kling.tasks import ResourcePack, Task
 
@@ -122,6 +123,12 @@ class _Core:
             return operations.find_by_external_id(external_task_id)
         return operations.get_legacy_task(kind, external_task_id)
 
+    def _listings(self, statuses: Sequence[str]) -> list[Callable[[str | None], Operation[Page]]]:
+        """The listings that together show every task that the credentials may see, each from cursor to page."""
+        if self._auth.serves_new_generation:
+            return [partial(operations.list_tasks, statuses)]
+        return [partial(operations.list_legacy_tasks, kind, statuses) for kind in LEGACY_PATHS]
+
     def _prepared(self, operation: Operation[Any]) -> dict[str, Any]:
         return {
             "method": operation.method,
@@ -134,7 +141,8 @@ class _Core:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if operation.is_create and not isinstance(error, NOT_SENT):
             return AmbiguousSubmissionError(f"{self._host} did not answer a create request ({what})")
-        return NetworkError(f"{self._host} could not be reached ({what})")
+        nothing = "; nothing was sent" if operation.is_create else ""
+        return NetworkError(f"{self._host} could not be reached ({what}){nothing}")
 
 
 class KlingClient(_Core):
@@ -167,11 +175,11 @@ class KlingClient(_Core):
     def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
 
-        :raises InvalidRequestError: when the vendor does not know it.
+        :raises TaskNotFoundError: when the vendor does not know it.
         """
         found = self.get_tasks([task_id], kind=kind).get(task_id)
         if found is None:
-            raise _no_such_task(task_id)
+            raise TaskNotFoundError(f"The vendor does not know task {task_id}")
         return found
 
     def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
@@ -184,18 +192,25 @@ class KlingClient(_Core):
         return _with_external_id(external_task_id, self._read(self._look_up(external_task_id, kind)))
 
     def list_tasks(self, *, statuses: Sequence[str] = ()) -> Iterator[Task]:
-        """Walk through the tasks of the last 30 days; see :meth:`AsyncKlingClient.list_tasks`."""
-        cursor: str | None = None
-        while True:
-            page = self._read(operations.list_tasks(statuses, cursor))
-            yield from page.tasks
-            if page.cursor in (None, cursor):
-                return
-            cursor = page.cursor
+        """Walk through the account's tasks; see :meth:`AsyncKlingClient.list_tasks`."""
+        for listing in self._listings(statuses):
+            cursor: str | None = None
+            while True:
+                page = self._read(listing(cursor))
+                yield from page.tasks
+                if page.cursor in (None, cursor):
+                    break
+                cursor = page.cursor
 
-    def account_costs(self, start_ms: int, end_ms: int) -> list[ResourcePack]:
+    def count_in_flight(self) -> int:
+        """Return how many tasks of the account run now; see :meth:`AsyncKlingClient.count_in_flight`."""
+        if self._auth.serves_new_generation:
+            return sum(1 for _ in self.list_tasks(statuses=IN_FLIGHT))
+        return _running([self._read(listing(None)) for listing in self._listings(())])
+
+    def account_costs(self, start_ms: int, end_ms: int, pack: str | None = None) -> list[ResourcePack]:
         """Return the account's packs; see :meth:`AsyncKlingClient.account_costs`."""
-        return self._read(operations.account_costs(start_ms, end_ms))
+        return self._read(operations.account_costs(start_ms, end_ms, pack))
 
     def _read(self, operation: Operation[T]) -> T:
         result: T = Retrying(**self._retry_options)(self._once, operation)
@@ -256,11 +271,11 @@ class AsyncKlingClient(_Core):
     async def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
 
-        :raises InvalidRequestError: when the vendor does not know it.
+        :raises TaskNotFoundError: when the vendor does not know it.
         """
         found = (await self.get_tasks([task_id], kind=kind)).get(task_id)
         if found is None:
-            raise _no_such_task(task_id)
+            raise TaskNotFoundError(f"The vendor does not know task {task_id}")
         return found
 
     async def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
@@ -282,18 +297,22 @@ class AsyncKlingClient(_Core):
         return _with_external_id(external_task_id, await self._read(self._look_up(external_task_id, kind)))
 
     async def list_tasks(self, *, statuses: Sequence[str] = ()) -> AsyncIterator[Task]:
-        """Walk through the tasks of the last 30 days; API keys only.
+        """Walk through the account's tasks, the newest first.
+
+        An API key sees those of the last 30 days. A token sees those of the legacy paths; one of them comes twice where
+        another is ordered meanwhile.
 
         :param statuses: only tasks in these states, for example ``("submitted", "processing")``.
         """
-        cursor: str | None = None
-        while True:
-            page = await self._read(operations.list_tasks(statuses, cursor))
-            for task in page.tasks:
-                yield task
-            if page.cursor in (None, cursor):
-                return
-            cursor = page.cursor
+        for listing in self._listings(statuses):
+            cursor: str | None = None
+            while True:
+                page = await self._read(listing(cursor))
+                for task in page.tasks:
+                    yield task
+                if page.cursor in (None, cursor):
+                    break
+                cursor = page.cursor
 
     async def count_in_flight(self) -> int:
         """Return how many tasks of the account run now, whoever ordered them.
@@ -302,16 +321,16 @@ class AsyncKlingClient(_Core):
         """
         if self._auth.serves_new_generation:
             return len([task async for task in self.list_tasks(statuses=IN_FLIGHT)])
-        pages = [await self._read(operations.list_legacy_tasks(kind, 1)) for kind in LEGACY_PATHS]
-        return sum(not task.status.is_terminal for page in pages for task in page)
+        return _running([await self._read(listing(None)) for listing in self._listings(())])
 
-    async def account_costs(self, start_ms: int, end_ms: int) -> list[ResourcePack]:
+    async def account_costs(self, start_ms: int, end_ms: int, pack: str | None = None) -> list[ResourcePack]:
         """Return the account's packs.
 
         :param start_ms: begin of the period, Unix milliseconds.
         :param end_ms: its end.
+        :param pack: only the pack with this name.
         """
-        return await self._read(operations.account_costs(start_ms, end_ms))
+        return await self._read(operations.account_costs(start_ms, end_ms, pack))
 
     async def _read(self, operation: Operation[T]) -> T:
         return await AsyncRetrying(**self._retry_options)(self._once, operation)
@@ -351,8 +370,5 @@ def _with_external_id(external_task_id: str, tasks: list[Task]) -> Task | None:
     return next((task for task in tasks if task.external_id in (None, external_task_id)), None)
 
 
-def _no_such_task(task_id: str) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"The vendor does not know task {task_id}",
-        advice="Check that the connection's key and region are those with which it was created",
-    )
+def _running(pages: Sequence[Page]) -> int:
+    return sum(not task.status.is_terminal for page in pages for task in page.tasks)

@@ -90,6 +90,13 @@ class AmbiguousSubmissionError(KlingError):
     default_advice = "Look the task up by its external id before anything is sent again"
 
 
+class TaskNotFoundError(KlingError):
+    """The vendor does not know the task."""
+
+    kind = "task_not_found"
+    default_advice = "Check that the connection's key and region are those with which the task was ordered"
+
+
 class GenerationFailedError(KlingError):
     """The vendor accepted the task and failed to generate it."""
 

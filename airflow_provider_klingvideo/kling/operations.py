@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.requests import (
     IMAGE_TO_VIDEO,
     TEXT_TO_VIDEO,
@@ -28,6 +30,7 @@ REGIONS = {
 MAX_IDS_PER_QUERY = 20
 # kling-api sections 6.5 and 7.1.
 LARGEST_PAGE = 500
+LAST_LEGACY_PAGE = 1000
 
 NEW_PATHS = {TEXT_TO_VIDEO: "/text-to-video", IMAGE_TO_VIDEO: "/image-to-video"}
 LEGACY_PATHS = {TEXT_TO_VIDEO: "/v1/videos/text2video", IMAGE_TO_VIDEO: "/v1/videos/image2video"}
@@ -73,7 +76,11 @@ class Page:
 
 
 def create(request: GenerationRequest, generation: Generation, external_task_id: str) -> Operation[Task]:
-    """Order a video. Only what the path knows is sent, and never a model left to the vendor's default."""
+    """Order a video. Only what the path knows is sent, and never a model left to the vendor's default.
+
+    :raises InvalidRequestError: when the task could not be found again by its external id.
+    """
+    _check_external_id(external_task_id)
     capability = registry().find(request.kind, request.model, generation)
     build, path = {
         Generation.NEW: (_new_body, f"{NEW_PATHS[request.kind]}/{quote(request.model, safe='')}"),
@@ -89,12 +96,20 @@ def get_tasks(task_ids: Sequence[str]) -> Operation[list[Task]]:
 
 
 def find_by_external_id(external_task_id: str) -> Operation[list[Task]]:
-    """Ask for the task with our id."""
+    """Ask for the task with our id.
+
+    :raises InvalidRequestError: for an id by which no task can be found.
+    """
+    _check_external_id(external_task_id)
     return _query({"external_task_ids": external_task_id})
 
 
 def get_legacy_task(kind: str, any_id: str) -> Operation[list[Task]]:
-    """Ask a legacy path for a task by the vendor's id or ours."""
+    """Ask a legacy path for a task by the vendor's id or ours.
+
+    :raises InvalidRequestError: for an id by which no task can be found.
+    """
+    _check_external_id(any_id)
     path = f"{LEGACY_PATHS[kind]}/{quote(any_id, safe='')}"
     return Operation("GET", path, parse_tasks, empty_codes=frozenset({UNKNOWN_TASK, UNKNOWN_RESOURCE}))
 
@@ -106,14 +121,26 @@ def list_tasks(statuses: Sequence[str], cursor: str | None) -> Operation[Page]:
     return Operation("POST", "/tasks", _page, json={**body, "cursor": cursor} if cursor else body)
 
 
-def list_legacy_tasks(kind: str, page: int) -> Operation[list[Task]]:
-    """List the tasks of a legacy path; a page that is not full is the last one."""
-    return Operation("GET", LEGACY_PATHS[kind], parse_tasks, query={"pageNum": page, "pageSize": LARGEST_PAGE})
+def list_legacy_tasks(kind: str, statuses: Sequence[str], cursor: str | None) -> Operation[Page]:
+    """List the tasks of a legacy path, which takes no filter: the others are dropped from the page."""
+    number = int(cursor or 1)
+    query = {"pageNum": number, "pageSize": LARGEST_PAGE}
+    return Operation("GET", LEGACY_PATHS[kind], partial(_legacy_page, statuses, number), query=query)
 
 
-def account_costs(start_ms: int, end_ms: int) -> Operation[list[ResourcePack]]:
-    """Ask for the account's packs; the vendor allows one such call a second."""
-    return Operation("GET", "/account/costs", parse_packs, query={"start_time": start_ms, "end_time": end_ms})
+def account_costs(start_ms: int, end_ms: int, pack: str | None) -> Operation[list[ResourcePack]]:
+    """Ask for the account's packs, or one by its name; the vendor allows one such call a second."""
+    query = {"start_time": start_ms, "end_time": end_ms, **({"resource_pack_name": pack} if pack else {})}
+    return Operation("GET", "/account/costs", parse_packs, query=query)
+
+
+def _check_external_id(external_task_id: str) -> None:
+    """An empty id protects from no duplicate, and a comma separates ids (kling-api sections 5.1 and 6.4)."""
+    if not external_task_id.strip() or "," in external_task_id:
+        raise InvalidRequestError(
+            f"No task can be found by the external id {external_task_id!r}",
+            advice="Choose one that is not blank and has no comma",
+        )
 
 
 def _query(query: Mapping[str, str]) -> Operation[list[Task]]:
@@ -131,6 +158,14 @@ def _page(data: Any) -> Page:
     page = data if isinstance(data, Mapping) else {}
     cursor = page.get("next_cursor") if page.get("has_more") else None
     return Page(parse_tasks(page), cursor if cursor and isinstance(cursor, str) else None)
+
+
+def _legacy_page(statuses: Sequence[str], number: int, data: Any) -> Page:
+    """A page that is not full is the last one (kling-api section 7.1)."""
+    items = data if isinstance(data, list) else []
+    tasks = [task for task in parse_tasks(items) if not statuses or task.status in statuses]
+    has_more = len(items) >= LARGEST_PAGE and number < LAST_LEGACY_PAGE
+    return Page(tasks, str(number + 1) if has_more else None)
 
 
 def _new_body(request: GenerationRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from airflow_provider_klingvideo.kling.capabilities import registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
+from airflow_provider_klingvideo.kling.urls import without_queries
 
 TEXT_TO_VIDEO = "text_to_video"
 IMAGE_TO_VIDEO = "image_to_video"
@@ -110,7 +111,7 @@ def _fault(error: dict[str, Any]) -> str:
         return f"{name} is not a field of this request"
     if error["type"] == "missing":
         return f"{name} is missing"
-    shown = repr(error.get("input"))
+    shown = without_queries(repr(error.get("input")))
     value = shown if len(shown) <= LONGEST_VALUE_SHOWN else f"{shown[:LONGEST_VALUE_SHOWN]}..."
     message = error["msg"].removeprefix("Value error, ")
     return f"{name} {message} (it is {value})"

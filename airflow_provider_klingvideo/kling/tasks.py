@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_klingvideo.kling.urls import without_queries
+
 # Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
 LARGEST_EXPONENT = 20
 
@@ -109,7 +111,7 @@ def parse_task(data: Any) -> Task | None:
         id=task_id,
         status=_STATUS_WORDS.get(word, TaskStatus.UNKNOWN),
         status_word=word,
-        message=_text(data.get("message")) or _text(data.get("task_status_msg")),
+        message=without_queries(_text(data.get("message")) or _text(data.get("task_status_msg"))),
         external_id=_text(data.get("external_id"))
         or _text(_mapping(data.get("task_info")).get("external_task_id"))
         or None,
@@ -210,6 +212,4 @@ def _without_queries(value: Any) -> Any:
         return {key: _without_queries(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_queries(item) for item in value]
-    if isinstance(value, str) and value.startswith(("http://", "https://")):
-        return value.partition("?")[0]
-    return value
+    return without_queries(value) if isinstance(value, str) else value
