@@ -79,6 +79,7 @@ def _row(entry: dict[str, Any], kind: str, generation: str) -> dict[str, Any]:
         "negative_prompt": legacy,
         "cfg_scale": legacy and features.get("cfg_scale") is not False,
         "multi_shot": features.get("multi_shot") is True,
+        "fps": entry["fps"],
         "typical_seconds": TYPICAL_SECONDS.get(model, 120),
         **_origin(entry),
     }

@@ -41,6 +41,7 @@ class Capability:
     :param last_frame_silent: whether a last frame excludes sound.
     :param prompt_max: longest prompt in characters.
     :param multi_shot: whether there is a field for it.
+    :param fps: frames per second of the video.
     :param typical_seconds: how long a task usually takes.
     """
 
@@ -64,6 +65,7 @@ class Capability:
     negative_prompt: bool
     cfg_scale: bool
     multi_shot: bool
+    fps: int
     typical_seconds: float
     source: str
     confidence: str

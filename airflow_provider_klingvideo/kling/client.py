@@ -297,7 +297,7 @@ class AsyncKlingClient(_Core):
         return _with_external_id(external_task_id, await self._read(self._look_up(external_task_id, kind)))
 
     async def list_tasks(self, *, statuses: Sequence[str] = ()) -> AsyncIterator[Task]:
-        """Walk through the account's tasks, the newest first.
+        """Walk through the account's tasks.
 
         An API key sees those of the last 30 days. A token sees those of the legacy paths; one of them comes twice where
         another is ordered meanwhile.

@@ -162,9 +162,8 @@ def _page(data: Any) -> Page:
 
 def _legacy_page(statuses: Sequence[str], number: int, data: Any) -> Page:
     """A page that is not full is the last one (kling-api section 7.1)."""
-    items = data if isinstance(data, list) else []
-    tasks = [task for task in parse_tasks(items) if not statuses or task.status in statuses]
-    has_more = len(items) >= LARGEST_PAGE and number < LAST_LEGACY_PAGE
+    tasks = [task for task in parse_tasks(data) if not statuses or task.status in statuses]
+    has_more = isinstance(data, list) and len(data) >= LARGEST_PAGE and number < LAST_LEGACY_PAGE
     return Page(tasks, str(number + 1) if has_more else None)
 
 

@@ -28,7 +28,7 @@ def _not_blank(text: str) -> str:
 
 def _without_data_prefix(value: Any) -> Any:
     """Strip ``data:image/png;base64,``, which the vendor refuses (kling-api section 7.1)."""
-    if isinstance(value, str) and value.startswith("data:"):
+    if isinstance(value, str) and value[:5].lower() == "data:":
         return value.partition(",")[2]
     return value
 

@@ -6,7 +6,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import (
@@ -49,7 +49,8 @@ class TestParsing:
         assert parse_request({**TEXT, "model": name}).model == "kling-3.0"
 
     def test_a_data_prefix_is_stripped(self):
-        assert parse_request({"first_frame": "data:image/png;base64,iVBOR"}).first_frame == "iVBOR"
+        for scheme in ("data", "DATA"):
+            assert parse_request({"first_frame": f"{scheme}:image/png;base64,iVBOR"}).first_frame == "iVBOR"
 
     @pytest.mark.parametrize(
         ("params", "words"),
@@ -109,6 +110,12 @@ class TestRules:
                 NEW,
                 "last_frame excludes audio native",
             ),
+            ({**PICTURE, "first_frame": "/tmp/a.png"}, NEW, "first_frame is neither an http(s) URL nor base64"),
+            (
+                {**PICTURE, "model": "kling-3.0", "last_frame": "s3://bucket/a.png"},
+                LEGACY,
+                "last_frame is neither an http(s) URL nor base64",
+            ),
             ({"prompt": "x" * 3073}, NEW, "prompt has 3073 characters, at most 3072"),
             ({**PICTURE, "prompt": "x" * 2501}, NEW, "prompt has 2501 characters, at most 2500"),
             ({**TEXT, "negative_prompt": "rain"}, NEW, "negative_prompt is not known to the new API generation"),
@@ -120,6 +127,10 @@ class TestRules:
     )
     def test_each_rule_names_the_value_and_what_is_legal(self, params, generation, words):
         assert words in broken(params, generation)
+
+    @pytest.mark.parametrize("picture", ["HTTPS://e.org/a.png?x=1", "QUJD", "QUI=\n", "QUJD\r\nQUJD", "a+/b"])
+    def test_an_address_and_base64_are_pictures(self, picture):
+        assert check_request(parse_request({**PICTURE, "first_frame": picture}), NEW) == []
 
     def test_all_broken_rules_are_named_at_once(self):
         message = broken({**TEXT, "duration": 99, "resolution": "8k", "aspect_ratio": "2:1"})
@@ -273,3 +284,67 @@ class TestBodies:
         request = parse_request({**TEXT, "model": "kling-4.0", "audio": "native"})
         assert create(request, NEW, "j").path == "/text-to-video/kling-4.0"
         assert create(request, LEGACY, "j").json["model_name"] == "kling-4.0"
+
+
+# What each path knows (kling-api sections 6.1, 6.2 and 7.2); the vendor ignores anything else silently.
+DOCUMENTED_SETTINGS = {
+    "/text-to-video/kling-3.0-turbo": {"resolution", "duration", "aspect_ratio"},
+    "/text-to-video/kling-3.0": {"resolution", "duration", "aspect_ratio", "audio", "multi_shot"},
+    "/text-to-video/kling-2.6": {"resolution", "duration", "aspect_ratio", "audio"},
+    "/text-to-video/kling-2.5-turbo": {"resolution", "duration", "aspect_ratio"},
+    "/image-to-video/kling-3.0-turbo": {"resolution", "duration"},
+    "/image-to-video/kling-3.0": {"resolution", "duration", "audio", "multi_shot"},
+    "/image-to-video/kling-2.6": {"resolution", "duration", "audio"},
+    "/image-to-video/kling-2.5-turbo": {"resolution", "duration"},
+}
+DOCUMENTED_OPTIONS = {"external_task_id", "callback_url", "watermark_info"}
+DOCUMENTED_CONTENTS = {"/text-to-video": set(), "/image-to-video": {"prompt", "first_frame", "last_frame"}}
+LEGACY_COMMON = {"model_name", "mode", "duration", "prompt", "negative_prompt", "multi_shot", "shot_type"}
+LEGACY_COMMON |= DOCUMENTED_OPTIONS
+LEGACY_BY_MODEL = {"kling-v3": {"sound", "cfg_scale"}, "kling-v2-6": {"sound"}, "kling-v2-5-turbo": set()}
+LEGACY_BY_PATH = {"/v1/videos/text2video": {"aspect_ratio"}, "/v1/videos/image2video": {"image", "image_tail"}}
+
+
+def undocumented_keys(path, body):
+    if path.startswith("/v1/"):
+        return set(body) - LEGACY_COMMON - LEGACY_BY_MODEL[body["model_name"]] - LEGACY_BY_PATH[path]
+    product = path.rpartition("/")[0]
+    inputs = "prompt" if product == "/text-to-video" else "contents"
+    return (
+        (set(body) - {inputs, "settings", "options"})
+        | (set(body["settings"]) - DOCUMENTED_SETTINGS[path])
+        | (set(body["options"]) - DOCUMENTED_OPTIONS)
+        | ({item["type"] for item in body.get("contents", [])} - DOCUMENTED_CONTENTS[product])
+    )
+
+
+@st.composite
+def requests_of_current_models(draw):
+    can = draw(st.sampled_from([one for one in registry().capabilities if not one.is_retired]))
+    fields = {
+        "audio": st.sampled_from(["default", "native", "off"]),
+        "multi_shot": st.none() | st.booleans(),
+        "negative_prompt": st.sampled_from([None, "rain"]),
+        "cfg_scale": st.none() | st.floats(0, 1),
+        "watermark": st.booleans(),
+        "callback_url": st.sampled_from([None, "https://example.org/cb"]),
+        "resolution": st.sampled_from(can.resolutions),
+        "duration": st.sampled_from(can.durations),
+    }
+    if can.kind == "image_to_video":
+        fields["last_frame"] = st.sampled_from([None, "QUJD"])
+    source = PICTURE if can.kind == "image_to_video" else TEXT
+    drawn = draw(st.fixed_dictionaries({}, optional=fields))
+    return parse_request({**source, **drawn, "model": can.model}), can.generation
+
+
+@given(requests_of_current_models())
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+def test_nothing_is_sent_that_the_path_would_ignore(ordered):
+    request, generation = ordered
+    try:
+        check_request(request, generation)
+    except InvalidRequestError:
+        assume(False)
+    operation = create(request, generation, "job-1")
+    assert undocumented_keys(operation.path, operation.json) == set()

@@ -36,9 +36,11 @@ from airflow_provider_klingvideo.kling import (
     TextToVideoRequest,
     base_url_for,
     client,
+    parse_request,
 )
 from airflow_provider_klingvideo.kling.auth import LIFETIME_SECONDS, MARGIN_SECONDS
-from airflow_provider_klingvideo.kling.operations import create
+from airflow_provider_klingvideo.kling.operations import LARGEST_PAGE, LAST_LEGACY_PAGE, create, list_legacy_tasks
+from airflow_provider_klingvideo.kling.tasks import parse_task
 
 KEY = ApiKeyAuth(API_KEY)
 TEXT = "text_to_video"
@@ -113,7 +115,7 @@ def test_a_create_that_is_not_answered_in_time_is_a_doubt(call: Driver, scripted
 
 
 def test_nobody_listening_means_that_nothing_was_sent(call: Driver, refused_url: str) -> None:
-    with pytest.raises(NetworkError, match=refused_url.removeprefix("http://")) as caught:
+    with pytest.raises(NetworkError, match=refused_url.removeprefix("http://") + ".*; nothing was sent") as caught:
         order(call, refused_url)
     assert (caught.value.money, caught.value.retryable) == (Money.NONE, True)
 
@@ -270,6 +272,34 @@ def test_a_listing_whose_cursor_stands_still_ends(call: Driver, scripted: Script
     assert [request.json.get("cursor") for request in scripted.requests] == [None, "c"]
 
 
+def test_a_legacy_listing_ends_with_the_last_page_that_can_be_asked_for() -> None:
+    full = [{"task_id": str(n)} for n in range(LARGEST_PAGE)]
+    assert list_legacy_tasks(TEXT, (), None).parse(full).cursor == "2"
+    assert list_legacy_tasks(TEXT, (), None).parse(full[1:]).cursor is None
+    assert list_legacy_tasks(TEXT, (), str(LAST_LEGACY_PAGE)).parse(full).cursor is None
+
+
+@pytest.mark.parametrize("external_id", ["", " ", "a,b"])
+@pytest.mark.parametrize("auth", [KEY, AccessKeyAuth(ACCESS_KEY, SECRET_KEY)], ids=["key", "token"])
+def test_an_external_id_by_which_nothing_is_found_again_is_refused_before_anything_is_sent(
+    call: Driver, scripted: ScriptedServer, auth: ApiKeyAuth | AccessKeyAuth, external_id: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match="No task can be found"):
+        call(auth, scripted.url, "create", REQUEST, external_task_id=external_id)
+    with pytest.raises(InvalidRequestError, match="No task can be found"):
+        call(auth, scripted.url, "find_by_external_id", external_id, kind=TEXT)
+    assert scripted.requests == []
+
+
+@pytest.mark.parametrize(("pack", "query"), [(None, ""), ("A pack & more", "&resource_pack_name=A+pack+%26+more")])
+def test_the_packs_can_be_asked_for_by_name(
+    call: Driver, scripted: ScriptedServer, pack: str | None, query: str
+) -> None:
+    scripted.script(envelope({"resource_pack_subscribe_infos": []}))
+    assert call(KEY, scripted.url, "account_costs", 1, 2, pack) == []
+    assert scripted.requests[0].path == f"/account/costs?start_time=1&end_time=2{query}"
+
+
 @pytest.mark.parametrize("data", [{"count": 0, "has_more": False}, {"has_more": True, "next_cursor": {}}, [], None])
 def test_an_empty_listing_is_empty(call: Driver, scripted: ScriptedServer, data: Any) -> None:
     scripted.script(envelope(data))
@@ -368,6 +398,35 @@ def test_no_secret_is_shown(
     shown.append(caplog.text)
     assert len(tokens) == 10
     assert [token for token in [*tokens, "pass-word"] if any(token in text for text in shown)] == []
+
+
+SIGNED = "https://bucket.example/a.png?X-Signature=s3cret&Expires=1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(json.dumps({"code": 1201, "message": f"Image '{SIGNED}' is invalid"}).encode(), 400),
+        Answer(f"<html>{SIGNED}</html>".encode(), 502),
+    ],
+    ids=["vendor", "gateway"],
+)
+def test_an_answer_that_repeats_a_signed_address_does_not_show_its_signature(
+    call: Driver, scripted: ScriptedServer, answer: Answer
+) -> None:
+    scripted.script(answer)
+    with pytest.raises(KlingError, match=r"https://bucket\.example/a\.png") as caught:
+        order(call, scripted.url)
+    assert "s3cret" not in str(caught.value) + json.dumps(caught.value.detail())
+
+
+def test_a_failed_task_and_a_fault_of_a_request_do_not_show_a_signature() -> None:
+    task = parse_task({"id": "1", "status": "failed", "message": f"{SIGNED} cannot be loaded"})
+    assert task is not None
+    assert task.message == "https://bucket.example/a.png cannot be loaded"
+    with pytest.raises(InvalidRequestError, match=r"bucket\.example") as caught:
+        parse_request({"first_frame": [SIGNED]})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_pictures_and_signed_addresses_are_not_shown() -> None:

@@ -28,6 +28,7 @@ from airflow_provider_klingvideo.kling import (
     PermissionDeniedError,
     RateLimitError,
     ServerError,
+    TaskNotFoundError,
     TaskStatus,
     TextToVideoRequest,
 )
@@ -155,7 +156,7 @@ def test_unknown_ids_are_left_out_and_more_than_twenty_are_asked_in_turns(
 def test_asking_for_one_unknown_task_is_an_error_that_names_it(
     call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
 ) -> None:
-    with pytest.raises(InvalidRequestError, match="does not know task 404404404"):
+    with pytest.raises(TaskNotFoundError, match="does not know task 404404404"):
         call(make_auth(generation), sandbox.url, "get_task", "404404404", kind=TEXT)
 
 
@@ -165,21 +166,26 @@ def test_an_api_key_sees_legacy_tasks_too(call: Driver, sandbox: SandboxServer) 
     assert call(auth, sandbox.url, "get_task", created.id, kind=TEXT).succeeded
 
 
-def test_a_listing_walks_through_all_pages(
-    call: Driver, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+@GENERATIONS
+def test_a_listing_walks_through_all_pages_of_all_products(
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_klingvideo.kling.operations.LARGEST_PAGE", 2)
-    auth = ApiKeyAuth(API_KEY)
+    auth = make_auth(generation)
+    image = ImageToVideoRequest(model="kling-3.0", first_frame="http://127.0.0.1:9/a.png")
     with KlingClient(auth, base_url=sandbox.url) as client:
-        ids = {client.create(text(), external_task_id=f"j-{n}").id for n in range(5)}
-    assert {task.id for task in call(auth, sandbox.url, "list_tasks", statuses=["succeeded"])} == ids
-    assert call(auth, sandbox.url, "list_tasks", statuses=["failed"]) == []
-    assert len(call(auth, sandbox.url, "list_tasks")) == 5
+        done = {client.create(text(), external_task_id=f"t-{n}", generation=generation).id for n in range(5)}
+        sandbox.settings(generation_seconds=600)
+        running = {client.create(image, external_task_id=f"i-{n}", generation=generation).id for n in range(2)}
+    listed = [task.id for task in call(auth, sandbox.url, "list_tasks")]
+    assert (len(listed), set(listed)) == (7, done | running)
+    assert {task.id for task in call(auth, sandbox.url, "list_tasks", statuses=["succeeded"])} == done
+    assert call(auth, sandbox.url, "list_tasks", statuses=["submitted"]) == []
 
 
 @GENERATIONS
 def test_tasks_in_flight_are_counted_whoever_ordered_them(
-    sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
 ) -> None:
     auth = make_auth(generation)
     with KlingClient(auth, base_url=sandbox.url) as client:
@@ -188,7 +194,7 @@ def test_tasks_in_flight_are_counted_whoever_ordered_them(
         client.create(text(), external_task_id="running-1", generation=generation)
         image = ImageToVideoRequest(model="kling-3.0", first_frame=PICTURE)
         client.create(image, external_task_id="running-2", generation=generation)
-    assert Driver("async")(auth, sandbox.url, "count_in_flight") == 2
+    assert call(auth, sandbox.url, "count_in_flight") == 2
 
 
 @GENERATIONS
@@ -316,8 +322,9 @@ def test_a_wrong_key_is_told_apart_from_a_wrong_kind_of_key(call: Driver, sandbo
         with pytest.raises(AuthenticationError) as caught:
             call(auth, sandbox.url, "get_task", "1", kind=TEXT)
         assert "other region" in caught.value.advice
+    token = AccessKeyAuth(ACCESS_KEY, SECRET_KEY)
     with pytest.raises(AuthenticationError):
-        call(AccessKeyAuth(ACCESS_KEY, SECRET_KEY), sandbox.url, "list_tasks")
+        call(token, sandbox.url, "create", text(), external_task_id="job-1", generation=Generation.NEW)
 
 
 @pytest.mark.parametrize(("skew", "code"), [(-4000, 1004), (4000, 1003)])
