@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.requests import GenerationRequest, ImageToVideoRequest
-
-# kling-api section 6.1; line breaks are what some tools put into base64.
-_URL_OR_BASE64 = re.compile(r"https?://\S+|[A-Za-z0-9+/\r\n]+={0,2}\s*", re.IGNORECASE)
 
 Rule = Callable[[GenerationRequest, Capability], Iterator[str]]
 
@@ -101,14 +97,6 @@ def _last_frame(request: GenerationRequest, can: Capability) -> Iterator[str]:
         yield "last_frame excludes audio native"
 
 
-def _pictures(request: GenerationRequest, can: Capability) -> Iterator[str]:
-    if isinstance(request, ImageToVideoRequest):
-        frames = {"first_frame": request.first_frame, "last_frame": request.last_frame}
-        for name, frame in frames.items():
-            if frame is not None and not _URL_OR_BASE64.fullmatch(frame):
-                yield f"{name} is neither an http(s) URL nor base64"
-
-
 def _prompt_length(request: GenerationRequest, can: Capability) -> Iterator[str]:
     if len(request.prompt) > can.prompt_max:
         yield f"prompt has {len(request.prompt)} characters, at most {can.prompt_max}"
@@ -141,7 +129,6 @@ _RULES: tuple[Rule, ...] = (
     _audio,
     _audio_resolution,
     _last_frame,
-    _pictures,
     _prompt_length,
     _negative_prompt,
     _cfg_scale,
