@@ -61,15 +61,16 @@ def models() -> str:
 
 
 def prices() -> str:
-    """List what a second of video costs."""
+    """List what products cost."""
     known = registry()
-    resolutions = list(dict.fromkeys(name for one in known.prices for name in one.units_per_second))
+    resolutions = [name for name in dict.fromkeys(name for one in known.prices for name in one.units) if name != "any"]
     rows = [
-        [one.model, one.audio, *(str(one.units_per_second.get(name, "")) for name in resolutions)]
+        [one.model, one.feature, one.per, *(str(one.units.get(name, one.units.get("any", ""))) for name in resolutions)]
         for one in known.prices
     ]
-    note = f"As of {known.as_of}, units per second of video; a unit costs {known.usd_per_unit} US dollars by the list:"
-    return "\n".join([note, "", _table(["model", "audio", *resolutions], rows)])
+    units = ", ".join(f"one of {unit}s costs {usd}" for unit, usd in known.usd_per_unit.items())
+    note = f"As of {known.as_of}, in units; in US dollars by the list {units}:"
+    return "\n".join([note, "", _table(["model or product", "feature", "per", *resolutions], rows)])
 
 
 def errors() -> str:

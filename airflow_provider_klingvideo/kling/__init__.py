@@ -30,12 +30,11 @@ if TYPE_CHECKING:
     )
     from airflow_provider_klingvideo.kling.operations import REGIONS, base_url_for
     from airflow_provider_klingvideo.kling.prices import Estimate, estimate
-    from airflow_provider_klingvideo.kling.requests import (
-        GenerationRequest,
-        ImageToVideoRequest,
-        TextToVideoRequest,
-        parse_request,
-    )
+    from airflow_provider_klingvideo.kling.products import PRODUCTS
+    from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Product
+    from airflow_provider_klingvideo.kling.products.image_to_video import ImageToVideoRequest
+    from airflow_provider_klingvideo.kling.products.text_to_video import TextToVideoRequest
+    from airflow_provider_klingvideo.kling.requests import parse_request
     from airflow_provider_klingvideo.kling.rules import check_request
     from airflow_provider_klingvideo.kling.tasks import Output, ResourcePack, Task, TaskStatus
 
@@ -60,11 +59,16 @@ _HOMES = {
     "operations": ("REGIONS", "base_url_for"),
     "prices": ("Estimate", "estimate"),
     "capabilities": ("Generation", "Registry", "registry"),
-    "requests": ("GenerationRequest", "ImageToVideoRequest", "TextToVideoRequest", "parse_request"),
+    "products": ("PRODUCTS",),
+    "products.base": ("GenerationRequest", "Product"),
+    "products.image_to_video": ("ImageToVideoRequest",),
+    "products.text_to_video": ("TextToVideoRequest",),
+    "requests": ("parse_request",),
     "rules": ("check_request",),
     "tasks": ("Output", "ResourcePack", "Task", "TaskStatus"),
 }
 __all__ = [
+    "PRODUCTS",
     "REGIONS",
     "AccessKeyAuth",
     "AccountError",
@@ -85,6 +89,7 @@ __all__ = [
     "NetworkError",
     "Output",
     "PermissionDeniedError",
+    "Product",
     "RateLimitError",
     "Registry",
     "ResourcePack",

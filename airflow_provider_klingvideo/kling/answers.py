@@ -16,7 +16,7 @@ from airflow_provider_klingvideo.kling.errors import (
     ServerError,
     error_from_answer,
 )
-from airflow_provider_klingvideo.kling.operations import Operation
+from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.urls import without_queries
 
 T = TypeVar("T")

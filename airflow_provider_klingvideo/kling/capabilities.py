@@ -17,10 +17,11 @@ DEFAULT_TYPICAL_SECONDS = 120.0
 
 
 class Generation(StrEnum):
-    """The two API generations (kling-api section 1)."""
+    """The API generations, and the family of whole solutions (kling-api section 1)."""
 
     NEW = "new"
     LEGACY = "legacy"
+    SOLUTIONS = "solutions"
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,21 @@ class Capability:
 
     :param kind: the product.
     :param generation: the API generation.
-    :param model: the model's name here, one for both generations.
+    :param model: the model's name here, one for both generations; a product without models is its own.
     :param vendor_name: what this generation calls it.
     :param resolutions: legal resolutions; the legacy modes std, pro and 4k are 720p, 1080p and 4k.
-    :param durations: legal lengths in seconds.
+    :param durations: legal lengths in seconds; empty where the input decides.
     :param aspect_ratios: legal ratios, None where the picture decides.
     :param audio: legal sound; a single one leaves no choice, and no field for it.
     :param native_audio_resolution: the only resolution with sound, None for any.
     :param last_frame: whether a last frame can be given.
     :param last_frame_resolution: the only resolution with a last frame, None for any.
     :param last_frame_silent: whether a last frame excludes sound.
+    :param elements: how many elements can be given.
+    :param voices: how many voices can be given.
     :param prompt_max: longest prompt in characters.
     :param multi_shot: whether there is a field for it.
-    :param fps: frames per second of the video.
+    :param fps: frames per second of the video, None for what is no video.
     :param typical_seconds: how long a task usually takes.
     """
 
@@ -61,11 +64,13 @@ class Capability:
     last_frame: bool
     last_frame_resolution: str | None
     last_frame_silent: bool
+    elements: int
+    voices: int
     prompt_max: int
     negative_prompt: bool
     cfg_scale: bool
     multi_shot: bool
-    fps: int
+    fps: int | None
     typical_seconds: float
     source: str
     confidence: str
@@ -78,13 +83,33 @@ class Capability:
 
 @dataclass(frozen=True)
 class Price:
-    """Units per second of output, by resolution."""
+    """A row of the vendor's price list (kling-api section 14).
+
+    :param model: the model's name here, or the product's.
+    :param feature: what is ordered of it, such as the sound of a video; ``any`` where there is one price.
+    :param per: what the units are for: ``second``, ``5 seconds``, ``call`` or ``image``.
+    :param units: the vendor's units by resolution, ``any`` where it does not matter.
+    """
 
     model: str
-    audio: str
-    units_per_second: dict[str, Decimal]
+    feature: str
+    per: str
+    units: dict[str, Decimal]
     source: str
     confidence: str
+
+
+@dataclass(frozen=True)
+class EffectScene:
+    """A scene of the effects.
+
+    :param images: how many pictures it takes.
+    :param discontinued_on: the day on which the vendor announced its end, None while it is on.
+    """
+
+    name: str
+    images: int
+    discontinued_on: str | None
 
 
 class Registry:
@@ -95,9 +120,11 @@ class Registry:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.as_of: str = data["as_of"]
-        self.usd_per_unit = Decimal(data["usd_per_unit"]["usd"])
+        self.usd_per_unit = {one["unit"]: Decimal(one["usd"]) for one in data["usd_per_unit"]}
         self.capabilities = tuple(_capability(row) for row in data["models"])
         self.prices = tuple(_price(row) for row in data["prices"])
+        self.effect_scenes = {row["name"]: EffectScene(**row) for row in data["effect_scenes"]}
+        self.voices: dict[str, list[str]] = data["voices"]
         self._aliases = {one.vendor_name: one.model for one in self.capabilities}
 
     def resolve(self, model: str) -> str:
@@ -142,10 +169,11 @@ class Registry:
         known = (self.find(kind, model, generation) for generation in Generation)
         return next((one.typical_seconds for one in known if one), DEFAULT_TYPICAL_SECONDS)
 
-    def price(self, model: str, audio: str) -> Price | None:
-        """Return the price row of a model with or without sound."""
-        wanted = (self.resolve(model), audio)
-        return next((one for one in self.prices if (one.model, one.audio) == wanted), None)
+    def units(self, model: str, feature: str = "any", resolution: str = "any") -> Decimal | None:
+        """Return the units of a price row, None when the list has no such row."""
+        wanted = (self.resolve(model), feature)
+        row = next((one for one in self.prices if (one.model, one.feature) == wanted), None)
+        return row.units.get(resolution, row.units.get("any")) if row else None
 
     def _current(self, kind: str) -> list[Capability]:
         return [one for one in self.capabilities if one.kind == kind and not one.is_retired]
@@ -164,8 +192,7 @@ def _capability(row: dict[str, Any]) -> Capability:
 
 
 def _price(row: dict[str, Any]) -> Price:
-    units = {resolution: Decimal(value) for resolution, value in row["units_per_second"].items()}
-    return Price(**{**row, "units_per_second": units})
+    return Price(**{**row, "units": {resolution: Decimal(value) for resolution, value in row["units"].items()}})
 
 
 def _unique(groups: Iterable[Iterable[T]]) -> list[T]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,6 +22,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import operations
 from airflow_provider_klingvideo.kling.answers import result_of
 from airflow_provider_klingvideo.kling.auth import Auth
+from airflow_provider_klingvideo.kling.calls import AsyncSender, SyncSender
 from airflow_provider_klingvideo.kling.capabilities import Generation, registry
 from airflow_provider_klingvideo.kling.errors import (
     AmbiguousSubmissionError,
@@ -29,8 +30,10 @@ from airflow_provider_klingvideo.kling.errors import (
     NetworkError,
     TaskNotFoundError,
 )
-from airflow_provider_klingvideo.kling.operations import LEGACY_PATHS, MAX_IDS_PER_QUERY, Operation, Page
-from airflow_provider_klingvideo.kling.requests import GenerationRequest
+from airflow_provider_klingvideo.kling.operation import Operation
+from airflow_provider_klingvideo.kling.operations import MAX_IDS_PER_QUERY, Page
+from airflow_provider_klingvideo.kling.products import PRODUCTS
+from airflow_provider_klingvideo.kling.products.base import GenerationRequest
 from airflow_provider_klingvideo.kling.tasks import ResourcePack, Task
 
 T = TypeVar("T")
@@ -108,26 +111,42 @@ class _Core:
             return Generation(api)
         if not self._auth.serves_new_generation:
             return Generation.LEGACY
-        offered = registry().generations(request.kind, request.model)
-        return offered[0] if offered else Generation.NEW
+        offered = registry().generations(request.kind, request.model_name)
+        return offered[0] if offered else next(iter(PRODUCTS[request.kind].routes))
 
     def _queries(self, task_ids: Sequence[str], kind: str) -> list[Operation[list[Task]]]:
         """An API key sees every task by one path, many at a time; a token sees the legacy paths, one at a time."""
         if self._auth.serves_new_generation:
             starts = range(0, len(task_ids), MAX_IDS_PER_QUERY)
-            return [operations.get_tasks(task_ids[start : start + MAX_IDS_PER_QUERY]) for start in starts]
+            return [operations.get_tasks(task_ids[start : start + MAX_IDS_PER_QUERY], kind) for start in starts]
         return [operations.get_legacy_task(kind, task_id) for task_id in task_ids]
 
     def _look_up(self, external_task_id: str, kind: str) -> Operation[list[Task]]:
         if self._auth.serves_new_generation:
-            return operations.find_by_external_id(external_task_id)
+            return operations.find_by_external_id(external_task_id, kind)
         return operations.get_legacy_task(kind, external_task_id)
 
     def _listings(self, statuses: Sequence[str]) -> list[Callable[[str | None], Operation[Page]]]:
         """The listings that together show every task that the credentials may see, each from cursor to page."""
         if self._auth.serves_new_generation:
-            return [partial(operations.list_tasks, statuses)]
-        return [partial(operations.list_legacy_tasks, kind, statuses) for kind in LEGACY_PATHS]
+            return [partial(operations.list_tasks, statuses), partial(operations.list_solutions, statuses)]
+        return self._legacy_listings(statuses, set(PRODUCTS))
+
+    def _listings_in_flight(self, pack: str) -> list[Callable[[str | None], Operation[Page]]]:
+        """The listings that show what takes slots of a kind of pack."""
+        if self._auth.serves_new_generation:
+            return [partial(operations.list_tasks, IN_FLIGHT, pack=pack)]
+        return self._legacy_listings((), {kind for kind, product in PRODUCTS.items() if product.pack == pack})
+
+    @staticmethod
+    def _legacy_listings(
+        statuses: Sequence[str], kinds: Collection[str]
+    ) -> list[Callable[[str | None], Operation[Page]]]:
+        return [
+            partial(operations.list_legacy_tasks, kind, statuses)
+            for kind, product in PRODUCTS.items()
+            if kind in kinds and Generation.LEGACY in product.routes
+        ]
 
     def _prepared(self, operation: Operation[Any]) -> dict[str, Any]:
         return {
@@ -145,7 +164,7 @@ class _Core:
         return NetworkError(f"{self._host} could not be reached ({what}){nothing}")
 
 
-class KlingClient(_Core):
+class KlingClient(_Core, SyncSender):
     """The synchronous client; a context manager. Parameters as for :class:`AsyncKlingClient`."""
 
     def __init__(self, auth: Auth, **options: Any) -> None:
@@ -170,7 +189,7 @@ class KlingClient(_Core):
         self, request: GenerationRequest, *, external_task_id: str, generation: Generation | None = None
     ) -> Task:
         """Order a video; see :meth:`AsyncKlingClient.create`."""
-        return self._once(operations.create(request, generation or self.generation_for(request), external_task_id))
+        return self.send(operations.create(request, generation or self.generation_for(request), external_task_id))
 
     def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
@@ -184,35 +203,41 @@ class KlingClient(_Core):
 
     def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
         """Return tasks by id; see :meth:`AsyncKlingClient.get_tasks`."""
-        found = [self._read(operation) for operation in self._queries(task_ids, kind)]
+        found = [self.send(operation) for operation in self._queries(task_ids, kind)]
         return {task.id: task for tasks in found for task in tasks}
 
     def find_by_external_id(self, external_task_id: str, *, kind: str) -> Task | None:
         """Return the task with our id, None when there is none; see :meth:`AsyncKlingClient.find_by_external_id`."""
-        return _with_external_id(external_task_id, self._read(self._look_up(external_task_id, kind)))
+        return _with_external_id(external_task_id, self.send(self._look_up(external_task_id, kind)))
 
     def list_tasks(self, *, statuses: Sequence[str] = ()) -> Iterator[Task]:
         """Walk through the account's tasks; see :meth:`AsyncKlingClient.list_tasks`."""
         for listing in self._listings(statuses):
-            cursor: str | None = None
-            while True:
-                page = self._read(listing(cursor))
-                yield from page.tasks
-                if page.cursor in (None, cursor):
-                    break
-                cursor = page.cursor
+            yield from self._walk(listing)
 
-    def count_in_flight(self) -> int:
+    def _walk(self, listing: Callable[[str | None], Operation[Page]]) -> Iterator[Task]:
+        cursor: str | None = None
+        while True:
+            page = self.send(listing(cursor))
+            yield from page.tasks
+            if page.cursor in (None, cursor):
+                break
+            cursor = page.cursor
+
+    def count_in_flight(self, pack: str = "video") -> int:
         """Return how many tasks of the account run now; see :meth:`AsyncKlingClient.count_in_flight`."""
         if self._auth.serves_new_generation:
-            return sum(1 for _ in self.list_tasks(statuses=IN_FLIGHT))
-        return _running([self._read(listing(None)) for listing in self._listings(())])
+            return sum(1 for listing in self._listings_in_flight(pack) for _ in self._walk(listing))
+        return _running([self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 
     def account_costs(self, start_ms: int, end_ms: int, pack: str | None = None) -> list[ResourcePack]:
         """Return the account's packs; see :meth:`AsyncKlingClient.account_costs`."""
-        return self._read(operations.account_costs(start_ms, end_ms, pack))
+        return self.send(operations.account_costs(start_ms, end_ms, pack))
 
-    def _read(self, operation: Operation[T]) -> T:
+    def send(self, operation: Operation[T]) -> T:
+        """Send an operation; see :meth:`AsyncKlingClient.send`."""
+        if operation.is_create:
+            return self._once(operation)
         result: T = Retrying(**self._retry_options)(self._once, operation)
         return result
 
@@ -224,7 +249,7 @@ class KlingClient(_Core):
         return result_of(operation, response)
 
 
-class AsyncKlingClient(_Core):
+class AsyncKlingClient(_Core, AsyncSender):
     """The client for an event loop; an asynchronous context manager.
 
     :param auth: :class:`ApiKeyAuth` or :class:`AccessKeyAuth`.
@@ -266,7 +291,7 @@ class AsyncKlingClient(_Core):
         :raises KlingError: the vendor refused; nothing was created.
         """
         operation = operations.create(request, generation or self.generation_for(request), external_task_id)
-        return await self._once(operation)
+        return await self.send(operation)
 
     async def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
@@ -285,7 +310,7 @@ class AsyncKlingClient(_Core):
         :param kind: the product; decides the path where only legacy paths can be used.
         :returns: id to task; ids that the vendor does not know are left out.
         """
-        found = [await self._read(operation) for operation in self._queries(task_ids, kind)]
+        found = [await self.send(operation) for operation in self._queries(task_ids, kind)]
         return {task.id: task for tasks in found for task in tasks}
 
     async def find_by_external_id(self, external_task_id: str, *, kind: str) -> Task | None:
@@ -294,7 +319,7 @@ class AsyncKlingClient(_Core):
         :returns: the task; None when the vendor says that there is none.
         :raises KlingVideoError: when the vendor could not be asked: whether there is a task is not known then.
         """
-        return _with_external_id(external_task_id, await self._read(self._look_up(external_task_id, kind)))
+        return _with_external_id(external_task_id, await self.send(self._look_up(external_task_id, kind)))
 
     async def list_tasks(self, *, statuses: Sequence[str] = ()) -> AsyncIterator[Task]:
         """Walk through the account's tasks.
@@ -305,23 +330,29 @@ class AsyncKlingClient(_Core):
         :param statuses: only tasks in these states, for example ``("submitted", "processing")``.
         """
         for listing in self._listings(statuses):
-            cursor: str | None = None
-            while True:
-                page = await self._read(listing(cursor))
-                for task in page.tasks:
-                    yield task
-                if page.cursor in (None, cursor):
-                    break
-                cursor = page.cursor
+            async for task in self._walk(listing):
+                yield task
 
-    async def count_in_flight(self) -> int:
+    async def _walk(self, listing: Callable[[str | None], Operation[Page]]) -> AsyncIterator[Task]:
+        cursor: str | None = None
+        while True:
+            page = await self.send(listing(cursor))
+            for task in page.tasks:
+                yield task
+            if page.cursor in (None, cursor):
+                break
+            cursor = page.cursor
+
+    async def count_in_flight(self, pack: str = "video") -> int:
         """Return how many tasks of the account run now, whoever ordered them.
 
         A token sees the newest 500 tasks of each legacy path, far more than an account has slots, and no others.
+
+        :param pack: whose slots: ``video``, ``image`` or ``try_on``.
         """
         if self._auth.serves_new_generation:
-            return len([task async for task in self.list_tasks(statuses=IN_FLIGHT)])
-        return _running([await self._read(listing(None)) for listing in self._listings(())])
+            return sum([1 for listing in self._listings_in_flight(pack) async for _ in self._walk(listing)])
+        return _running([await self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 
     async def account_costs(self, start_ms: int, end_ms: int, pack: str | None = None) -> list[ResourcePack]:
         """Return the account's packs.
@@ -330,9 +361,18 @@ class AsyncKlingClient(_Core):
         :param end_ms: its end.
         :param pack: only the pack with this name.
         """
-        return await self._read(operations.account_costs(start_ms, end_ms, pack))
+        return await self.send(operations.account_costs(start_ms, end_ms, pack))
 
-    async def _read(self, operation: Operation[T]) -> T:
+    async def send(self, operation: Operation[T]) -> T:
+        """Send an operation: a read is tried again where that can help, what may cost money is sent once.
+
+        :returns: what the operation makes of the answer.
+        :raises NetworkError: the vendor could not be reached.
+        :raises AmbiguousSubmissionError: something that may cost money was sent, and no answer came.
+        :raises KlingError: the vendor refused.
+        """
+        if operation.is_create:
+            return await self._once(operation)
         return await AsyncRetrying(**self._retry_options)(self._once, operation)
 
     async def _once(self, operation: Operation[T]) -> T:

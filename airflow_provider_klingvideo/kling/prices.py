@@ -6,32 +6,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from airflow_provider_klingvideo.kling.capabilities import Generation, registry
-from airflow_provider_klingvideo.kling.requests import GenerationRequest
+from airflow_provider_klingvideo.kling.products import PRODUCTS
+from airflow_provider_klingvideo.kling.products.base import GenerationRequest
 
 
 @dataclass(frozen=True)
 class Estimate:
     """An expected price.
 
-    :param units: the vendor's units.
-    :param usd: the same in US dollars at the list price.
+    :param units: units of the product's pack.
+    :param usd: the same in US dollars at the list price, None where a unit has no list price.
     """
 
     units: Decimal
-    usd: Decimal
+    usd: Decimal | None
 
 
 def estimate(request: GenerationRequest, generation: Generation) -> Estimate | None:
-    """Return what a request is expected to cost, None when no price is known for it.
-
-    Billing follows the seconds that were asked for.
-    """
-    known = registry()
-    capability = known.find(request.kind, request.model, generation)
-    default = capability.audio[0] if capability else "off"
-    price = known.price(request.model, default if request.audio == "default" else request.audio)
-    per_second = price.units_per_second.get(request.resolution) if price else None
-    if per_second is None:
+    """Return what a request is expected to cost, None when no price is known for it."""
+    product, known = PRODUCTS[request.kind], registry()
+    units = product.units(request, known.find(request.kind, request.model_name, generation))
+    if units is None:
         return None
-    units = per_second * request.duration
-    return Estimate(units=units, usd=units * known.usd_per_unit)
+    usd = known.usd_per_unit.get(product.pack)
+    return Estimate(units=units, usd=None if usd is None else units * usd)

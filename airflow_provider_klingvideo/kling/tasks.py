@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -38,16 +38,23 @@ _STATUS_WORDS = {**{str(status): status for status in TaskStatus}, "succeed": Ta
 class Output:
     """One result of a task.
 
-    :param type: ``video``, ``image``, ``audio`` ...
-    :param url: where it lies, signed.
+    :param type: ``video``, ``image``, ``audio``, ``voice``, ``element``, ``srt`` ..., in the vendor's words.
+    :param url: where it lies, signed; empty for what has no file.
+    :param id: the vendor's id of it, which other requests take.
+    :param name: the name of a voice or an element.
     :param duration: seconds, None when the vendor does not say.
+    :param group: which series an image belongs to.
+    :param other_urls: the same in other formats, by format (``wav``).
     """
 
     type: str
     url: str = field(repr=False)
     id: str | None = None
+    name: str | None = None
     watermark_url: str | None = field(default=None, repr=False)
     duration: float | None = None
+    group: str | None = None
+    other_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Task:
     @property
     def video(self) -> Output | None:
         """The first video that can be loaded."""
-        return next((one for one in self.outputs if one.type == "video" and one.url), None)
+        return next((one for one in self.outputs if "video" in one.type and one.url), None)
 
     def public_answer(self) -> dict[str, Any]:
         """The vendor's answer without signed queries, for records and support."""
@@ -150,19 +157,60 @@ def parse_packs(data: Any) -> list[ResourcePack]:
     ]
 
 
+# The lists of a legacy result and what lies in them (kling-api sections 7.1, 7.3 and 7.5).
+_LEGACY_RESULTS = {
+    "videos": "video",
+    "images": "image",
+    "series_images": "image",
+    "audios": "audio",
+    "voices": "voice",
+    "elements": "element",
+}
+# What the generations call the same; the first that is given counts (kling-api sections 6.4 and 7.1).
+_IDS = ("id", "voice_id", "element_id")
+_NAMES = ("name", "voice_name", "element_name")
+_URLS = ("url", "mp3_url", "url_mp3", "trial_url")
+_DURATIONS = ("duration", "mp3_duration", "duration_mp3")
+_WAV_URLS = ("wav_url", "url_wav")
+
+
 def _outputs(data: Mapping[str, Any]) -> tuple[Output, ...]:
-    legacy = _list(_mapping(data.get("task_result")).get("videos"))
-    items = [*_list(data.get("outputs")), *({**video, "type": "video"} for video in legacy)]
-    return tuple(
-        Output(
-            type=_text(item.get("type")),
-            url=_text(item.get("url")),
-            id=_text(item.get("id")) or None,
-            watermark_url=_text(item.get("watermark_url")) or None,
-            duration=_seconds(item.get("duration")),
-        )
-        for item in items
+    result = _mapping(data.get("task_result"))
+    legacy = (
+        {**item, "type": kind, **({"group_id": name} if name == "series_images" else {})}
+        for name, kind in _LEGACY_RESULTS.items()
+        for item in _list(result.get(name))
     )
+    return tuple(
+        output for item in [*_list(data.get("outputs")), *legacy] for output in (_output(one) for one in _each(item))
+    )
+
+
+def _each(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Take apart an item that holds several pictures, as multi-shot images do (kling-api section 7.5)."""
+    numbered = [item[key] for key in sorted(item) if key.startswith("url_") and key[4:].isdigit()]
+    if numbered:
+        yield from ({"type": item.get("type"), "group_id": _text(item.get("index")), "url": url} for url in numbered)
+    else:
+        yield item
+
+
+def _output(item: Mapping[str, Any]) -> Output:
+    url, wav = _first(item, _URLS), _first(item, _WAV_URLS)
+    return Output(
+        type=_text(item.get("type")),
+        url=url or wav,
+        id=_first(item, _IDS) or None,
+        name=_first(item, _NAMES) or None,
+        watermark_url=_text(item.get("watermark_url")) or None,
+        duration=next((_seconds(item[key]) for key in _DURATIONS if key in item), None),
+        group=_text(item.get("group_id")) or None,
+        other_urls={"wav": wav} if url and wav else {},
+    )
+
+
+def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    return next((text for key in keys if (text := _text(item.get(key)))), "")
 
 
 def _billed(data: Mapping[str, Any]) -> Decimal | None:

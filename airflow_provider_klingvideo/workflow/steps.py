@@ -112,9 +112,9 @@ class VideoSteps:
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         facts: dict[str, Any] = {
             "kind": request.kind,
-            "model": request.model,
+            "model": request.model_name,
             "generation": str(generation),
-            "estimate": price and {"units": str(price.units), "usd": str(price.usd)},
+            "estimate": price and {"units": str(price.units), "usd": price.usd and str(price.usd)},
             "warnings": warnings,
         }
         job.metadata.update(facts)

@@ -1,0 +1,148 @@
+"""What every product has: a typed request, rules, a price, and a route for each API generation that offers it.
+
+Unknown fields are refused: the vendor ignores them silently and bills (kling-api section 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
+
+LONGEST_VALUE_SHOWN = 60
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _without_data_prefix(value: Any) -> Any:
+    """Strip ``data:image/png;base64,``, which the vendor refuses (kling-api section 7.1)."""
+    if isinstance(value, str) and value[:5].lower() == "data:":
+        return value.partition(",")[2]
+    return value
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+"""A text that says something."""
+
+Picture = Annotated[str, BeforeValidator(_without_data_prefix), Field(min_length=1)]
+"""http(s) URL, or raw base64 of a JPG or PNG; in a job also a path of one."""
+
+Sound = Annotated[str, BeforeValidator(_without_data_prefix), Field(min_length=1)]
+"""http(s) URL, or raw base64 of a sound file; in a job also a path of one."""
+
+Video = Annotated[str, Field(min_length=1)]
+"""http(s) URL of an mp4 or mov, since the vendor takes videos by URL only; in a job also that of a job's file."""
+
+Model = Annotated[str, AfterValidator(lambda name: registry().resolve(name))]
+"""A model by the name of either generation."""
+
+
+class Part(BaseModel):
+    """A part of a request; what it holds of pictures and signed addresses is not shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show the fields without what lies at addresses, or is as long as a picture."""
+        for name, value in super().__repr_args__():
+            is_content = isinstance(value, str) and (len(value) > LONGEST_VALUE_SHOWN or "://" in value)
+            yield name, "..." if is_content else value
+
+
+class GenerationRequest(Part):
+    """A request for one product.
+
+    :param kind: the product.
+    :param callback_url: where the vendor reports changes of status.
+    """
+
+    kind: Any
+    callback_url: str | None = None
+
+    @property
+    def model_name(self) -> str:
+        """The model's name here; a product without models is its own."""
+        return str(getattr(self, "model", self.kind))
+
+
+class WatermarkedRequest(GenerationRequest):
+    """A request for a product that can also be delivered with the vendor's watermark.
+
+    :param watermark: deliver it with the vendor's watermark, too.
+    """
+
+    watermark: bool = False
+
+
+R = TypeVar("R", bound=GenerationRequest)
+
+Rule = Callable[[R, Capability], Iterator[str]]
+"""Yields what a request may not do with what a model can, and what would be legal."""
+
+Body = Callable[[R, "Capability | None", str], "dict[str, Any]"]
+"""Makes the body of a create request; arguments: request, capability (None for an unknown model), external id."""
+
+
+@dataclass(frozen=True)
+class Route(Generic[R]):
+    """How one API generation takes a product.
+
+    :param path: where tasks are created; on legacy paths also asked for and listed.
+    :param body: makes the body. Only what the path knows is sent, and never a model left to the vendor's default.
+    :param is_model_in_path: whether the model's name follows the path.
+    """
+
+    path: str
+    body: Body[R]
+    is_model_in_path: bool = False
+
+
+@dataclass(frozen=True)
+class Product(Generic[R]):
+    """A product that can be ordered.
+
+    :param kind: its name, which a job's params carry.
+    :param label: its name for people.
+    :param request: model of the request.
+    :param routes: by API generation.
+    :param rules: what is legal.
+    :param units: the units that a request is expected to cost, None when no price is known.
+    :param pack: whose units it draws on, and whose slots it takes: ``video``, ``image`` or ``try_on``.
+    """
+
+    kind: str
+    label: str
+    request: type[R]
+    routes: Mapping[Generation, Route[R]]
+    rules: tuple[Rule[R], ...]
+    units: Callable[[R, Capability | None], Decimal | None]
+    pack: str = "video"
+
+
+def without_nones(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body without what was not given."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def common_options(request: GenerationRequest, external_task_id: str) -> dict[str, Any]:
+    """Return what every create request may carry: ``options`` of the new generation, the top of a legacy body.
+
+    Sources: kling-api sections 6.1 and 7.1.
+    """
+    watermark = isinstance(request, WatermarkedRequest) and request.watermark
+    return without_nones(
+        {
+            "external_task_id": external_task_id,
+            "callback_url": request.callback_url,
+            "watermark_info": {"enabled": True} if watermark else None,
+        }
+    )

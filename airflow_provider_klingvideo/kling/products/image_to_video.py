@@ -1,0 +1,76 @@
+"""A video that starts with a picture; its shape decides the video's (kling-api sections 6.2, 6.3 and 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.products import video
+from airflow_provider_klingvideo.kling.products.base import Picture, Product, Route, common_options, without_nones
+from airflow_provider_klingvideo.kling.products.video import VideoRequest
+
+
+class ImageToVideoRequest(VideoRequest):
+    """A video that starts with a picture. Parameters as for :class:`VideoRequest`, and
+
+    :param first_frame: http(s) URL, or raw base64 of a JPG or PNG.
+    :param last_frame: the picture that it ends with.
+    """  # noqa: D400, D415
+
+    kind: Literal["image_to_video"] = "image_to_video"
+    first_frame: Picture
+    last_frame: Picture | None = None
+
+
+def _last_frame(request: ImageToVideoRequest, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.2, 6.3 and 11."""
+    if request.last_frame is None:
+        return
+    if not can.last_frame:
+        yield "last_frame cannot be given"
+    if can.last_frame_resolution and request.resolution != can.last_frame_resolution:
+        yield f"last_frame needs resolution {can.last_frame_resolution}, it is {request.resolution}"
+    if can.last_frame_silent and request.audio == "native":
+        yield "last_frame excludes audio native"
+
+
+def _new_body(request: ImageToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    contents = [{"type": "prompt", "text": request.prompt}] if request.prompt.strip() else []
+    contents.append({"type": "first_frame", "url": request.first_frame})
+    if request.last_frame:
+        contents.append({"type": "last_frame", "url": request.last_frame})
+    return {
+        "contents": contents,
+        "settings": video.new_settings(request, can),
+        "options": common_options(request, external_task_id),
+    }
+
+
+def _legacy_body(request: ImageToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    return without_nones(
+        {
+            **video.legacy_settings(request, can),
+            "image": request.first_frame,
+            "image_tail": request.last_frame,
+            **common_options(request, external_task_id),
+        }
+    )
+
+
+def _units(request: ImageToVideoRequest, can: Capability | None) -> Decimal | None:
+    return video.units_by_second(request.model, video.sound_of(request, can), request.resolution, request.duration)
+
+
+PRODUCT = Product(
+    kind="image_to_video",
+    label="Image to video",
+    request=ImageToVideoRequest,
+    routes={
+        Generation.NEW: Route("/image-to-video", _new_body, is_model_in_path=True),
+        Generation.LEGACY: Route("/v1/videos/image2video", _legacy_body),
+    },
+    rules=(*video.RULES, _last_frame),
+    units=_units,
+)

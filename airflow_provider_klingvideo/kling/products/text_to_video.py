@@ -1,0 +1,57 @@
+"""A video from text (kling-api sections 6.2 and 7.2)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.products import video
+from airflow_provider_klingvideo.kling.products.base import Product, Route, Text, common_options, without_nones
+from airflow_provider_klingvideo.kling.products.video import VideoRequest
+
+
+class TextToVideoRequest(VideoRequest):
+    """A video from text. Parameters as for :class:`VideoRequest`, and
+
+    :param aspect_ratio: ``16:9``, ``9:16`` or ``1:1``.
+    """  # noqa: D400, D415
+
+    kind: Literal["text_to_video"] = "text_to_video"
+    prompt: Text
+    aspect_ratio: str = "16:9"
+
+
+def _new_body(request: TextToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    return {
+        "prompt": request.prompt,
+        "settings": {**video.new_settings(request, can), "aspect_ratio": request.aspect_ratio},
+        "options": common_options(request, external_task_id),
+    }
+
+
+def _legacy_body(request: TextToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    return without_nones(
+        {
+            **video.legacy_settings(request, can),
+            "aspect_ratio": request.aspect_ratio,
+            **common_options(request, external_task_id),
+        }
+    )
+
+
+def _units(request: TextToVideoRequest, can: Capability | None) -> Decimal | None:
+    return video.units_by_second(request.model, video.sound_of(request, can), request.resolution, request.duration)
+
+
+PRODUCT = Product(
+    kind="text_to_video",
+    label="Text to video",
+    request=TextToVideoRequest,
+    routes={
+        Generation.NEW: Route("/text-to-video", _new_body, is_model_in_path=True),
+        Generation.LEGACY: Route("/v1/videos/text2video", _legacy_body),
+    },
+    rules=(*video.RULES, video.aspect_ratio),
+    units=_units,
+)

@@ -1,0 +1,157 @@
+"""What videos made from a prompt have in common: the fields, the rules, the price by the second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
+
+DEFAULT_MODEL = "kling-3.0-turbo"
+MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
+"""The legacy generation's name of a resolution (kling-api section 6.1)."""
+
+
+class VideoRequest(WatermarkedRequest):
+    """What requests for a video from a prompt share.
+
+    :param prompt: what the video shows.
+    :param model: the model, by the name of either generation.
+    :param negative_prompt: what it must not show; legacy generation only.
+    :param resolution: ``720p``, ``1080p`` or ``4k``.
+    :param duration: seconds.
+    :param audio: ``native`` for sound, ``off`` for none, ``default``: none where the model leaves the choice.
+    :param multi_shot: several shots, as the vendor sees fit or as a multi-shot prompt says; None: the vendor's default.
+    :param cfg_scale: how closely to follow the prompt, 0 to 1; legacy generation only.
+    """
+
+    model: Model = DEFAULT_MODEL
+    prompt: str = ""
+    negative_prompt: str | None = None
+    resolution: str = "720p"
+    duration: int = 5
+    audio: Literal["default", "native", "off"] = "default"
+    multi_shot: bool | None = None
+    cfg_scale: float | None = Field(default=None, ge=0, le=1)
+
+
+def resolution(request: Any, can: Capability) -> Iterator[str]:
+    """Sources: the resolutions and modes of kling-api sections 6.2, 7.2 and 11."""
+    if request.resolution not in can.resolutions:
+        yield f"resolution is {request.resolution}, legal: {', '.join(can.resolutions)}"
+
+
+def duration(request: Any, can: Capability) -> Iterator[str]:
+    """Sources: the durations of kling-api sections 6.2, 7.2 and 11."""
+    if request.duration not in can.durations:
+        yield f"duration is {request.duration} s, legal: {numbers(can.durations)}"
+
+
+def aspect_ratio(request: Any, can: Capability) -> Iterator[str]:
+    """Sources: the aspect ratios of kling-api sections 6.2, 7.2 and 7.5."""
+    if can.aspect_ratios and request.aspect_ratio is not None and request.aspect_ratio not in can.aspect_ratios:
+        yield f"aspect_ratio is {request.aspect_ratio}, legal: {', '.join(can.aspect_ratios)}"
+
+
+def audio(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api section 11."""
+    if request.audio not in ("default", *can.audio):
+        yield f"audio is {request.audio}, legal: {', '.join(can.audio)}"
+
+
+def audio_resolution(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api section 6.3, native audio of 2.6."""
+    needed = can.native_audio_resolution
+    if request.audio == "native" and needed and request.resolution != needed:
+        yield f"audio native needs resolution {needed}, it is {request.resolution}"
+
+
+def prompt_length(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api section 13."""
+    if len(request.prompt) > can.prompt_max:
+        yield f"prompt has {len(request.prompt)} characters, at most {can.prompt_max}"
+
+
+def negative_prompt(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.1 and 7.2."""
+    if request.negative_prompt and not can.negative_prompt:
+        yield "negative_prompt is not known to the new API generation; write it into the prompt, or set api to legacy"
+    if len(request.negative_prompt or "") > can.prompt_max:
+        yield f"negative_prompt has {len(request.negative_prompt or '')} characters, at most {can.prompt_max}"
+
+
+def cfg_scale(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api section 7.2."""
+    if request.cfg_scale is not None and not can.cfg_scale:
+        yield "cfg_scale is not known to it; legal for kling-3.0 with api set to legacy"
+
+
+def multi_shot(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.2 and 7.2."""
+    if request.multi_shot and not can.multi_shot:
+        yield "multi_shot cannot be set"
+    if request.multi_shot and can.generation is Generation.LEGACY and not request.prompt.strip():
+        yield "multi_shot needs a prompt in the legacy API generation"
+
+
+RULES = (
+    resolution,
+    duration,
+    audio,
+    audio_resolution,
+    prompt_length,
+    negative_prompt,
+    cfg_scale,
+    multi_shot,
+)
+
+
+def sound_of(request: Any, can: Capability | None) -> str:
+    """Return the sound that a request gets: what it asks for, or what the model does by itself."""
+    default = can.audio[0] if can else "off"
+    return str(default if request.audio == "default" else request.audio)
+
+
+def units_by_second(model: str, feature: str, resolution: str, seconds: int) -> Decimal | None:
+    """Return the price of a video; billing follows the seconds that were asked for (kling-api section 14)."""
+    per_second = registry().units(model, feature, resolution)
+    return None if per_second is None else per_second * seconds
+
+
+def has_audio_field(can: Capability | None) -> bool:
+    """Whether the model leaves a choice of sound, so that there is a field for it."""
+    return can is None or len(can.audio) > 1
+
+
+def new_settings(request: VideoRequest, can: Capability | None) -> dict[str, Any]:
+    """Return the ``settings`` that all paths of the new generation know."""
+    settings: dict[str, Any] = {"resolution": request.resolution, "duration": request.duration}
+    if request.audio != "default" and has_audio_field(can):
+        settings["audio"] = request.audio
+    if request.multi_shot is not None and (can is None or can.multi_shot):
+        settings["multi_shot"] = request.multi_shot
+    return settings
+
+
+def legacy_settings(request: VideoRequest, can: Capability | None) -> dict[str, Any]:
+    """Return the fields that all legacy video paths know, None where nothing was given."""
+    return {
+        "model_name": can.vendor_name if can else request.model,
+        "mode": MODES.get(request.resolution, request.resolution),
+        "duration": str(request.duration),
+        "prompt": request.prompt or None,
+        "negative_prompt": request.negative_prompt,
+        "cfg_scale": request.cfg_scale,
+        "sound": {"native": "on", "off": "off"}.get(request.audio) if has_audio_field(can) else None,
+        **({"multi_shot": True, "shot_type": "intelligence"} if request.multi_shot else {}),
+    }
+
+
+def numbers(values: tuple[int, ...]) -> str:
+    """Write numbers as a range where they are one."""
+    contiguous = len(values) > 2 and values[-1] - values[0] == len(values) - 1
+    return f"{values[0]} to {values[-1]}" if contiguous else " or ".join(map(str, values))
