@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -33,13 +34,21 @@ def _without_data_prefix(value: Any) -> Any:
 Text = Annotated[str, AfterValidator(_not_blank)]
 """A text that says something."""
 
-Picture = Annotated[str, BeforeValidator(_without_data_prefix), Field(min_length=1)]
+class MediaKind(StrEnum):
+    """What a media input is."""
+
+    PICTURE = "picture"
+    SOUND = "sound"
+    VIDEO = "video"
+
+
+Picture = Annotated[str, MediaKind.PICTURE, BeforeValidator(_without_data_prefix), Field(min_length=1)]
 """http(s) URL, or raw base64 of a JPG or PNG; in a job also a path of one."""
 
-Sound = Annotated[str, BeforeValidator(_without_data_prefix), Field(min_length=1)]
+Sound = Annotated[str, MediaKind.SOUND, BeforeValidator(_without_data_prefix), Field(min_length=1)]
 """http(s) URL, or raw base64 of a sound file; in a job also a path of one."""
 
-Video = Annotated[str, Field(min_length=1)]
+Video = Annotated[str, MediaKind.VIDEO, Field(min_length=1)]
 """http(s) URL of an mp4 or mov, since the vendor takes videos by URL only; in a job also that of a job's file."""
 
 Model = Annotated[str, AfterValidator(lambda name: registry().resolve(name))]
