@@ -4,24 +4,67 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from airflow_provider_klingvideo.sandbox.answers import Refusal, invalid
-from airflow_provider_klingvideo.sandbox.catalog import Generation
+from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack
 from airflow_provider_klingvideo.sandbox.journal import Journal
 from airflow_provider_klingvideo.sandbox.orders import Order
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings, SettingsChange
-from airflow_provider_klingvideo.sandbox.tasks import Fate, InputImage, Task, trimmed
+from airflow_provider_klingvideo.sandbox.tasks import Fate, StoredInput, Task, trimmed
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
 
-StoreImages = Callable[[str, Order], list[InputImage]]
-"""Keeps the input images of the task with that id."""
+StoreInputs = Callable[[str, Order], list[StoredInput]]
+"""Keeps the input files of the task with that id."""
 
+# The names of slots and balance in the settings.
+_SETTINGS = {
+    Pack.VIDEO: ("slots", "balance"),
+    Pack.IMAGE: ("image_slots", "image_balance"),
+    Pack.TRY_ON: ("try_on_slots", "try_on_balance"),
+}
 _ID_EPOCH = 1_500_000_000_000  # makes ids of 18 digits until 2032
 _MILLIS = 1000
+
+
+@dataclass(frozen=True)
+class Admission:
+    """How an order becomes a task.
+
+    :param fate: what is decided about it.
+    :param base_url: how the caller addresses the sandbox.
+    :param synchronous: whether it ends at once and takes no slot; its inputs were looked at before.
+    """
+
+    fate: Fate
+    base_url: str
+    store_inputs: StoreInputs
+    synchronous: bool = False
+
+
+@dataclass
+class Purse:
+    """The slots and units of one kind of resource pack.
+
+    :param slots: how much may be in flight.
+    :param granted: units that there were at first.
+    :param spent: units of the tasks that succeeded.
+    :param max_in_flight: how much there was at most so far.
+    """
+
+    slots: int
+    granted: Decimal
+    spent: Decimal = Decimal(0)
+    max_in_flight: int = 0
+
+    @property
+    def balance(self) -> Decimal:
+        """Units that are left."""
+        return self.granted - self.spent
 
 
 class Account:
@@ -32,8 +75,6 @@ class Account:
 
     :param settings: of the sandbox.
     :param clock: tells the time.
-
-    ``slots`` is how many tasks may be in flight, ``granted`` how many units the pack had at first.
     """
 
     def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
@@ -47,12 +88,13 @@ class Account:
         self.tasks: dict[str, Task] = {}
         self._by_external_id: dict[str, Task] = {}
         self._open: dict[str, Task] = {}
-        self.slots = settings.slots
+        self._purses = {
+            Pack.VIDEO: Purse(settings.slots, settings.balance),
+            Pack.IMAGE: Purse(settings.image_slots, settings.image_balance),
+            Pack.TRY_ON: Purse(settings.try_on_slots, settings.try_on_balance),
+        }
         self._queue_seconds = settings.queue_seconds
         self._generation_seconds = settings.generation_seconds
-        self.granted = settings.balance
-        self._spent = Decimal(0)
-        self.max_in_flight = 0
         self._jitter = random.Random(settings.seed)  # noqa: S311 - durations, not secrets
         self._last_id = 0
 
@@ -82,20 +124,27 @@ class Account:
 
     def change(self, change: SettingsChange) -> None:
         """Apply new settings; a balance is what is left from now on."""
-        self.slots = self.slots if change.slots is None else change.slots
+        self._settle()
+        for pack, (slots, balance) in _SETTINGS.items():
+            purse, wanted_slots, wanted_balance = self._purses[pack], getattr(change, slots), getattr(change, balance)
+            purse.slots = purse.slots if wanted_slots is None else wanted_slots
+            if wanted_balance is not None:
+                purse.granted = wanted_balance + purse.spent
         self._queue_seconds = change.queue_seconds or self._queue_seconds
         self._generation_seconds = change.generation_seconds or self._generation_seconds
-        if change.balance is not None:
-            self.granted = change.balance + self.spent
 
     def settings(self) -> dict[str, Any]:
         """The settings that can change, as they are now."""
-        return {
-            "slots": self.slots,
-            "balance": trimmed(self.balance),
-            "queue_seconds": self._queue_seconds,
-            "generation_seconds": self._generation_seconds,
+        self._settle()
+        packs = {
+            name: value
+            for pack, (slots, balance) in _SETTINGS.items()
+            for name, value in (
+                (slots, self._purses[pack].slots),
+                (balance, trimmed(self._purses[pack].balance)),
+            )
         }
+        return packs | {"queue_seconds": self._queue_seconds, "generation_seconds": self._generation_seconds}
 
     def _settle(self) -> None:
         """Free the slots of the tasks that ended and deduct what they cost."""
@@ -104,50 +153,45 @@ class Account:
             status = task.change_at(now).status
             if status.terminal:
                 del self._open[task.id]
-                self._spent += task.billed(status)
+                self._purses[task.pack].spent += task.billed(status)
 
-    @property
-    def spent(self) -> Decimal:
-        """Units of all succeeded tasks."""
+    def purse(self, pack: Pack) -> Purse:
+        """What is left of one kind of resource pack, everything that ended taken into account."""
         self._settle()
-        return self._spent
+        return self._purses[pack]
 
-    @property
-    def balance(self) -> Decimal:
-        """Units that are left."""
-        return self.granted - self.spent
-
-    @property
-    def in_flight(self) -> int:
-        """Tasks that hold a slot."""
+    def in_flight(self, pack: Pack) -> int:
+        """Slots that are taken."""
         self._settle()
-        return len(self._open)
+        return sum(task.weight for task in self._open.values() if task.pack is pack)
 
-    def accept(self, order: Order, fate: Fate, base_url: str, store_images: StoreImages) -> Task:
+    def accept(self, order: Order, admission: Admission) -> Task:
         """Make a task of an order.
 
         :raises Refusal: 1201 for a used external id, 1102 for too few units, 1303 for no free slot, in that order.
         """
         if order.external_id and order.external_id in self._by_external_id:
             raise invalid(f"External_task_id {order.external_id} already exists")
-        left = self.balance - sum(task.units for task in self._open.values())
-        if left < order.units:
+        purse, taken = self.purse(order.pack), self.in_flight(order.pack)
+        reserved = sum(task.units for task in self._open.values() if task.pack is order.pack)
+        if purse.balance - reserved < order.units:
             raise Refusal(1102)
-        if len(self._open) >= self.slots:
-            raise Refusal(1303)
-        task = self._new_task(order, fate, base_url, store_images)
+        if not admission.synchronous:
+            if taken + order.weight > purse.slots:
+                raise Refusal(1303)
+            purse.max_in_flight = max(purse.max_in_flight, taken + order.weight)
+        task = self._new_task(order, admission)
         if self._journal:
             self._journal.write(task)
         self._hold(task)
-        self.max_in_flight = max(self.max_in_flight, len(self._open))
         return task
 
-    def _new_task(self, order: Order, fate: Fate, base_url: str, store_images: StoreImages) -> Task:
-        now = self.now()
+    def _new_task(self, order: Order, admission: Admission) -> Task:
+        now, fate = self.now(), admission.fate
         task_id = self._next_id(now)
-        processing_at = now + self._drawn(self._queue_seconds)
         generation = fate.generation_seconds
         span = self._generation_seconds if generation is None else (generation, generation)
+        processing_at = now if admission.synchronous else now + self._drawn(self._queue_seconds)
         return Task(
             id=task_id,
             external_id=order.external_id,
@@ -157,19 +201,25 @@ class Account:
             model=order.model,
             prompt=order.prompt,
             resolution=order.resolution,
-            aspect_ratio=order.aspect_ratio,
             seconds=order.seconds,
             sound=order.sound,
             units=order.units,
-            images=store_images(task_id, order),
+            pack=order.pack,
+            weight=order.weight,
+            results=[result.model_copy(deep=True) for result in order.results],
+            inputs=admission.store_inputs(task_id, order),
+            follow=order.follow,
+            details=order.details,
+            synchronous=admission.synchronous,
+            terminal_callbacks_only=order.terminal_callbacks_only,
             watermark=order.watermark,
             callback_url=order.callback_url,
-            base_url=base_url,
+            base_url=admission.base_url,
             fate=fate,
             created_at=now,
             processing_at=processing_at,
-            finish_at=processing_at + self._drawn(span),
-            inputs_checked_at=None if order.images else now,
+            finish_at=now if admission.synchronous else processing_at + self._drawn(span),
+            inputs_checked_at=None if order.inputs and not admission.synchronous else now,
         )
 
     def _next_id(self, now: int) -> str:
@@ -201,9 +251,13 @@ class Account:
         return self._by_external_id.get(key)
 
     def listing(self, path: str | None = None) -> list[Task]:
-        """All tasks, or those of one legacy path, newest first."""
+        """The tasks that queries show, all or those of one legacy path, newest first."""
         tasks = (task for task in self.tasks.values() if path is None or _is_legacy_of(task, path))
-        return sorted(tasks, key=lambda task: task.id, reverse=True)
+        return sorted((task for task in tasks if not task.synchronous), key=lambda task: task.id, reverse=True)
+
+    def everything(self) -> list[Task]:
+        """All tasks, those that ended with their request included, newest first."""
+        return sorted(self.tasks.values(), key=lambda task: task.id, reverse=True)
 
 
 def _is_legacy_of(task: Task, path: str) -> bool:

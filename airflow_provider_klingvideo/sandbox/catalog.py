@@ -13,6 +13,15 @@ class Generation(StrEnum):
 
     NEW = "new"
     LEGACY = "legacy"
+    SOLUTIONS = "solutions"
+
+
+class Pack(StrEnum):
+    """Which kind of resource pack pays for a task; each has slots of its own (kling-api sections 4 and 9)."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    TRY_ON = "try_on"
 
 
 class Product(StrEnum):
@@ -151,4 +160,18 @@ ASPECT_RATIOS: dict[str, tuple[int, int]] = {"16:9": (16, 9), "9:16": (9, 16), "
 # The shorter side in pixels. The sizes of square clips are not documented: the shorter side is assumed.
 SHORT_SIDES = {"720p": 720, "1080p": 1080, "4k": 2160}
 FRAMES_PER_SECOND = 24
-IMAGE_BYTES = {Generation.NEW: 50_000_000, Generation.LEGACY: 10_000_000}
+
+
+def frame_size(proportions: tuple[int, int], resolution: str) -> tuple[int, int]:
+    """Width and height of a clip, even as yuv420p wants them.
+
+    :param resolution: one of :data:`SHORT_SIDES`; anything else keeps the size as it is.
+    """
+    across, down = proportions
+    scale = SHORT_SIDES.get(resolution, min(proportions)) / min(proportions)
+    return max(2, round(across * scale / 2) * 2), max(2, round(down * scale / 2) * 2)
+
+
+def clip_seconds(asked_for: int) -> float:
+    """How long a clip really is: the vendor's are one frame longer than was asked for."""
+    return asked_for + 1 / FRAMES_PER_SECOND

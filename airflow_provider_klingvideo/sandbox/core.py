@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import uuid
 from collections import Counter, deque
 from collections.abc import Coroutine
 from functools import partial
@@ -12,16 +13,19 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_klingvideo.sandbox.account import Account, Clock
-from airflow_provider_klingvideo.sandbox.answers import Refusal
+from airflow_provider_klingvideo.sandbox.account import Account, Admission, Clock
+from airflow_provider_klingvideo.sandbox.answers import Refusal, invalid
 from airflow_provider_klingvideo.sandbox.callbacks import send_callback
-from airflow_provider_klingvideo.sandbox.inputs import inspect_images, store_images
+from airflow_provider_klingvideo.sandbox.catalog import Pack
+from airflow_provider_klingvideo.sandbox.inputs import inspect_inputs, look_at, store_input, store_inputs
+from airflow_provider_klingvideo.sandbox.library import Library
 from airflow_provider_klingvideo.sandbox.orders import Order
 from airflow_provider_klingvideo.sandbox.results import Results
 from airflow_provider_klingvideo.sandbox.rules import Facts, RuleBook, decide_fate, read_markers
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
-from airflow_provider_klingvideo.sandbox.tasks import Task, trimmed
-from airflow_provider_klingvideo.sandbox.views import Sign, callback_body, ledger_row
+from airflow_provider_klingvideo.sandbox.shapes import Sign
+from airflow_provider_klingvideo.sandbox.tasks import Fate, Task, trimmed
+from airflow_provider_klingvideo.sandbox.views import callback_body, ledger_row
 
 _REMEMBERED_REQUESTS = 200
 _LOOK_AGAIN = 0.2
@@ -55,6 +59,7 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
         self.settings = settings
         self.account = Account(settings, clock)
+        self.library = Library(settings, self.account)
         self.rules = RuleBook()
         self.requests = RequestLog()
         self._temporary = tempfile.TemporaryDirectory(prefix="klingvideo-sandbox-") if not settings.state else None
@@ -87,8 +92,26 @@ class Sandbox:
         if markers.refuse_code is not None:
             raise Refusal(markers.refuse_code)
         fate = decide_fate(self.rules, facts, markers.fate)
-        task = self.account.accept(order, fate, base_url, partial(store_images, self._folder))
+        task = self.account.accept(order, Admission(fate, base_url, partial(store_inputs, self._folder)))
         self._follow(task)
+        return task
+
+    async def perform(self, order: Order, base_url: str) -> Task:
+        """Make a task that ends with its request: its inputs are looked at now.
+
+        :raises Refusal: as :meth:`accept`, and where an input is not what it should be.
+        """
+        markers = read_markers(order.prompt)
+        if markers.refuse_code is not None:
+            raise Refusal(markers.refuse_code)
+        inputs = [store_input(self._folder, f"{uuid.uuid4().hex}-input", item) for item in order.inputs]
+        for item in inputs:
+            item.facts = await look_at(self._client, self._folder, item)
+            if problem := item.limits.problem(item.facts):
+                raise invalid(problem)
+        task = self.account.accept(order, Admission(Fate(), base_url, lambda _, __: inputs, synchronous=True))
+        task.learn()
+        self.account.keep(task)
         return task
 
     def sign_for(self, base_url: str) -> Sign:
@@ -107,7 +130,7 @@ class Sandbox:
         running.add_done_callback(self._errands.discard)
 
     async def _inspect(self, task: Task) -> None:
-        task.inputs_failure = await inspect_images(self._client, self._folder, task)
+        task.inputs_failure = await inspect_inputs(self._client, self._folder, task)
         task.inputs_checked_at = self.account.now()
         self.account.keep(task)
 
@@ -124,6 +147,8 @@ class Sandbox:
             await asyncio.sleep(max(0, change.at - self.account.now()) / 1000)
             task.announced += 1
             self.account.keep(task)
+            if task.terminal_callbacks_only and not change.status.terminal:
+                continue
             body = callback_body(task, change, self.sign_for(task.base_url))
             await send_callback(self._client, task.callback_url, body, self.settings.webhook_secret)
 
@@ -139,16 +164,28 @@ class Sandbox:
     def ledger(self, base_url: str) -> dict[str, Any]:
         """Everything that happened, for tests and for the page."""
         account, now, sign = self.account, self.account.now(), self.sign_for(base_url)
+        video = account.purse(Pack.VIDEO)
         return {
             "sandbox": True,
             "account": self.settings.account_name,
             "region": self.settings.region,
             "now": now,
-            "tasks": [ledger_row(task, task.change_at(now), sign) for task in account.listing()],
-            "balance": trimmed(account.balance),
-            "spent_units": trimmed(account.spent),
-            "slots": account.slots,
-            "in_flight": account.in_flight,
-            "max_in_flight_seen": account.max_in_flight,
+            "tasks": [ledger_row(task, task.change_at(now), sign) for task in account.everything()],
+            "balance": trimmed(video.balance),
+            "spent_units": trimmed(video.spent),
+            "slots": video.slots,
+            "in_flight": account.in_flight(Pack.VIDEO),
+            "max_in_flight_seen": video.max_in_flight,
+            "packs": {pack.value: self._pack(pack) for pack in Pack},
             "requests": dict(self.requests.counts),
+        }
+
+    def _pack(self, pack: Pack) -> dict[str, Any]:
+        purse = self.account.purse(pack)
+        return {
+            "balance": trimmed(purse.balance),
+            "spent_units": trimmed(purse.spent),
+            "slots": purse.slots,
+            "in_flight": self.account.in_flight(pack),
+            "max_in_flight_seen": purse.max_in_flight,
         }

@@ -6,6 +6,8 @@ import struct
 import zlib
 from functools import lru_cache
 
+from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
+
 Colour = tuple[int, int, int]
 Size = tuple[int, int]
 
@@ -33,6 +35,12 @@ def image_size(content: bytes) -> Size | None:
         return _jpeg_size(content) if kind == "jpeg" else None
     except (struct.error, IndexError):
         return None
+
+
+def image_facts(content: bytes) -> MediaFacts | None:
+    """The facts of a PNG or JPEG, none for anything else."""
+    kind, size = image_format(content), image_size(content)
+    return MediaFacts(format=kind, width=size[0], height=size[1]) if kind and size else None
 
 
 def _jpeg_size(content: bytes) -> Size | None:

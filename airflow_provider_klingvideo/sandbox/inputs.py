@@ -1,4 +1,4 @@
-"""Input images are looked at after a task was accepted, as the vendor does it (kling-api section 5)."""
+"""Input files are looked at after a task was accepted, as the vendor does it (kling-api section 5)."""
 
 from __future__ import annotations
 
@@ -7,49 +7,48 @@ from pathlib import Path
 
 import httpx
 
-from airflow_provider_klingvideo.sandbox.catalog import IMAGE_BYTES
-from airflow_provider_klingvideo.sandbox.images import image_size
-from airflow_provider_klingvideo.sandbox.orders import Order
-from airflow_provider_klingvideo.sandbox.tasks import InputImage, Task
+from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
+from airflow_provider_klingvideo.sandbox.orders import Input, Order
+from airflow_provider_klingvideo.sandbox.tasks import StoredInput, Task
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = "Something went wrong when we tried to get the contents of the file."
-TOO_SMALL = "Image pixel is invalid"
-BAD_RATIO = (
-    "The resolution or aspect ratio of the input image is invalid. Please ensure it meets the required specifications."
-)
-SHORTEST_SIDE = 300
-LARGEST_RATIO = 2.5
+
+def store_inputs(folder: Path, task_id: str, order: Order) -> list[StoredInput]:
+    """Keep the files that came with a request, and say where those to be fetched will lie."""
+    return [store_input(folder, f"{task_id}-input-{number}", item) for number, item in enumerate(order.inputs)]
 
 
-def store_images(folder: Path, task_id: str, order: Order) -> list[InputImage]:
-    """Keep the images that came with a request, and say where those to be fetched will lie."""
-    kept = []
-    for image in order.images:
-        file = f"{task_id}-{image.role}"
-        if image.content is not None:
-            (folder / file).write_bytes(image.content)
-        kept.append(InputImage(role=image.role, url=image.url, file=file))
-    return kept
+def store_input(folder: Path, file: str, item: Input) -> StoredInput:
+    """Keep one file under a name."""
+    if item.content is not None:
+        (folder / file).write_bytes(item.content)
+    kept = "" if item.facts else file
+    return StoredInput(role=item.role, limits=item.limits, url=item.url, file=kept, facts=item.facts)
 
 
-async def inspect_images(client: httpx.AsyncClient, folder: Path, task: Task) -> str:
-    """Fetch a task's images.
+async def inspect_inputs(client: httpx.AsyncClient, folder: Path, task: Task) -> str:
+    """Fetch a task's inputs, look at them, and let the task know what follows from them.
 
     :return: what is wrong, in the vendor's words; empty if nothing is.
     """
-    limit = IMAGE_BYTES[task.generation]
-    for image in task.images:
-        file = folder / image.file
-        if image.url is not None:
-            file.write_bytes(await _fetch(client, image.url, limit))
-        # The file of a task that was kept over a restart may have been deleted in between.
-        readable = file.is_file() and file.stat().st_size <= limit
-        problem = _problem(file.read_bytes()) if readable else UNREADABLE
-        if problem:
+    for item in task.inputs:
+        item.facts = await look_at(client, folder, item)
+        if problem := item.limits.problem(item.facts):
             return problem
+    task.learn()
     return ""
+
+
+async def look_at(client: httpx.AsyncClient, folder: Path, item: StoredInput) -> MediaFacts | None:
+    """The facts of an input, fetched if that is needed; none when there is nothing to be read."""
+    if not item.file:
+        return item.facts
+    file = folder / item.file
+    if item.url is not None:
+        file.write_bytes(await _fetch(client, item.url, item.limits.max_bytes))
+    # The file of a task that was kept over a restart may have been deleted in between.
+    return item.limits.read(file.read_bytes()) if file.is_file() else None
 
 
 async def _fetch(client: httpx.AsyncClient, url: str, limit: int) -> bytes:
@@ -63,15 +62,6 @@ async def _fetch(client: httpx.AsyncClient, url: str, limit: int) -> bytes:
                 if len(content) > limit:
                     return b""
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.info("SANDBOX: an input image could not be fetched: %s", type(error).__name__)
+        log.info("SANDBOX: an input could not be fetched: %s", type(error).__name__)
         return b""
     return bytes(content)
-
-
-def _problem(content: bytes) -> str:
-    size = image_size(content)
-    if size is None:
-        return UNREADABLE
-    if min(size) < SHORTEST_SIDE:
-        return TOO_SMALL
-    return BAD_RATIO if max(size) > LARGEST_RATIO * min(size) else ""

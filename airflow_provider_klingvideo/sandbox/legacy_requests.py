@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from airflow_provider_klingvideo.sandbox.answers import invalid
 from airflow_provider_klingvideo.sandbox.catalog import (
@@ -19,15 +19,20 @@ from airflow_provider_klingvideo.sandbox.catalog import (
     Sound,
 )
 from airflow_provider_klingvideo.sandbox.fields import Fields
+from airflow_provider_klingvideo.sandbox.library import Library
+from airflow_provider_klingvideo.sandbox.limits import LEGACY_IMAGE
 from airflow_provider_klingvideo.sandbox.orders import (
-    ImageSource,
+    Input,
     Order,
     chosen_sound,
+    clip,
+    legacy_options,
     missing,
-    read_image,
+    read_input,
     takes_last_frame,
 )
-from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
+from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
+from airflow_provider_klingvideo.sandbox.tasks import Follow
 
 SHOT_LIMIT = 6
 SHOT_WORDS = 512
@@ -53,35 +58,28 @@ class _Choice:
         return MODE_RESOLUTIONS[self.mode]
 
 
-def read_legacy(path: str, body: dict[str, Any], account: SandboxSettings) -> Order:
-    """The order in a request to a path of :data:`LEGACY_PATHS`.
-
-    :raises Refusal: 1201 with the vendor's words.
-    """
-    product = LEGACY_PATHS[path]
-    fields = Fields(body)
-    choice = _choose(product, fields, account)
+def _read(product: Product, fields: Fields, context: RequestContext) -> Order:
+    choice = _choose(product, fields, context.library)
     prompt = _prompt(product, fields, choice)
     fields.text("negative_prompt", LEGACY_PROMPT_LIMIT)
     if choice.family.multi_shot:  # the 2.x models have no cfg_scale
         fields.number("cfg_scale", 0.5, 0, 1)
     images = _images(fields, choice) if product is Product.IMAGE_TO_VIDEO else ()
-    ratio = fields.choice("aspect_ratio", ASPECT_RATIOS, "16:9") if product is Product.TEXT_TO_VIDEO else None
+    shape = fields.choice("aspect_ratio", ASPECT_RATIOS, "16:9") if product is Product.TEXT_TO_VIDEO else ""
     return Order(
         generation=Generation.LEGACY,
         product=product,
-        path=path,
+        path=context.path,
         model=choice.model,
         prompt=prompt,
+        units=choice.family.units(choice.sound, choice.resolution, choice.seconds),
+        results=(clip(shape, choice.resolution, choice.seconds, choice.sound),),
+        inputs=images,
+        follow=Follow(shape="" if shape else "first_frame"),
         resolution=choice.resolution,
-        aspect_ratio=ratio,
         seconds=choice.seconds,
         sound=choice.sound,
-        units=choice.family.units(choice.sound, choice.resolution, choice.seconds),
-        images=images,
-        watermark=fields.object("watermark_info").flag("enabled", False),
-        callback_url=fields.text("callback_url"),
-        external_id=fields.text("external_task_id"),
+        **legacy_options(fields),
     )
 
 
@@ -94,13 +92,13 @@ def _family(fields: Fields) -> tuple[str, Family]:
     return model, LEGACY_MODELS[model]
 
 
-def _choose(product: Product, fields: Fields, account: SandboxSettings) -> _Choice:
+def _choose(product: Product, fields: Fields, library: Library) -> _Choice:
     model, family = _family(fields)
     modes = [mode for mode, resolution in MODE_RESOLUTIONS.items() if resolution in family.resolutions]
     mode = fields.choice("mode", modes, "std")
     seconds = fields.integer("duration", family.durations, 5, as_text=True)
     wanted = fields.choice("sound", ("on", "off"), "off") == "on"
-    voices = _references(product, fields, family, account)
+    voices = _references(product, fields, family, library)
     if voices and not wanted:
         raise invalid("voice_list is only supported when sound is on")
     sound = chosen_sound(family, wanted=wanted, voices=voices)
@@ -109,7 +107,7 @@ def _choose(product: Product, fields: Fields, account: SandboxSettings) -> _Choi
     return _Choice(model, family, mode, seconds, sound)
 
 
-def _references(product: Product, fields: Fields, family: Family, account: SandboxSettings) -> int:
+def _references(product: Product, fields: Fields, family: Family, library: Library) -> int:
     """Check elements and voices, which only image-to-video has; how many voices there are."""
     if product is not Product.IMAGE_TO_VIDEO:
         return 0
@@ -117,15 +115,15 @@ def _references(product: Product, fields: Fields, family: Family, account: Sandb
     if elements and voices:
         raise invalid("element_list and voice_list cannot be used together")
     limits = (
-        ("element", elements, family.elements, account.element_ids),
-        ("voice", voices, family.voices, account.voice_ids),
+        ("element", elements, family.elements, library.element),
+        ("voice", voices, family.voices, library.has_voice),
     )
     for kind, items, limit, known in limits:
         if len(items) > limit:
             raise invalid(f"{kind}_list exceeds the limit of {limit} of the current model")
         for item in items:
             identifier = item.identifier(f"{kind}_id")
-            if identifier not in known:
+            if not known(identifier):
                 raise missing(kind, identifier)
     return len(voices)
 
@@ -158,7 +156,7 @@ def _multi_shot_prompt(fields: Fields, choice: _Choice, prompt: str) -> str:
     return " / ".join(shot.text("prompt", SHOT_WORDS) for shot in shots)
 
 
-def _images(fields: Fields, choice: _Choice) -> tuple[ImageSource, ...]:
+def _images(fields: Fields, choice: _Choice) -> tuple[Input, ...]:
     tail = fields.text("image_tail")
     image = fields.text("image")
     if not image and not tail:
@@ -167,10 +165,13 @@ def _images(fields: Fields, choice: _Choice) -> tuple[ImageSource, ...]:
         if name in fields:
             raise invalid(f"{choice.model} is not supported with {control}")
     if not tail:
-        return (read_image("first_frame", image),)
+        return (read_input("first_frame", image, LEGACY_IMAGE),)
     if not image:
         raise invalid("Image tail is not supported by the current model")
     if not takes_last_frame(choice.family, choice.resolution, choice.sound):
         which = f"{choice.model}/{choice.mode}/{choice.seconds}"
         raise invalid(f"model/mode/duration({which}) is not supported with image_tail")
-    return read_image("first_frame", image), read_image("last_frame", tail)
+    return read_input("first_frame", image, LEGACY_IMAGE), read_input("last_frame", tail, LEGACY_IMAGE)
+
+
+READERS: dict[str, Reader] = {path: partial(_read, product) for path, product in LEGACY_PATHS.items()}

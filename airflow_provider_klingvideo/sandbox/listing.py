@@ -8,13 +8,14 @@ import json
 from dataclasses import dataclass
 
 from airflow_provider_klingvideo.sandbox.answers import invalid
+from airflow_provider_klingvideo.sandbox.catalog import Pack
 from airflow_provider_klingvideo.sandbox.fields import Fields
 from airflow_provider_klingvideo.sandbox.tasks import Status, Task
 
 _DEFAULT_LIMIT = 100
 _LIMITS = range(1, 501)
 _DEFAULT_SPAN_MILLIS = 30 * 86_400_000
-_FILTERS = {"status": frozenset(Status), "product_type": frozenset({"video", "image", "try_on"})}
+_FILTERS = {"status": frozenset(Status), "product_type": frozenset(Pack)}
 
 
 @dataclass(frozen=True)
@@ -82,5 +83,5 @@ def _filters(fields: Fields) -> dict[str, set[str]]:
 
 
 def _passes(task: Task, filters: dict[str, set[str]], now: int) -> bool:
-    facts = {"status": task.change_at(now).status.value, "product_type": "video"}
+    facts = {"status": task.change_at(now).status.value, "product_type": task.pack.value}
     return all(facts[key] in values for key, values in filters.items())

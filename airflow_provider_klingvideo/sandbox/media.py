@@ -1,4 +1,4 @@
-"""The clips of succeeded tasks, as the vendor's CDN serves them, and the ways in which a download goes wrong."""
+"""The files of succeeded tasks, as the vendor's CDN serves them, and the ways in which a download goes wrong."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
+from airflow_provider_klingvideo.sandbox.artists import ARTISTS
 from airflow_provider_klingvideo.sandbox.faults import TornAnswer
 from airflow_provider_klingvideo.sandbox.ffmpeg import SandboxMediaError
-from airflow_provider_klingvideo.sandbox.results import task_id_of
+from airflow_provider_klingvideo.sandbox.results import read_name
 from airflow_provider_klingvideo.sandbox.routing import VendorRoute, sandbox_of
 from airflow_provider_klingvideo.sandbox.rules import Action, ActionType, Stage
 from airflow_provider_klingvideo.sandbox.tasks import Status
 
 router = APIRouter(route_class=VendorRoute)
 
-_VIDEO = "video/mp4"
 _PAGE = "<!doctype html><html><body><h1>SANDBOX: this is a page, not a video</h1></body></html>"
 
 Draw = Callable[[float | None], Awaitable[Response]]
-"""Answers with the clip, in another length if one is given."""
+"""Answers with the file, in another length if one is given."""
 
 
 async def _expired(action: Action, _: Draw) -> Response:
@@ -38,7 +38,7 @@ async def _truncated(action: Action, draw: Draw) -> Response:
         return whole
     with open(whole.path, "rb") as file:  # noqa: ASYNC230, PTH123 - a few hundred kilobytes on a local disk
         content = file.read()
-    return Response(content[: int(len(content) * action.fraction)], media_type=_VIDEO)
+    return Response(content[: int(len(content) * action.fraction)], media_type=whole.media_type)
 
 
 async def _page(action: Action, _: Draw) -> Response:
@@ -59,23 +59,24 @@ _FAULTS: dict[ActionType, Callable[[Action, Draw], Awaitable[Response]]] = {
 
 
 @router.api_route("/media/{name}", methods=["GET", "HEAD"])
-async def clip(request: Request) -> Response:
-    """A clip, whole or by Range, to whoever has its signed address."""
+async def medium(request: Request) -> Response:
+    """A file, whole or by Range, to whoever has its signed address."""
     sandbox = sandbox_of(request)
     name, asked, now = request.path_params["name"], request.query_params, sandbox.account.now()
     if not sandbox.results.admits(name, asked.get("Expires", ""), asked.get("Signature", ""), now):
         return PlainTextResponse("SANDBOX: the signature is wrong or has expired", 403)
-    task_id, watermark = task_id_of(name)
-    task = sandbox.account.tasks.get(task_id)
-    if task is None or task.change_at(now).status is not Status.SUCCEEDED:
-        return PlainTextResponse("SANDBOX: there is no such clip", 404)
+    wanted = read_name(name)
+    task = sandbox.account.tasks.get(wanted.task_id) if wanted else None
+    if task is None or wanted is None or task.change_at(now).status is not Status.SUCCEEDED:
+        return PlainTextResponse("SANDBOX: there is no such file", 404)
+    content_type, _ = ARTISTS[wanted.extension]
 
     async def draw(seconds: float | None) -> Response:
         try:
-            path = await sandbox.results.clip(task, watermark=watermark, seconds=seconds)
+            path = await sandbox.results.file(task, wanted, seconds)
         except SandboxMediaError as error:
             return PlainTextResponse(f"SANDBOX: {error}", 500)
-        return FileResponse(path, media_type=_VIDEO)
+        return FileResponse(path, media_type=content_type)
 
     for action in sandbox.rules.take(Stage.MEDIA, request.state.facts):
         return await _FAULTS[action.type](action, draw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from airflow_provider_klingvideo.sandbox.answers import invalid
 from airflow_provider_klingvideo.sandbox.catalog import (
@@ -17,15 +17,20 @@ from airflow_provider_klingvideo.sandbox.catalog import (
     Sound,
 )
 from airflow_provider_klingvideo.sandbox.fields import Fields
+from airflow_provider_klingvideo.sandbox.library import Library
+from airflow_provider_klingvideo.sandbox.limits import NEW_IMAGE
 from airflow_provider_klingvideo.sandbox.orders import (
-    ImageSource,
+    Input,
     Order,
     chosen_sound,
+    clip,
     missing,
-    read_image,
+    new_options,
+    read_input,
     takes_last_frame,
 )
-from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
+from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
+from airflow_provider_klingvideo.sandbox.tasks import Follow
 
 AUDIO_WORDS = ("native", "original", "off")
 SHOT = re.compile(r"shot\s+(\d+)\s*,\s*(\d+)\s*,\s*([^;]*);", re.IGNORECASE)
@@ -68,25 +73,25 @@ class _Contents:
             return text
         return ""
 
-    def images(self) -> tuple[ImageSource, ...]:
+    def images(self) -> tuple[Input, ...]:
         if not self.of("first_frame"):
             raise invalid("content item of type 'first_frame' is required")
         return tuple(self._image(role, item) for role in ("first_frame", "last_frame") for item in self.of(role))
 
     @staticmethod
-    def _image(role: str, item: Fields) -> ImageSource:
+    def _image(role: str, item: Fields) -> Input:
         url = item.text("url")
         if not url.strip():
             raise invalid(f"content item of type '{role}' must have a non-blank url")
-        return read_image(role, url)
+        return read_input(role, url, NEW_IMAGE)
 
-    def check_known(self, settings: SandboxSettings) -> None:
-        for kind, known in (("element", settings.element_ids), ("voice", settings.voice_ids)):
+    def check_known(self, library: Library) -> None:
+        for kind, known in (("element", library.element), ("voice", library.has_voice)):
             for item in self.of(kind):
                 identifier = item.text(f"{kind}_id")
                 if not identifier or not item.text("id"):
                     raise invalid(f"Invalid {kind} id: {identifier}")
-                if identifier not in known:
+                if not known(identifier):
                     raise missing(kind, identifier)
 
 
@@ -114,17 +119,17 @@ def _check_shots(prompt: str, seconds: int) -> None:
         raise invalid("the total duration of all shots must be equal to settings.duration")
 
 
-_Inputs = Callable[[Fields, Offer, SandboxSettings], "tuple[str, tuple[ImageSource, ...], int]"]
+_Inputs = Callable[[Fields, Offer, Library], "tuple[str, tuple[Input, ...], int]"]
 
 
-def _from_text(fields: Fields, offer: Offer, _: SandboxSettings) -> tuple[str, tuple[ImageSource, ...], int]:
+def _from_text(fields: Fields, offer: Offer, _: Library) -> tuple[str, tuple[Input, ...], int]:
     prompt = fields.text("prompt", offer.prompt_limit)
     if not prompt.strip():
         raise invalid("prompt is required")
     return prompt, (), 0
 
 
-def _from_contents(fields: Fields, offer: Offer, settings: SandboxSettings) -> tuple[str, tuple[ImageSource, ...], int]:
+def _from_contents(fields: Fields, offer: Offer, settings: Library) -> tuple[str, tuple[Input, ...], int]:
     contents = _Contents(fields, offer.family)
     prompt = contents.prompt(offer.prompt_limit)
     images = contents.images()
@@ -138,20 +143,13 @@ _INPUTS: dict[Product, _Inputs] = {
 }
 
 
-def read_new(product: Product, model: str, body: dict[str, Any], account: SandboxSettings) -> Order:
-    """The order in a request to ``/{product}/{model}``.
-
-    :raises Refusal: 1201 with the vendor's words.
-    """
-    offer = NEW_MODELS[product].get(model)
-    if offer is None:
-        raise invalid("model is not supported")
+def _read(product: Product, model: str, fields: Fields, context: RequestContext) -> Order:
+    offer = NEW_MODELS[product][model]
     family = offer.family
-    fields = Fields(body)
-    prompt, images, voices = _INPUTS[product](fields, offer, account)
-    settings, options = fields.object("settings"), fields.object("options")
+    prompt, images, voices = _INPUTS[product](fields, offer, context.library)
+    settings = fields.object("settings")
     resolution = settings.choice("resolution", family.resolutions, "720p")
-    ratio = settings.choice("aspect_ratio", ASPECT_RATIOS, "16:9") if product is Product.TEXT_TO_VIDEO else None
+    shape = settings.choice("aspect_ratio", ASPECT_RATIOS, "16:9") if product is Product.TEXT_TO_VIDEO else ""
     seconds = settings.integer("duration", family.durations, 5)
     wants_sound = _audio(settings, family)
     multi_shot = settings.flag("multi_shot", True) if family.multi_shot_field else family.multi_shot
@@ -166,24 +164,26 @@ def read_new(product: Product, model: str, body: dict[str, Any], account: Sandbo
     return Order(
         generation=Generation.NEW,
         product=product,
-        path=f"/{product}/{model}",
+        path=context.path,
         model=model,
         prompt=prompt,
+        units=family.units(sound, resolution, seconds),
+        results=(clip(shape, resolution, seconds, sound),),
+        inputs=images,
+        follow=Follow(shape="" if shape else "first_frame"),
         resolution=resolution,
-        aspect_ratio=ratio,
         seconds=seconds,
         sound=sound,
-        units=family.units(sound, resolution, seconds),
-        images=images,
-        watermark=options.object("watermark_info").flag("enabled", False),
-        callback_url=options.text("callback_url"),
-        external_id=options.text("external_task_id"),
+        **new_options(fields),
     )
 
 
-def _check_last_frame(
-    model: str, family: Family, images: tuple[ImageSource, ...], resolution: str, sound: Sound
-) -> None:
+def _check_last_frame(model: str, family: Family, images: tuple[Input, ...], resolution: str, sound: Sound) -> None:
     wanted = any(image.role == "last_frame" for image in images)
     if wanted and not takes_last_frame(family, resolution, sound):
         raise invalid(f"model/resolution/audio({model}/{resolution}/{sound}) is not supported with last_frame")
+
+
+READERS: dict[str, Reader] = {
+    f"/{product}/{model}": partial(_read, product, model) for product, models in NEW_MODELS.items() for model in models
+}

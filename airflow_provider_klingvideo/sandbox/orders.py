@@ -4,60 +4,134 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from airflow_provider_klingvideo.sandbox.answers import Refusal, invalid
-from airflow_provider_klingvideo.sandbox.catalog import Family, Generation, Product, Sound
+from airflow_provider_klingvideo.sandbox.catalog import (
+    ASPECT_RATIOS,
+    Family,
+    Generation,
+    Pack,
+    Sound,
+    clip_seconds,
+    frame_size,
+)
+from airflow_provider_klingvideo.sandbox.fields import Fields
+from airflow_provider_klingvideo.sandbox.limits import MEGABYTE, Limits
+from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
+from airflow_provider_klingvideo.sandbox.tasks import Follow, Result
 
 BAD_BASE64 = "File is not in a valid base64 format"
 
 
 @dataclass(frozen=True)
-class ImageSource:
-    """An input image: an address to fetch, or the bytes that came with the request."""
+class Input:
+    """An input file: an address to fetch, the bytes that came with the request, or something of the account itself.
+
+    :param role: what it is for.
+    :param facts: of a medium of the account, which is not fetched.
+    """
 
     role: str
+    limits: Limits
     url: str | None = None
     content: bytes | None = None
+    facts: MediaFacts | None = None
 
 
 @dataclass(frozen=True)
 class Order:
     """A create request that passed validation.
 
+    :param product: short name, shown in the ledger.
+    :param path: that the task was created on; queries and lists of the legacy generation are per path.
     :param model: as the caller named it.
-    :param aspect_ratio: none where the input image decides.
+    :param units: what it costs; where that follows from an input, the least that it can be.
+    :param results: what will be made.
+    :param inputs: looked at after the task was accepted.
+    :param follow: what of the results is only known then.
+    :param pack: that pays, and whose slots it takes.
+    :param weight: how many of these.
+    :param resolution: of a video; ``seconds`` and ``sound`` likewise, for the ledgers.
     :param external_id: empty when the caller gave none.
+    :param details: what the views of this product need, as JSON.
+    :param terminal_callbacks_only: whether only the end is told to the callback address.
     """
 
     generation: Generation
-    product: Product
+    product: str
     path: str
     model: str
     prompt: str
-    resolution: str
-    aspect_ratio: str | None
-    seconds: int
-    sound: Sound
     units: Decimal
-    images: tuple[ImageSource, ...]
-    watermark: bool
-    callback_url: str
-    external_id: str
+    results: tuple[Result, ...]
+    inputs: tuple[Input, ...] = ()
+    follow: Follow = field(default_factory=Follow)
+    pack: Pack = Pack.VIDEO
+    weight: int = 1
+    resolution: str = ""
+    seconds: int = 0
+    sound: Sound = Sound.SILENT
+    watermark: bool = False
+    callback_url: str = ""
+    external_id: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    terminal_callbacks_only: bool = False
 
 
-def read_image(role: str, value: str) -> ImageSource:
-    """An image as the vendor takes it: http(s) URL or raw Base64 (kling-api section 6.1).
+def clip(shape: str, resolution: str, seconds: int, sound: Sound) -> Result:
+    """The one result of most video products.
 
-    :raises Refusal: 1201 for anything else, a ``data:`` prefix included.
+    :param shape: aspect ratio; empty where an input decides.
     """
-    if value.lower().startswith(("http://", "https://")):
-        return ImageSource(role, url=value)
+    width, height = frame_size(ASPECT_RATIOS[shape], resolution) if shape else (0, 0)
+    return Result(width=width, height=height, seconds=clip_seconds(seconds), sound=sound is not Sound.SILENT)
+
+
+def legacy_options(fields: Fields) -> dict[str, Any]:
+    """Watermark, callback and external id of a legacy body, as arguments of :class:`Order` (kling-api section 7.1)."""
+    return {
+        "watermark": fields.object("watermark_info").flag("enabled", False),
+        "callback_url": fields.text("callback_url"),
+        "external_id": fields.text("external_task_id"),
+    }
+
+
+def new_options(fields: Fields) -> dict[str, Any]:
+    """The same of a body of the new generation (kling-api section 6.1)."""
+    return legacy_options(fields.object("options"))
+
+
+def read_input(role: str, value: str, limits: Limits) -> Input:
+    """A file as the vendor takes it: http(s) URL or raw Base64 (kling-api section 6.1).
+
+    :raises Refusal: 1201 for anything else, a ``data:`` prefix included, and for too many bytes.
+    """
+    if _is_address(value):
+        return Input(role, limits, url=value)
     try:
-        return ImageSource(role, content=base64.b64decode(value, validate=True))
+        content = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid(BAD_BASE64) from error
+    if len(content) > limits.max_bytes:
+        raise invalid(f"File size exceeds the limit of {limits.max_bytes // MEGABYTE}MB")
+    return Input(role, limits, content=content)
+
+
+def read_address(role: str, value: str, limits: Limits) -> Input:
+    """A file that can only be given as an http(s) URL, as all films are.
+
+    :raises Refusal: 1201 for anything else.
+    """
+    if not _is_address(value):
+        raise invalid(f"{limits.kind.capitalize()} URL is invalid")
+    return Input(role, limits, url=value)
+
+
+def _is_address(value: str) -> bool:
+    return value.lower().startswith(("http://", "https://"))
 
 
 def chosen_sound(family: Family, *, wanted: bool, voices: int) -> Sound:

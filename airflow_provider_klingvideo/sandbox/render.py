@@ -11,10 +11,11 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_klingvideo.sandbox.catalog import ASPECT_RATIOS, FRAMES_PER_SECOND, SHORT_SIDES, Sound
+from airflow_provider_klingvideo.sandbox.catalog import FRAMES_PER_SECOND
+from airflow_provider_klingvideo.sandbox.commissions import Commission
 from airflow_provider_klingvideo.sandbox.ffmpeg import SandboxMediaError, draws_text, find_ffmpeg, find_font
-from airflow_provider_klingvideo.sandbox.images import image_format, image_size
-from airflow_provider_klingvideo.sandbox.tasks import Task
+from airflow_provider_klingvideo.sandbox.images import image_format
+from airflow_provider_klingvideo.sandbox.limits import Kind
 
 log = logging.getLogger(__name__)
 
@@ -46,36 +47,51 @@ class Clip:
         return self.frames / FRAMES_PER_SECOND
 
 
-def plan_clip(
-    task: Task, folder: Path, *, watermark: bool, max_height: int | None, seconds: float | None = None
-) -> Clip:
-    """The clip of a task.
+def draw_clip(commission: Commission) -> None:
+    """Draw the clip of a result.
 
-    :param folder: where its input images lie.
-    :param seconds: in place of the task's own length.
+    :raises SandboxMediaError: when there is no ffmpeg, or it failed.
     """
-    image = folder / task.images[0].file if task.images else None
-    width, height = _size(task, image, max_height)
-    facts = f"{task.model}  {task.resolution}  {task.seconds} s  {task.product.value}"
+    render(_plan(commission), commission.target, commission.settings.ffmpeg)
+
+
+def _plan(commission: Commission) -> Clip:
+    task, result = commission.task, commission.result
+    seconds = result.seconds if commission.seconds is None else commission.seconds
+    width, height = _fitted((result.width, result.height), commission.settings.max_render_height)
+    known = (task.model, task.resolution, f"{task.seconds} s" if task.seconds else "", task.product, result.role)
     return Clip(
         width=width,
         height=height,
-        frames=task.frames if seconds is None else max(1, round(seconds * FRAMES_PER_SECOND)),
+        frames=max(1, round(seconds * FRAMES_PER_SECOND)),
         prompt=_printable(task.prompt),
-        lines=(facts, *(("WATERMARK of the sandbox",) if watermark else ()), "SANDBOX - not made by Kling AI"),
-        sound=task.sound is not Sound.SILENT,
-        image=image,
+        lines=(
+            "  ".join(fact for fact in known if fact),
+            *(("WATERMARK of the sandbox",) if commission.watermark else ()),
+            "SANDBOX - not made by Kling AI",
+        ),
+        sound=result.sound,
+        image=first_picture(commission),
     )
 
 
-def _size(task: Task, image: Path | None, max_height: int | None) -> tuple[int, int]:
-    """Width and height, even as yuv420p wants them."""
-    ratio = ASPECT_RATIOS[task.aspect_ratio] if task.aspect_ratio else None
-    across, down = ratio or (image and image_size(image.read_bytes())) or (16, 9)
-    scale = SHORT_SIDES[task.resolution] / min(across, down)
-    if max_height is not None:
-        scale = min(scale, max_height / down)
-    return max(2, round(across * scale / 2) * 2), max(2, round(down * scale / 2) * 2)
+def first_picture(commission: Commission) -> Path | None:
+    """The file of the first input that is a picture."""
+    return next(
+        (
+            commission.folder / item.file
+            for item in commission.task.inputs
+            if item.file and item.limits.kind is Kind.IMAGE
+        ),
+        None,
+    )
+
+
+def _fitted(size: tuple[int, int], max_height: int | None) -> tuple[int, int]:
+    """The size no higher than allowed, even as yuv420p wants it."""
+    width, height = size
+    scale = min(1.0, (max_height or height) / height)
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
 def _printable(text: str) -> str:

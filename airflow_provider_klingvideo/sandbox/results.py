@@ -1,26 +1,30 @@
-"""The clips of succeeded tasks behind signed addresses that expire (kling-api section 5)."""
+"""The files of succeeded tasks behind signed addresses that expire (kling-api section 5)."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import hmac
+import re
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_klingvideo.sandbox.render import plan_clip, render
+from airflow_provider_klingvideo.sandbox.artists import ARTISTS
+from airflow_provider_klingvideo.sandbox.commissions import Commission
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
+from airflow_provider_klingvideo.sandbox.shapes import WATERMARK
 from airflow_provider_klingvideo.sandbox.tasks import Task
 
 _RENDERERS = 2
-_WATERMARK = "-watermark"
+_MARKED = f"-{WATERMARK}"
 
 
 class Results:
-    """Signs addresses, and draws a clip when it is first asked for.
+    """Signs addresses, and makes a file when it is first asked for.
 
     :param settings: of the sandbox.
-    :param folder: where clips and input images lie.
+    :param folder: where results and input files lie.
     """
 
     def __init__(self, settings: SandboxSettings, folder: Path) -> None:
@@ -29,11 +33,13 @@ class Results:
         self._renderers = asyncio.Semaphore(_RENDERERS)
         self._one_at_a_time: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def url(self, base_url: str, task: Task, watermark: bool) -> str:
-        """The signed address of a task's clip."""
-        name = f"{task.id}{_WATERMARK if watermark else ''}.mp4"
-        ended = task.timeline[-1].at
-        expires = int(ended / 1000 + self._settings.media_ttl_seconds)
+    def url(self, base_url: str, task: Task, tail: str) -> str:
+        """The signed address of one of a task's files.
+
+        :param tail: the end of the file's name, behind the task's id.
+        """
+        name = f"{task.id}-{tail}"
+        expires = int(task.timeline[-1].at / 1000 + self._settings.media_ttl_seconds)
         return f"{base_url}/media/{name}?Expires={expires}&Signature={self._signature(name, expires)}"
 
     def _signature(self, name: str, expires: int) -> str:
@@ -47,30 +53,56 @@ class Results:
         genuine = hmac.compare_digest(self._signature(name, int(expires)), signature)
         return genuine and now < int(expires) * 1000
 
-    async def clip(self, task: Task, *, watermark: bool, seconds: float | None = None) -> Path:
-        """The file of a task's clip; drawn once, the same bytes ever after.
+    async def file(self, task: Task, medium: Medium, seconds: float | None = None) -> Path:
+        """One of a task's files; made once, the same bytes ever after.
 
-        :param seconds: in place of the task's own length.
-        :raises SandboxMediaError: when it cannot be drawn.
+        :param seconds: in place of the result's own length.
+        :raises SandboxMediaError: when it cannot be made.
         """
         length = "" if seconds is None else f"-{seconds:g}s"
-        target = self._folder / f"{task.id}{_WATERMARK if watermark else ''}{length}.mp4"
+        target = self._folder / f"{task.id}-{medium.number}{_MARKED * medium.watermark}{length}.{medium.extension}"
         async with self._one_at_a_time[target]:
             if not target.is_file():
-                height = self._settings.max_render_height
-                clip = plan_clip(task, self._folder, watermark=watermark, max_height=height, seconds=seconds)
+                commission = Commission(
+                    task=task,
+                    result=task.results[medium.number - 1],
+                    number=medium.number,
+                    folder=self._folder,
+                    target=target,
+                    watermark=medium.watermark,
+                    seconds=seconds,
+                    settings=self._settings,
+                )
+                _, make = ARTISTS[medium.extension]
                 async with self._renderers:
-                    await asyncio.to_thread(render, clip, target, self._settings.ffmpeg)
+                    await asyncio.to_thread(make, commission)
         return target
 
     def forget(self) -> None:
-        """Delete all clips and input images."""
+        """Delete all results and input files."""
         for file in self._folder.iterdir():
             if file.is_file():
                 file.unlink()
 
 
-def task_id_of(name: str) -> tuple[str, bool]:
-    """The task that a clip's name is about, and whether its watermarked clip is meant."""
-    stem = name.removesuffix(".mp4")
-    return stem.removesuffix(_WATERMARK), stem.endswith(_WATERMARK)
+@dataclass(frozen=True)
+class Medium:
+    """What the name of a file says.
+
+    :param number: of the result within its task, from 1.
+    :param watermark: whether the marked version is meant.
+    """
+
+    task_id: str
+    number: int
+    watermark: bool
+    extension: str
+
+
+_NAME = re.compile(rf"([0-9]+)-([0-9]{{1,3}})({_MARKED})?\.([a-z0-9]+)")
+
+
+def read_name(name: str) -> Medium | None:
+    """What a file's name says, none if it is no such name."""
+    found = _NAME.fullmatch(name)
+    return Medium(found[1], int(found[2]), bool(found[3]), found[4]) if found else None

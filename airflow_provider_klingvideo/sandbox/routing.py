@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal
 from airflow_provider_klingvideo.sandbox.core import Sandbox
 from airflow_provider_klingvideo.sandbox.faults import DroppedAnswer, TornAnswer
 from airflow_provider_klingvideo.sandbox.fields import parse_object
-from airflow_provider_klingvideo.sandbox.results import task_id_of
+from airflow_provider_klingvideo.sandbox.results import read_name
 from airflow_provider_klingvideo.sandbox.rules import Action, ActionType, Facts, Stage
 from airflow_provider_klingvideo.sandbox.tasks import Task
 
@@ -63,17 +63,21 @@ def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _prompts_of(body: dict[str, Any]) -> list[Any]:
-    contents = body.get("contents")
-    items = contents if isinstance(contents, list) else []
-    return [body.get("prompt"), *(_object(item).get("text") for item in items)]
+def _prompts_of(value: Any) -> Iterator[Any]:
+    """Everything in a body that describes what is wanted, in whatever depth a product has it."""
+    for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, dict | list):
+            yield from _prompts_of(item)
+        elif isinstance(name, str) and (name == "text" or name.endswith("prompt")):
+            yield item
 
 
 def _tasks_asked_for(request: Request) -> list[Task]:
     account = sandbox_of(request).account
     keys = ids_in(request, "task_ids") + ids_in(request, "external_task_ids")
     keys.append(request.path_params.get("task_id", ""))
-    keys.append(task_id_of(request.path_params.get("name", ""))[0])
+    if medium := read_name(request.path_params.get("name", "")):
+        keys.append(medium.task_id)
     return [task for key in keys if (task := account.find(key))]
 
 

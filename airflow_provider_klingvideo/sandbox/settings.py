@@ -57,8 +57,8 @@ class SandboxSettings(BaseModel):
     :param access_key: access key for signed tokens; likewise.
     :param secret_key: secret key, at least 32 bytes, also signs the result URLs; likewise.
     :param account_name: shown on the page and in the name of the resource pack.
-    :param slots: tasks that may be between submission and their end at the same time.
-    :param balance: units in the resource pack; what succeeded tasks of a kept state cost is taken off.
+    :param slots: video tasks that may be between submission and their end at the same time.
+    :param balance: units in the video resource pack; what succeeded tasks of a kept state cost is taken off.
     :param queue_seconds: how long a task stays ``submitted``: a number, or a range as ``"1-3"`` or ``(1, 3)``.
     :param generation_seconds: how long it stays ``processing``, in the same forms.
     :param seed: of the jitter inside the ranges.
@@ -68,7 +68,12 @@ class SandboxSettings(BaseModel):
     :param ffmpeg: path of the ffmpeg to use, otherwise the one on PATH or of ``imageio-ffmpeg``.
     :param max_render_height: pixels; results are drawn no higher than this, to save time in tests.
     :param fetch_timeout: seconds for one input image and for one callback.
-    :param element_ids: elements that the account knows.
+    :param image_slots: the same as ``slots`` for pictures; a task takes as many as it makes pictures.
+    :param image_balance: the same as ``balance`` for pictures.
+    :param try_on_slots: the same for virtual try-on.
+    :param try_on_balance: likewise.
+    :param element_ids: elements made of images that the account knows.
+    :param character_element_ids: elements made of a video that the account knows.
     :param voice_ids: voices that the account knows.
     """
 
@@ -90,7 +95,12 @@ class SandboxSettings(BaseModel):
     ffmpeg: Path | None = None
     max_render_height: Annotated[int, Field(ge=64)] | None = None
     fetch_timeout: Annotated[float, Field(gt=0)] = 10.0
+    image_slots: Slots = 9
+    image_balance: Units = Decimal(10_000)
+    try_on_slots: Slots = 5
+    try_on_balance: Units = Decimal(10_000)
     element_ids: frozenset[str] = frozenset({"829836802793406551"})
+    character_element_ids: frozenset[str] = frozenset({"829836802793406552"})
     voice_ids: frozenset[str] = frozenset({"sandbox-voice"})
 
     @model_validator(mode="before")
@@ -114,5 +124,9 @@ class SettingsChange(BaseModel):
 
     slots: Slots | None = None
     balance: Units | None = None
+    image_slots: Slots | None = None
+    image_balance: Units | None = None
+    try_on_slots: Slots | None = None
+    try_on_balance: Units | None = None
     queue_seconds: Span | None = None
     generation_seconds: Span | None = None

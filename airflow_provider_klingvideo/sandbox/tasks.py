@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from airflow_provider_klingvideo.sandbox.catalog import FRAMES_PER_SECOND, Generation, Product, Sound
+from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack, Sound, frame_size
+from airflow_provider_klingvideo.sandbox.limits import Limits
+from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
 
 
 class Status(StrEnum):
@@ -32,12 +35,72 @@ class Change(NamedTuple):
     status: Status
 
 
-class InputImage(BaseModel):
-    """An input image; its bytes lie in a file of the media folder."""
+class StoredInput(BaseModel):
+    """An input file of a task.
+
+    :param url: where it is fetched; none when it came with the request or is the account's own.
+    :param file: name in the media folder; empty for the account's own, whose facts are known.
+    :param facts: what was read off it, none before it was looked at.
+    """
 
     role: str
+    limits: Limits
     url: str | None
     file: str
+    facts: MediaFacts | None = None
+
+
+class Result(BaseModel):
+    """One thing that a task makes.
+
+    :param type: as the new generation names it (``video``, ``image``, ``audio``, ...): a row of the table of shapes.
+    :param width: pixels; ``height`` likewise, both 0 where there is nothing to see or it follows from an input.
+    :param seconds: length, 0 where it follows from an input.
+    :param sound: whether a clip can be heard.
+    :param role: what this result is for, where a task has several of a type.
+    :param group: of the results that belong together.
+    :param timed: whether the legacy generation shows the length.
+    :param legacy_extra: shown in addition by the legacy generation.
+    :param details: what else is to be known about it, as JSON.
+    """
+
+    type: str = "video"
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    sound: bool = False
+    role: str = ""
+    group: str = ""
+    timed: bool = True
+    legacy_extra: dict[str, Any] = Field(default_factory=dict)
+    details: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def duration(self) -> str:
+        """Seconds as the vendor writes them, cut after three digits: ``5.041`` for 5."""
+        return f"{int(self.seconds * 1000 + 1e-6) / 1000:.3f}"
+
+
+class Follow(BaseModel):
+    """What is only known about a task once its inputs were looked at.
+
+    :param shape: the input whose proportions the picture takes.
+    :param length: the input whose length the result takes.
+    :param unit_price: units for each ``step`` seconds of that length.
+    :param step: seconds that are paid at once.
+    :param begun: whether a step that was only begun is paid in full; otherwise the nearest number of steps counts.
+    """
+
+    shape: str = ""
+    length: str = ""
+    unit_price: Decimal = Decimal(0)
+    step: int = 1
+    begun: bool = False
+
+    def units(self, seconds: float) -> Decimal:
+        """What a length costs."""
+        steps = seconds / self.step
+        return self.unit_price * (math.ceil(round(steps, 3)) if self.begun else max(1, math.floor(steps + 0.5)))
 
 
 class Fate(BaseModel):
@@ -60,7 +123,10 @@ class Fate(BaseModel):
 class Task(BaseModel):
     """A task that was accepted.
 
-    :param inputs_checked_at: when its input images were looked at, in milliseconds; none while that is due.
+    :param units: what it costs if it succeeds; an estimate until its inputs were looked at.
+    :param weight: slots that it takes.
+    :param synchronous: whether it ended with the request that made it; no query shows it then.
+    :param inputs_checked_at: when its inputs were looked at, in milliseconds; none while that is due.
     :param inputs_failure: what is wrong with them.
     :param announced: how many status changes were sent to its callback address.
     """
@@ -68,16 +134,22 @@ class Task(BaseModel):
     id: str
     external_id: str
     generation: Generation
-    product: Product
+    product: str
     path: str
     model: str
     prompt: str
     resolution: str
-    aspect_ratio: str | None
     seconds: int
     sound: Sound
     units: Decimal
-    images: list[InputImage] = Field(default_factory=list)
+    pack: Pack
+    weight: int
+    results: list[Result]
+    inputs: list[StoredInput]
+    follow: Follow
+    details: dict[str, Any]
+    synchronous: bool
+    terminal_callbacks_only: bool
     watermark: bool
     callback_url: str
     base_url: str
@@ -88,16 +160,6 @@ class Task(BaseModel):
     inputs_checked_at: int | None = None
     inputs_failure: str = ""
     announced: int = 0
-
-    @property
-    def frames(self) -> int:
-        """The vendor's clips are one frame longer than was asked for."""
-        return FRAMES_PER_SECOND * self.seconds + 1
-
-    @property
-    def duration(self) -> str:
-        """Seconds as the vendor writes them, cut after three digits: ``5.041`` for 5."""
-        return f"{self.frames * 1000 // FRAMES_PER_SECOND / 1000:.3f}"
 
     @property
     def failure(self) -> str:
@@ -117,6 +179,18 @@ class Task(BaseModel):
     def change_at(self, now: int) -> Change:
         """The status at a time, and since when."""
         return [change for change in self.timeline if change.at <= now or change.status is Status.SUBMITTED][-1]
+
+    def learn(self) -> None:
+        """Take over what follows from the inputs, which were looked at without finding anything wrong."""
+        facts = {item.role: item.facts for item in reversed(self.inputs) if item.facts}
+        if shape := facts.get(self.follow.shape):
+            for result in self.results:
+                result.width, result.height = frame_size((shape.width, shape.height), self.resolution)
+        if length := facts.get(self.follow.length):
+            for result in self.results:
+                result.seconds = length.seconds
+            self.seconds = round(length.seconds)
+            self.units = self.follow.units(length.seconds)
 
     def billed(self, status: Status) -> Decimal:
         """Units that are deducted: only success costs."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from airflow_provider_klingvideo.sandbox import legacy_requests, new_requests
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
-from airflow_provider_klingvideo.sandbox.catalog import LEGACY_PATHS, Product
+from airflow_provider_klingvideo.sandbox.catalog import Pack
+from airflow_provider_klingvideo.sandbox.core import Sandbox
 from airflow_provider_klingvideo.sandbox.credentials import authorise
 from airflow_provider_klingvideo.sandbox.fields import Fields, parse_object
-from airflow_provider_klingvideo.sandbox.legacy_requests import read_legacy
 from airflow_provider_klingvideo.sandbox.listing import list_tasks
-from airflow_provider_klingvideo.sandbox.new_requests import read_new
+from airflow_provider_klingvideo.sandbox.orders import Order
+from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
 from airflow_provider_klingvideo.sandbox.routing import VendorRoute, base_url, ids_in, sandbox_of
 from airflow_provider_klingvideo.sandbox.rules import Facts, Stage
 from airflow_provider_klingvideo.sandbox.tasks import Task
@@ -31,6 +34,12 @@ def _authorised(request: Request, authorization: Annotated[str | None, Header()]
 
 
 router = APIRouter(route_class=VendorRoute, dependencies=[Depends(_authorised)])
+
+# What can be created, by path; every product adds its own.
+NEW_READERS: dict[str, Reader] = new_requests.READERS
+LEGACY_READERS: dict[str, Reader] = legacy_requests.READERS
+# Endpoints that answer at once instead of making a task.
+SYNCHRONOUS: tuple[APIRouter, ...] = ()
 
 
 def _new_view(request: Request, task: Task) -> dict[str, Any]:
@@ -53,24 +62,23 @@ def _facts_about(request: Request, task: Task) -> Facts:
     return Facts(request.method, request.url.path, (task.prompt,), (task.external_id,))
 
 
-async def _create_new(request: Request, product: Product) -> Response:
+async def _order(request: Request, readers: Mapping[str, Reader]) -> Order:
+    path = request.url.path
+    fields = Fields(parse_object(await request.body()))
+    if path not in readers:
+        raise invalid("model is not supported")
+    return readers[path](fields, RequestContext(path, sandbox_of(request).library))
+
+
+async def create_new(request: Request) -> Response:
+    """Create a task of the new generation."""
     sandbox = sandbox_of(request)
-    body = parse_object(await request.body())
-    order = read_new(product, request.path_params["model"], body, sandbox.settings)
-    task = sandbox.accept(order, request.state.facts, base_url(request))
+    task = sandbox.accept(await _order(request, NEW_READERS), request.state.facts, base_url(request))
     return Answer(new_view(task, task.timeline[0], sandbox.sign_for(base_url(request))))
 
 
-@router.post("/text-to-video/{model}")
-async def text_to_video(request: Request) -> Response:
-    """Create a task from a prompt."""
-    return await _create_new(request, Product.TEXT_TO_VIDEO)
-
-
-@router.post("/image-to-video/{model}")
-async def image_to_video(request: Request) -> Response:
-    """Create a task from images."""
-    return await _create_new(request, Product.IMAGE_TO_VIDEO)
+for _product in {path.rsplit("/", 1)[0] for path in NEW_READERS}:
+    router.add_api_route(f"{_product}/{{model}}", create_new, methods=["POST"])
 
 
 @router.get("/tasks")
@@ -85,7 +93,7 @@ async def query_tasks(request: Request) -> Response:
     if len(ids) + len(external_ids) > _BATCH:
         raise invalid(f"task_ids and external_task_ids cannot exceed {_BATCH} in total")
     found = [account.tasks.get(key) for key in ids] + [account.by_external_id(key) for key in external_ids]
-    tasks = [task for task in found if task]
+    tasks = [task for task in found if task and not task.synchronous]
     return Answer([_new_view(request, task) for task in _listed(request, tasks)])
 
 
@@ -105,8 +113,8 @@ async def search_tasks(request: Request) -> Response:
 async def create_legacy(request: Request) -> Response:
     """Create a task on a legacy path."""
     sandbox = sandbox_of(request)
-    order = read_legacy(request.url.path, parse_object(await request.body()), sandbox.settings)
-    return Answer(created_legacy(sandbox.accept(order, request.state.facts, base_url(request))))
+    task = sandbox.accept(await _order(request, LEGACY_READERS), request.state.facts, base_url(request))
+    return Answer(created_legacy(task))
 
 
 async def query_legacy(request: Request) -> Response:
@@ -132,7 +140,7 @@ def _page_number(request: Request, name: str, default: int, allowed: range) -> i
     return int(value)
 
 
-for _path in LEGACY_PATHS:
+for _path in LEGACY_READERS:
     router.add_api_route(_path, create_legacy, methods=["POST"])
     router.add_api_route(_path, list_legacy, methods=["GET"])
     router.add_api_route(f"{_path}/{{task_id}}", query_legacy, methods=["GET"])
@@ -146,13 +154,22 @@ async def account_costs(request: Request) -> Response:
     for name in ("start_time", "end_time"):
         if times.millis(name, 0) == 0:
             raise invalid(f"{name} is required")
-    account, now = sandbox.account, sandbox.account.now()
-    name = f"{sandbox.settings.account_name}-Video-{account.granted.normalize():f}Units-{account.slots}Con"
-    packs = [pack(name, account.granted, account.balance, now - _PACK_MILLIS, now + _PACK_MILLIS)]
+    now = sandbox.account.now()
+    packs = [_pack(sandbox, kind, now) for kind in Pack]
     wanted = request.query_params.get("resource_pack_name")
     shown = [entry for entry in packs if wanted in {None, "", entry["resource_pack_name"]}]
     return Answer({"code": 0, "msg": "SUCCEED", "resource_pack_subscribe_infos": shown})
 
+
+def _pack(sandbox: Sandbox, kind: Pack, now: int) -> dict[str, Any]:
+    purse = sandbox.account.purse(kind)
+    words = kind.value.replace("_", " ").title().replace(" ", "-")
+    name = f"{sandbox.settings.account_name}-{words}-{purse.granted.normalize():f}Units-{purse.slots}Con"
+    return pack(name, purse.granted, purse.balance, now - _PACK_MILLIS, now + _PACK_MILLIS)
+
+
+for _synchronous in SYNCHRONOUS:
+    router.include_router(_synchronous)
 
 fallback = APIRouter(route_class=VendorRoute, dependencies=[Depends(_authorised)])
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from airflow_provider_klingvideo.sandbox.catalog import Generation
+from airflow_provider_klingvideo.sandbox.shapes import Sign, outputs, task_result
 from airflow_provider_klingvideo.sandbox.tasks import Change, Status, Task, trimmed
-
-Sign = Callable[[Task, bool], str]
-"""Makes the signed URL of a task's clip, with or without watermark."""
 
 _LEGACY_WORDS = {Status.SUCCEEDED: "succeed"}
 
@@ -19,13 +16,6 @@ def _word(task: Task, change: Change) -> str:
     if change.status is Status.PROCESSING and task.fate.status_word:
         return task.fate.status_word
     return change.status.value
-
-
-def _clips(task: Task, sign: Sign) -> list[dict[str, Any]]:
-    if task.fate.without_outputs:
-        return []
-    clip = {"id": f"{task.id}-1", "url": sign(task, False), "duration": task.duration}
-    return [clip | ({"watermark_url": sign(task, True)} if task.watermark else {})]
 
 
 def new_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
@@ -40,8 +30,8 @@ def new_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     if task.external_id:
         view["external_id"] = task.external_id
     if change.status is Status.SUCCEEDED:
-        view["outputs"] = [{"type": "video"} | clip for clip in _clips(task, sign)]
-        view["billing"] = [{"charge_type": "unit", "amount": trimmed(task.units), "package_type": "video"}]
+        view["outputs"] = outputs(task, sign)
+        view["billing"] = [{"charge_type": "unit", "amount": trimmed(task.units), "package_type": task.pack.value}]
     if change.status is Status.FAILED:
         view["outputs"] = []
         view["billing"] = [{"amount": "0"}]
@@ -72,7 +62,7 @@ def legacy_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     if change.status is Status.FAILED:
         view["task_result"] = {}
     if change.status is Status.SUCCEEDED:
-        view["task_result"] = {"videos": _clips(task, sign)}
+        view["task_result"] = task_result(task, sign)
         view["watermark_info"] = {"enabled": task.watermark}
         view["final_unit_deduction"] = trimmed(task.units)
         view["final_balance_deduction"] = {"quota": "0", "list_price": "0"}
@@ -81,7 +71,7 @@ def legacy_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
 
 def callback_body(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     """What a callback carries: which shape follows from the path that created the task."""
-    if task.generation is Generation.NEW:
+    if task.generation is not Generation.LEGACY:
         return new_view(task, change, sign)
     view = legacy_view(task, change, sign)
     view.pop("watermark_info", None)
@@ -95,7 +85,7 @@ def ledger_row(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
         "id": task.id,
         "external_id": task.external_id or None,
         "generation": task.generation.value,
-        "product": task.product.value,
+        "product": task.product,
         "model": task.model,
         "prompt": task.prompt,
         "resolution": task.resolution,
@@ -107,12 +97,21 @@ def ledger_row(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
         "units": trimmed(task.billed(change.status)),
         "created_at": task.created_at,
         "updated_at": change.at,
-        "url": sign(task, False) if done else None,
+        "pack": task.pack.value,
+        "outputs": outputs(task, sign) if done else [],
+        "url": _first_url(task, sign) if done else None,
     }
 
 
-def _info(task: Task) -> dict[str, str]:
-    return {"external_task_id": task.external_id} if task.external_id else {}
+def _first_url(task: Task, sign: Sign) -> str | None:
+    entries = outputs(task, sign)
+    return next((url for entry in entries for name, url in entry.items() if name in {"url", "mp3_url"}), None)
+
+
+def _info(task: Task) -> dict[str, Any]:
+    """What is known of where a task comes from; ``task_info`` of its details goes first."""
+    external = {"external_task_id": task.external_id} if task.external_id else {}
+    return {**task.details.get("task_info", {}), **external}
 
 
 def pack(name: str, total: Decimal, remaining: Decimal, since: int, until: int) -> dict[str, Any]:

@@ -51,6 +51,8 @@ def test_the_ledger_tells_everything(sandbox: SandboxServer, create: Create, clo
         "units": "0",
         "created_at": 0,
         "updated_at": 0,
+        "pack": "video",
+        "outputs": [],
         "url": None,
     }
     assert (ledger["account"], ledger["region"], ledger["slots"]) == ("SANDBOX", "singapore", 5)
@@ -76,7 +78,9 @@ def test_requests_are_counted_by_route_and_result(sandbox: SandboxServer, client
 
 def test_settings_change_while_it_runs(sandbox: SandboxServer, create: Create, clock: Clock) -> None:
     changed = sandbox.settings(slots=1, balance="7.5", queue_seconds="0", generation_seconds="3-4")
-    assert changed == {"slots": 1, "balance": "7.5", "queue_seconds": [0, 0], "generation_seconds": [3, 4]}
+    others = {"image_slots": 9, "image_balance": "10000", "try_on_slots": 5, "try_on_balance": "10000"}
+    times = {"queue_seconds": [0, 0], "generation_seconds": [3, 4]}
+    assert changed == {"slots": 1, "balance": "7.5"} | others | times
     create()
     for seconds, status in ((2.9, "processing"), (1.1, "succeeded")):
         clock.pass_(seconds)
@@ -85,6 +89,7 @@ def test_settings_change_while_it_runs(sandbox: SandboxServer, create: Create, c
     assert sandbox.settings() == {
         "slots": 5,
         "balance": "10000",
+        **others,
         "queue_seconds": [2, 2],
         "generation_seconds": [10, 10],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import sqlite3
 import time
 from pathlib import Path
@@ -331,7 +330,9 @@ class TestAccount:
         create()
         clock.finish()
         data = client.get("/account/costs", params={"start_time": 1, "end_time": 2}).json()["data"]
-        (pack,) = data["resource_pack_subscribe_infos"]
+        packs = data["resource_pack_subscribe_infos"]
+        assert [entry["resource_pack_name"].split("-")[1] for entry in packs] == ["Video", "Image", "Try"]
+        pack = packs[0]
         assert data["code"] == 0
         assert (pack["total_quantity"], pack["remaining_quantity"], pack["status"]) == (10000, 9997, "online")
         assert "SANDBOX" in pack["resource_pack_name"]
@@ -442,14 +443,13 @@ class TestRestart:
 
     def test_an_image_that_was_deleted_in_between_fails_its_task(self, tmp_path: Path) -> None:
         settings = SandboxSettings(state=tmp_path / "state.db", queue_seconds=0, generation_seconds=0)
-        task = {"role": "first_frame", "url": None, "file": "gone"}
+        picture = base64.b64encode(sample_png("square")).decode()
         with SandboxServer(settings) as first, client_of(first) as client:
-            legacy_task(client)
+            client.post("/v1/videos/image2video", json={"model_name": "kling-v3", "image": picture})
+        for file in (tmp_path / "state.db.media").iterdir():
+            file.unlink()
         with sqlite3.connect(settings.state or "") as connection:
-            change = (
-                "UPDATE tasks SET document = json_set(document, '$.images[0]', json(?), '$.inputs_checked_at', null)"
-            )
-            connection.execute(change, (json.dumps(task),))
+            connection.execute("UPDATE tasks SET document = json_set(document, '$.inputs_checked_at', null)")
         with SandboxServer(settings) as second:
             until(lambda: second.ledger()["tasks"][0]["status"] == "failed")
             assert second.ledger()["tasks"][0]["message"].startswith("Something went wrong")

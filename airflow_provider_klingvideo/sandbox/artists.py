@@ -1,0 +1,11 @@
+"""Who makes which kind of file."""
+
+from __future__ import annotations
+
+from airflow_provider_klingvideo.sandbox.commissions import Artist
+from airflow_provider_klingvideo.sandbox.render import draw_clip
+
+# The end of a file's name -> content type, and what makes such a file.
+ARTISTS: dict[str, tuple[str, Artist]] = {
+    "mp4": ("video/mp4", draw_clip),
+}
