@@ -13,6 +13,7 @@ from airflow_provider_klingvideo._lazy import lazily
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.artifacts import Artifact, Delivery
     from airflow_provider_klingvideo.media.binaries import find_binaries
+    from airflow_provider_klingvideo.media.collection import ResultFile, collect
     from airflow_provider_klingvideo.media.delivery import deliver
     from airflow_provider_klingvideo.media.errors import (
         DownloadError,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
         StorageError,
         VerificationError,
     )
+    from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
+    from airflow_provider_klingvideo.media.frames import last_frame
     from airflow_provider_klingvideo.media.probing import MediaInfo, probe
     from airflow_provider_klingvideo.media.publishing import publish, sha256_of
     from airflow_provider_klingvideo.media.runner import terminate_all
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "artifacts": ("Artifact", "Delivery"),
     "binaries": ("find_binaries",),
+    "collection": ("ResultFile", "collect"),
     "delivery": ("deliver",),
+    "filetypes": ("FileType", "file_type", "picture_size"),
+    "frames": ("last_frame",),
     "transfer": ("download",),
     "errors": (
         "DownloadError",
@@ -59,14 +65,20 @@ __all__ = [
     "ExpiredUrlError",
     "FFmpegError",
     "FFmpegMissingError",
+    "FileType",
     "MediaError",
     "MediaInfo",
     "MediaSettings",
+    "ResultFile",
     "StorageError",
     "VerificationError",
+    "collect",
     "deliver",
     "download",
+    "file_type",
     "find_binaries",
+    "last_frame",
+    "picture_size",
     "probe",
     "publish",
     "sha256_of",

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airflow_provider_klingvideo.media.errors import VerificationError
+from airflow_provider_klingvideo.media.filetypes import SHOWN_BYTES, require_type
 from airflow_provider_klingvideo.media.storage import storage_errors
-from airflow_provider_klingvideo.media.urls import without_queries
 
 REQUIRED = ("ftyp", "moov", "mdat")
 HEADER = 8
 LARGE_HEADER = 16
 # A fragmented file has two boxes per fragment; more boxes than this only come from a hostile one.
 MAX_BOXES = 100_000
-SHOWN_BYTES = 200
+MP4 = ("mp4",)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_boxes(stream: BinaryIO) -> Boxes:
     """Do the same with an open, seekable file."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    require_mp4_head(stream.read(SHOWN_BYTES))
+    require_type(stream.read(SHOWN_BYTES), MP4)
     types: list[str] = []
     offset = 0
     while offset < size:
@@ -67,20 +67,6 @@ def read_boxes(stream: BinaryIO) -> Boxes:
     if missing := [kind for kind in REQUIRED if kind not in types]:
         raise VerificationError(f"The MP4 has no {' and no '.join(missing)} box: it is truncated or empty")
     return Boxes(tuple(types), size)
-
-
-def require_mp4_head(head: bytes) -> None:
-    """Check by its first bytes that a file is an MP4.
-
-    :param head: the beginning of the file, at least eight bytes where it has them.
-    :raises VerificationError: showing what came instead, without query strings.
-    """
-    if head[4:8] == b"ftyp":
-        return
-    if not head:
-        raise VerificationError("The file is empty")
-    shown = without_queries(head[:SHOWN_BYTES].decode("utf-8", "replace"))
-    raise VerificationError(f"This is no MP4 file; it begins with {shown!a}")
 
 
 def _parse_header(header: bytes, left: int, offset: int) -> tuple[str, int]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from airflow_provider_klingvideo.media.paths import StoragePath
 from airflow_provider_klingvideo.media.probing import MediaInfo
 from airflow_provider_klingvideo.media.publishing import fetch, publish, sha256_of
 from airflow_provider_klingvideo.media.render import DELIVERABLES, Deliverable, Rendered, render
+from airflow_provider_klingvideo.media.scratch import scratch_folder
 from airflow_provider_klingvideo.media.settings import MEBIBYTE, Expected, MediaSettings
 from airflow_provider_klingvideo.media.storage import require_free_space, storage_errors
 from airflow_provider_klingvideo.media.transfer import download
@@ -68,7 +67,7 @@ def deliver(
     :raises MediaError: download, verification, ffmpeg or storage failed; what ``fetch_url`` raises passes through.
     """
     settings = settings or MediaSettings()
-    with _scratch(settings) as scratch:
+    with scratch_folder(settings) as scratch:
         work = _Delivering(destination, scratch, expected or Expected(), settings, recorded or {}, on_progress)
         stored = work.stored_source()
         if stored is None:
@@ -80,14 +79,6 @@ def deliver(
                 raise
             logger.warning("The stored %s does not verify and is downloaded again: %s", SOURCE, error)
         return work.finish(work.downloaded_source(fetch_url))
-
-
-@contextmanager
-def _scratch(settings: MediaSettings) -> Iterator[Path]:
-    with storage_errors("making a scratch folder"):
-        folder = tempfile.TemporaryDirectory(prefix="klingvideo-", dir=settings.scratch_dir, ignore_cleanup_errors=True)
-    with folder as name:
-        yield Path(name)
 
 
 @dataclass(frozen=True)

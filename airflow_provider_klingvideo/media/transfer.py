@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from airflow_provider_klingvideo.media.boxes import SHOWN_BYTES, require_mp4_head
+from airflow_provider_klingvideo.media.boxes import MP4
 from airflow_provider_klingvideo.media.errors import DownloadError, ExpiredUrlError, VerificationError
+from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, SHOWN_BYTES, require_type
 from airflow_provider_klingvideo.media.guard import check_target, parse_url
 from airflow_provider_klingvideo.media.settings import MEBIBYTE, DownloadLimits
 from airflow_provider_klingvideo.media.storage import require_free_space, storage_errors
@@ -23,7 +24,6 @@ from airflow_provider_klingvideo.media.urls import without_queries, without_quer
 
 MAX_REDIRECTS = 5
 LONGEST_PAUSE = 30.0
-SNIFFED_BYTES = 8
 EXPIRED = frozenset({403, 404, 410})
 TRANSIENT = frozenset({408, 416, 425, 429})
 
@@ -69,8 +69,9 @@ def download(
     limits: DownloadLimits | None = None,
     allowed_private_hosts: Set[str] = frozenset(),
     client: httpx.Client | None = None,
+    extensions: tuple[str, ...] = MP4,
 ) -> Download:
-    """Download an MP4 file.
+    """Download a file.
 
     Until it is whole the file is called ``{name}.part``; whatever happens, no part of it stays.
 
@@ -79,15 +80,16 @@ def download(
     :param limits: sizes and times; default :class:`DownloadLimits`.
     :param allowed_private_hosts: ``host`` or ``host:port`` that may be fetched although the address is not public.
     :param client: an HTTP client to use; it is left open.
+    :param extensions: what the file may be, see :data:`~airflow_provider_klingvideo.media.filetypes.FILE_TYPES`.
     :raises ExpiredUrlError: HTTP 403, 404 or 410: ask for a fresh URL (the vendor signs for 30 days, kling-api
         section 5).
-    :raises DownloadError: refused address, too large, no MP4, or interrupted more often than ``limits.attempts``.
+    :raises DownloadError: refused address, too large, another type, or interrupted more often than ``limits.attempts``.
     :raises StorageError: disk full or not writable.
     """
     part = destination.with_name(f"{destination.name}.part")
     try:
         with nullcontext(client) if client else httpx.Client() as session:
-            transfer = _Transfer(url, part, limits or DownloadLimits(), allowed_private_hosts, session)
+            transfer = _Transfer(url, part, limits or DownloadLimits(), allowed_private_hosts, session, extensions)
             content_type = transfer.run()
         with storage_errors(f"naming {destination.name}"):
             part.replace(destination)
@@ -101,7 +103,13 @@ class _Transfer:
     """The bytes received so far, and how to get the others."""
 
     def __init__(
-        self, url: str, part: Path, limits: DownloadLimits, allowed_private_hosts: Set[str], client: httpx.Client
+        self,
+        url: str,
+        part: Path,
+        limits: DownloadLimits,
+        allowed_private_hosts: Set[str],
+        client: httpx.Client,
+        extensions: tuple[str, ...],
     ) -> None:
         self._url = parse_url(url)
         self._shown = without_query(url)
@@ -109,6 +117,7 @@ class _Transfer:
         self._limits = limits
         self._allowed = allowed_private_hosts
         self._client = client
+        self._extensions = extensions
         self._deadline = time.monotonic() + limits.total_seconds
         self._restart()
 
@@ -234,18 +243,18 @@ class _Transfer:
             raise _InterruptedError(f"{self._shown} ended after {self.received} of {total} bytes")
 
     def _sniff(self, chunk: bytes, response: httpx.Response, *, ended: bool = False) -> None:
-        """Stop as soon as it is clear that this is no MP4."""
-        if not ended and len(self._head) >= SNIFFED_BYTES:
+        """Stop as soon as it is clear that this is not what is wanted."""
+        if not ended and len(self._head) >= HEAD_BYTES:
             return
         self._head = (self._head + chunk)[:SHOWN_BYTES]
-        if len(self._head) < SNIFFED_BYTES and not ended:
+        if len(self._head) < HEAD_BYTES and not ended:
             return
         try:
-            require_mp4_head(self._head)
+            require_type(self._head, self._extensions)
         except VerificationError as error:
             served_as = response.headers.get("Content-Type", "unknown")
             raise DownloadError(
-                f"{self._shown} is no video but {served_as[:80]!a}: {error.message}",
+                f"{self._shown} is not what was ordered but {served_as[:80]!a}: {error.message}",
                 http_status=response.status_code,
             ) from error
 

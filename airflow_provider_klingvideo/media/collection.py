@@ -1,0 +1,145 @@
+"""From a finished task's pictures, sounds and subtitles to published files: stored as they come, once each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ffmpeg
+
+from airflow_provider_klingvideo.media.artifacts import Artifact
+from airflow_provider_klingvideo.media.binaries import find_binaries
+from airflow_provider_klingvideo.media.boxes import walk_boxes
+from airflow_provider_klingvideo.media.errors import ExpiredUrlError, FFmpegError, VerificationError
+from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, FileType, picture_size, require_type
+from airflow_provider_klingvideo.media.paths import StoragePath
+from airflow_provider_klingvideo.media.probing import file_argument
+from airflow_provider_klingvideo.media.publishing import publish, sha256_of
+from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
+from airflow_provider_klingvideo.media.scratch import scratch_folder
+from airflow_provider_klingvideo.media.settings import MediaSettings
+from airflow_provider_klingvideo.media.storage import storage_errors
+from airflow_provider_klingvideo.media.transfer import Download, download
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A file that the vendor offers.
+
+    :param stem: its name here, without the extension, which follows from what it is.
+    :param extensions: what it may be, by extension.
+    :param fetch_url: asks the vendor for a signed URL.
+    :param duration: seconds, as the vendor states them; None for stills and texts.
+    """
+
+    stem: str
+    extensions: tuple[str, ...]
+    fetch_url: Callable[[], str]
+    duration: float | None = None
+
+
+def collect(
+    files: Sequence[ResultFile],
+    destination: StoragePath,
+    *,
+    settings: MediaSettings | None = None,
+    recorded: Mapping[str, Artifact] | None = None,
+) -> dict[str, Artifact]:
+    """Download, verify and store files; what is stored and whole already is kept.
+
+    :param files: what the vendor offers.
+    :param destination: folder of the files, local or in an object store.
+    :param settings: default :class:`MediaSettings`.
+    :param recorded: artifacts of an earlier collection, by name.
+    :returns: the artifacts by name.
+    :raises MediaError: download, verification or storage failed; what ``fetch_url`` raises passes through.
+    """
+    settings, recorded = settings or MediaSettings(), recorded or {}
+    artifacts: dict[str, Artifact] = {}
+    with scratch_folder(settings) as scratch:
+        for file in files:
+            artifact = _kept(file, destination, recorded) or _collected(file, destination, scratch, settings)
+            artifacts[artifact.name] = artifact
+    return artifacts
+
+
+def _kept(file: ResultFile, destination: StoragePath, recorded: Mapping[str, Artifact]) -> Artifact | None:
+    names = [f"{file.stem}.{extension}" for extension in file.extensions]
+    record = next((recorded[name] for name in names if name in recorded), None)
+    if record is None:
+        return None
+    path = destination / record.name
+    with storage_errors(f"looking for {path}"):
+        return record if path.exists() and sha256_of(path) == record.sha256 else None
+
+
+def _collected(file: ResultFile, destination: StoragePath, scratch: Path, settings: MediaSettings) -> Artifact:
+    local = scratch / file.stem
+    try:
+        loaded = _download(file, local, settings)
+    except ExpiredUrlError as error:
+        logger.info("Asking for a fresh URL: %s", error.message)
+        loaded = _download(file, local, settings)
+    found = _verified(file, local, settings)
+    name = f"{file.stem}.{found.extension}"
+    width, height = (found.family == "image" and picture_size(local.read_bytes())) or (None, None)
+    publish(local, destination / name)
+    return Artifact(
+        name=name,
+        path=str(destination / name),
+        size=loaded.size,
+        sha256=loaded.sha256,
+        media_type=found.media_type,
+        width=width,
+        height=height,
+        duration=file.duration,
+    )
+
+
+def _download(file: ResultFile, local: Path, settings: MediaSettings) -> Download:
+    return download(
+        file.fetch_url(),
+        local,
+        limits=settings.limits,
+        allowed_private_hosts=settings.allowed_private_hosts,
+        extensions=file.extensions,
+    )
+
+
+def _verified(file: ResultFile, local: Path, settings: MediaSettings) -> FileType:
+    with local.open("rb") as stream:
+        found = require_type(stream.read(HEAD_BYTES), file.extensions)
+    if found.demuxer == "mov":
+        walk_boxes(local)
+    if found.demuxer is None:
+        _require_utf8(local)
+    else:
+        _require_decodable(local, found.demuxer, settings)
+    return found
+
+
+def _require_utf8(local: Path) -> None:
+    try:
+        local.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise VerificationError(f"{local.name} is no text in UTF-8: {error.reason}") from error
+
+
+def _require_decodable(local: Path, demuxer: str, settings: MediaSettings) -> None:
+    # The format is named, so that no file can pass for a playlist that opens others.
+    source = ffmpeg.input(file_argument(local), f=demuxer, protocol_whitelist="file")
+    argv = ffmpeg.compile(ffmpeg.output(source, "-", format="null"), cmd=ffmpeg_command(_ffmpeg(settings)))
+    try:
+        run_ffmpeg(argv, timeout=settings.ffmpeg_seconds)
+    except FFmpegError as error:
+        if error.returncode is None or error.returncode < 0:
+            raise
+        raise VerificationError(f"{local.name} does not decode: {error.message}") from error
+
+
+def _ffmpeg(settings: MediaSettings) -> str:
+    return find_binaries(settings.ffmpeg_path).ffmpeg
