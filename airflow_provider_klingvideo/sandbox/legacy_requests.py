@@ -19,6 +19,7 @@ from airflow_provider_klingvideo.sandbox.catalog import (
     Sound,
 )
 from airflow_provider_klingvideo.sandbox.fields import Fields
+from airflow_provider_klingvideo.sandbox.legacy_fields import legacy_elements, legacy_model
 from airflow_provider_klingvideo.sandbox.library import Library
 from airflow_provider_klingvideo.sandbox.limits import LEGACY_IMAGE
 from airflow_provider_klingvideo.sandbox.orders import (
@@ -32,14 +33,14 @@ from airflow_provider_klingvideo.sandbox.orders import (
     takes_last_frame,
 )
 from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
+from airflow_provider_klingvideo.sandbox.shots import legacy_shot_type, legacy_shots
 from airflow_provider_klingvideo.sandbox.tasks import Follow
 
-SHOT_LIMIT = 6
-SHOT_WORDS = 512
-RETIRED_CONTROLS = {
-    "static_mask": "motion brush",
-    "dynamic_masks": "motion brush",
-    "camera_control": "camera control",
+# Fields that only retired models knew.
+_CAMERA = {"camera_control": "camera control"}
+RETIRED_CONTROLS: dict[Product, dict[str, str]] = {
+    Product.TEXT_TO_VIDEO: _CAMERA,
+    Product.IMAGE_TO_VIDEO: {"static_mask": "motion brush", "dynamic_masks": "motion brush"} | _CAMERA,
 }
 
 
@@ -64,6 +65,9 @@ def _read(product: Product, fields: Fields, context: RequestContext) -> Order:
     fields.text("negative_prompt", LEGACY_PROMPT_LIMIT)
     if choice.family.multi_shot:  # the 2.x models have no cfg_scale
         fields.number("cfg_scale", 0.5, 0, 1)
+    for name, control in RETIRED_CONTROLS[product].items():
+        if name in fields:
+            raise invalid(f"{choice.model} is not supported with {control}")
     images = _images(fields, choice) if product is Product.IMAGE_TO_VIDEO else ()
     shape = fields.choice("aspect_ratio", ASPECT_RATIOS, "16:9") if product is Product.TEXT_TO_VIDEO else ""
     return Order(
@@ -83,17 +87,9 @@ def _read(product: Product, fields: Fields, context: RequestContext) -> Order:
     )
 
 
-def _family(fields: Fields) -> tuple[str, Family]:
-    model = fields.text("model_name") or RETIRED_MODELS[0]
-    if model in RETIRED_MODELS:
-        raise invalid(f"The model '{model}' has been discontinued and is no longer available.")
-    if model not in LEGACY_MODELS:
-        raise fields.wrong("model_name")
-    return model, LEGACY_MODELS[model]
-
-
 def _choose(product: Product, fields: Fields, library: Library) -> _Choice:
-    model, family = _family(fields)
+    model = legacy_model(fields, LEGACY_MODELS, RETIRED_MODELS[0])
+    family = LEGACY_MODELS[model]
     modes = [mode for mode, resolution in MODE_RESOLUTIONS.items() if resolution in family.resolutions]
     mode = fields.choice("mode", modes, "std")
     seconds = fields.integer("duration", family.durations, 5, as_text=True)
@@ -111,20 +107,15 @@ def _references(product: Product, fields: Fields, family: Family, library: Libra
     """Check elements and voices, which only image-to-video has; how many voices there are."""
     if product is not Product.IMAGE_TO_VIDEO:
         return 0
-    elements, voices = fields.objects("element_list"), fields.objects("voice_list")
-    if elements and voices:
+    voices = fields.objects("voice_list")
+    if voices and fields.objects("element_list"):
         raise invalid("element_list and voice_list cannot be used together")
-    limits = (
-        ("element", elements, family.elements, library.element),
-        ("voice", voices, family.voices, library.has_voice),
-    )
-    for kind, items, limit, known in limits:
-        if len(items) > limit:
-            raise invalid(f"{kind}_list exceeds the limit of {limit} of the current model")
-        for item in items:
-            identifier = item.identifier(f"{kind}_id")
-            if not known(identifier):
-                raise missing(kind, identifier)
+    legacy_elements(fields, family.elements, library)
+    if len(voices) > family.voices:
+        raise invalid(f"voice_list exceeds the limit of {family.voices} of the current model")
+    for voice in voices:
+        if not library.has_voice(identifier := voice.identifier("voice_id")):
+            raise missing("voice", identifier)
     return len(voices)
 
 
@@ -140,20 +131,11 @@ def _prompt(product: Product, fields: Fields, choice: _Choice) -> str:
 def _multi_shot_prompt(fields: Fields, choice: _Choice, prompt: str) -> str:
     if not choice.family.multi_shot:
         raise invalid("multi_shot is not supported by the current model")
-    shot_type = fields.choice("shot_type", ("customize", "intelligence"), "")
-    if not shot_type:
-        raise invalid("shot_type is required when multi_shot is true")
-    if shot_type == "intelligence":
-        if not prompt.strip():
-            raise invalid("prompt is required")
-        return prompt
-    shots = fields.objects("multi_prompt")
-    if not 1 <= len(shots) <= SHOT_LIMIT:
-        raise invalid(f"multi_prompt must have 1 to {SHOT_LIMIT} items")
-    allowed = range(1, choice.seconds + 1)
-    if sum(shot.integer("duration", allowed, 0, as_text=True) for shot in shots) != choice.seconds:
-        raise invalid("the total duration of multi_prompt must be equal to duration")
-    return " / ".join(shot.text("prompt", SHOT_WORDS) for shot in shots)
+    if legacy_shot_type(fields) == "customize":
+        return legacy_shots(fields, choice.seconds)
+    if not prompt.strip():
+        raise invalid("prompt is required")
+    return prompt
 
 
 def _images(fields: Fields, choice: _Choice) -> tuple[Input, ...]:
@@ -161,9 +143,6 @@ def _images(fields: Fields, choice: _Choice) -> tuple[Input, ...]:
     image = fields.text("image")
     if not image and not tail:
         raise invalid("image or image_tail is required")
-    for name, control in RETIRED_CONTROLS.items():
-        if name in fields:
-            raise invalid(f"{choice.model} is not supported with {control}")
     if not tail:
         return (read_input("first_frame", image, LEGACY_IMAGE),)
     if not image:
