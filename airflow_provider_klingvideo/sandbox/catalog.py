@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,17 +30,21 @@ class Product(StrEnum):
 
     TEXT_TO_VIDEO = "text-to-video"
     IMAGE_TO_VIDEO = "image-to-video"
+    OMNI_VIDEO = "omni-video"
+    MOTION_CONTROL = "motion-control"
 
 
 class Sound(StrEnum):
-    """How a clip sounds; the rows of the vendor's price table."""
+    """How a clip sounds; the rows of the vendor's price table, except for the sound of an input, which is free."""
 
     SILENT = "silent"
     NATIVE = "native"
     VOICE = "native with voice"
+    ORIGINAL = "original"
 
 
 Prices = Mapping[Sound, Mapping[str, str]]
+_PRICED_AS = {Sound.ORIGINAL: Sound.SILENT}
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,11 @@ class Family:
 
     def offers(self, sound: Sound, resolution: str) -> bool:
         """Whether there is a price for this."""
-        return resolution in self.prices.get(sound, {})
+        return resolution in self.prices.get(_PRICED_AS.get(sound, sound), {})
 
     def units(self, sound: Sound, resolution: str, seconds: int) -> Decimal:
         """What a clip costs."""
-        return Decimal(self.prices[sound][resolution]) * seconds
+        return Decimal(self.prices[_PRICED_AS.get(sound, sound)][resolution]) * seconds
 
 
 KLING_3_TURBO = Family(
@@ -160,15 +165,20 @@ ASPECT_RATIOS: dict[str, tuple[int, int]] = {"16:9": (16, 9), "9:16": (9, 16), "
 # The shorter side in pixels. The sizes of square clips are not documented: the shorter side is assumed.
 SHORT_SIDES = {"720p": 720, "1080p": 1080, "4k": 2160}
 FRAMES_PER_SECOND = 24
+# The side in pixels of a square picture; other shapes have as many pixels. The sizes are not documented.
+PICTURE_SIDES = {"1K": 1024, "2K": 2048, "4K": 4096}
 
 
 def frame_size(proportions: tuple[int, int], resolution: str) -> tuple[int, int]:
-    """Width and height of a clip, even as yuv420p wants them.
+    """Width and height of a clip or a picture, even as yuv420p wants them.
 
-    :param resolution: one of :data:`SHORT_SIDES`; anything else keeps the size as it is.
+    :param resolution: one of :data:`SHORT_SIDES` or :data:`PICTURE_SIDES`; anything else keeps the size as it is.
     """
     across, down = proportions
-    scale = SHORT_SIDES.get(resolution, min(proportions)) / min(proportions)
+    if resolution in PICTURE_SIDES:
+        scale = PICTURE_SIDES[resolution] / math.sqrt(across * down)
+    else:
+        scale = SHORT_SIDES.get(resolution, min(proportions)) / min(proportions)
     return max(2, round(across * scale / 2) * 2), max(2, round(down * scale / 2) * 2)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from airflow_provider_klingvideo.sandbox import legacy_requests, new_requests
+from airflow_provider_klingvideo.sandbox import legacy_requests, motion_requests, new_requests, omni_requests
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
 from airflow_provider_klingvideo.sandbox.catalog import Pack
 from airflow_provider_klingvideo.sandbox.core import Sandbox
@@ -36,8 +36,16 @@ def _authorised(request: Request, authorization: Annotated[str | None, Header()]
 router = APIRouter(route_class=VendorRoute, dependencies=[Depends(_authorised)])
 
 # What can be created, by path; every product adds its own.
-NEW_READERS: dict[str, Reader] = new_requests.READERS
-LEGACY_READERS: dict[str, Reader] = legacy_requests.READERS
+NEW_READERS: dict[str, Reader] = {
+    **new_requests.READERS,
+    **omni_requests.NEW_READERS,
+    **motion_requests.NEW_READERS,
+}
+LEGACY_READERS: dict[str, Reader] = {
+    **legacy_requests.READERS,
+    **omni_requests.LEGACY_READERS,
+    **motion_requests.LEGACY_READERS,
+}
 # Endpoints that answer at once instead of making a task.
 SYNCHRONOUS: tuple[APIRouter, ...] = ()
 
