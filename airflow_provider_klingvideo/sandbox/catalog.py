@@ -32,6 +32,12 @@ class Product(StrEnum):
     IMAGE_TO_VIDEO = "image-to-video"
     OMNI_VIDEO = "omni-video"
     MOTION_CONTROL = "motion-control"
+    MULTI_ELEMENTS = "multi-elements"
+    MULTI_ELEMENTS_SELECTION = "multi-elements-selection"
+    IDENTIFY_FACE = "identify-face"
+    LIP_SYNC = "lip-sync"
+    AVATAR = "avatar"
+    EFFECTS = "effects"
 
 
 class Sound(StrEnum):

@@ -19,12 +19,13 @@ from airflow_provider_klingvideo.sandbox.callbacks import send_callback
 from airflow_provider_klingvideo.sandbox.catalog import Pack
 from airflow_provider_klingvideo.sandbox.inputs import inspect_inputs, look_at, store_input, store_inputs
 from airflow_provider_klingvideo.sandbox.library import Library
+from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
 from airflow_provider_klingvideo.sandbox.orders import Order
 from airflow_provider_klingvideo.sandbox.results import Results
 from airflow_provider_klingvideo.sandbox.rules import Facts, RuleBook, decide_fate, read_markers
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 from airflow_provider_klingvideo.sandbox.shapes import Sign
-from airflow_provider_klingvideo.sandbox.tasks import Fate, Task, trimmed
+from airflow_provider_klingvideo.sandbox.tasks import Fate, StoredInput, Task, trimmed
 from airflow_provider_klingvideo.sandbox.views import callback_body, ledger_row
 
 _REMEMBERED_REQUESTS = 200
@@ -106,7 +107,7 @@ class Sandbox:
             raise Refusal(markers.refuse_code)
         inputs = [store_input(self._folder, f"{uuid.uuid4().hex}-input", item) for item in order.inputs]
         for item in inputs:
-            item.facts = await look_at(self._client, self._folder, item)
+            item.facts = await self._look(item)
             if problem := item.limits.problem(item.facts):
                 raise invalid(problem)
         task = self.account.accept(order, Admission(Fate(), base_url, lambda _, __: inputs, synchronous=True))
@@ -129,8 +130,14 @@ class Sandbox:
         self._errands.add(running)
         running.add_done_callback(self._errands.discard)
 
+    async def _look(self, item: StoredInput) -> MediaFacts | None:
+        """The facts of an input; a file of the sandbox itself counts as large as it would be without the limit."""
+        facts = await look_at(self._client, self._folder, item)
+        own = self.results.result_at(item.url or "", self.account.tasks)
+        return facts.model_copy(update={"width": own.width, "height": own.height}) if facts and own else facts
+
     async def _inspect(self, task: Task) -> None:
-        task.inputs_failure = await inspect_inputs(self._client, self._folder, task)
+        task.inputs_failure = await inspect_inputs(self._look, task)
         task.inputs_checked_at = self.account.now()
         self.account.keep(task)
 

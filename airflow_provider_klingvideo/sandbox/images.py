@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 
 from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
@@ -77,7 +78,20 @@ def sample_png(name: str) -> bytes:
         half = int(max(0, radius * radius - (y - middle) ** 2) ** 0.5)
         side = width // 2 - half
         rows.append(b"\x00" + shade * side + bytes(disc) * (2 * half) + shade * (width - side - 2 * half))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return write_png(width, height, _RGB, rows)
+
+
+_GREY, _RGB = 0, 2  # colour types of PNG
+
+
+def grey_png(width: int, height: int, pixels: bytes) -> bytes:
+    """A PNG of shades of grey, one byte per pixel, row by row."""
+    return write_png(width, height, _GREY, [b"\x00" + pixels[y * width : (y + 1) * width] for y in range(height)])
+
+
+def write_png(width: int, height: int, colour_type: int, rows: Iterable[bytes]) -> bytes:
+    """A PNG of rows that each begin with the byte of their filter."""
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows), 6)), (b"IEND", b""))
     return _PNG + b"".join(_chunk(kind, content) for kind, content in chunks)
 

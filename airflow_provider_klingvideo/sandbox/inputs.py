@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,10 @@ from airflow_provider_klingvideo.sandbox.orders import Input, Order
 from airflow_provider_klingvideo.sandbox.tasks import StoredInput, Task
 
 log = logging.getLogger(__name__)
+
+
+Look = Callable[[StoredInput], Awaitable[MediaFacts | None]]
+"""Reads the facts of an input, none when there is nothing to be read."""
 
 
 def store_inputs(folder: Path, task_id: str, order: Order) -> list[StoredInput]:
@@ -27,13 +32,13 @@ def store_input(folder: Path, file: str, item: Input) -> StoredInput:
     return StoredInput(role=item.role, limits=item.limits, url=item.url, file=kept, facts=item.facts)
 
 
-async def inspect_inputs(client: httpx.AsyncClient, folder: Path, task: Task) -> str:
+async def inspect_inputs(look: Look, task: Task) -> str:
     """Fetch a task's inputs, look at them, and let the task know what follows from them.
 
     :return: what is wrong, in the vendor's words; empty if nothing is.
     """
     for item in task.inputs:
-        item.facts = await look_at(client, folder, item)
+        item.facts = await look(item)
         if problem := item.limits.problem(item.facts):
             return problem
     task.learn()

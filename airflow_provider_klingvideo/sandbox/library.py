@@ -11,6 +11,7 @@ from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 from airflow_provider_klingvideo.sandbox.tasks import Result, Status, Task
 
 RETENTION_MILLIS = 30 * 86_400_000
+SESSION_MILLIS = 86_400_000
 
 
 class ElementType(StrEnum):
@@ -75,6 +76,12 @@ class Library:
     def audio(self, audio_id: str) -> OwnResult | None:
         """A sound that an earlier task made not more than 30 days ago."""
         return self._result(audio_id, "audio")
+
+    def session(self, session_id: str, product: str) -> Task | None:
+        """What a request for a selection or for faces opened, within the 24 hours that it is valid."""
+        task = self._account.tasks.get(session_id)
+        fresh = task and self._account.now() - task.created_at <= SESSION_MILLIS
+        return task if task and fresh and task.product == product else None
 
     def _result(self, result_id: str, kind: str) -> OwnResult | None:
         task_id, _, number = result_id.rpartition("-")

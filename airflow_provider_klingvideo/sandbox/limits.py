@@ -19,6 +19,8 @@ BAD_SHAPE = (
 
 Range = tuple[float, float]
 MEGABYTE = 1_000_000
+# The vendor's own clips are a frame longer than their nominal seconds, and are taken as inputs.
+_SLACK = 0.1
 
 
 class Kind(StrEnum):
@@ -27,9 +29,21 @@ class Kind(StrEnum):
     IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
+    VOICE = "voice"
 
 
-_READERS = {Kind.IMAGE: image_facts, Kind.VIDEO: movie_facts, Kind.AUDIO: audio_facts}
+def _voice_facts(content: bytes) -> MediaFacts | None:
+    """The facts of a sound or of a film in which something can be heard."""
+    facts = audio_facts(content) or movie_facts(content)
+    return facts if facts and facts.sound else None
+
+
+_READERS = {
+    Kind.IMAGE: image_facts,
+    Kind.VIDEO: movie_facts,
+    Kind.AUDIO: audio_facts,
+    Kind.VOICE: _voice_facts,
+}
 
 
 class Limits(BaseModel):
@@ -40,8 +54,9 @@ class Limits(BaseModel):
     :param longest: pixels that no side may have more of.
     :param ratio: width by height.
     :param area: pixels at most.
+    :param sizes: width and height; it needs to have one of these.
     :param seconds: lengths; one of them has to hold the file's.
-    :param rates: frames per second.
+    :param rates: frames per second, in the same manner.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,8 +68,9 @@ class Limits(BaseModel):
     longest: int | None = None
     ratio: Range | None = None
     area: int | None = None
+    sizes: frozenset[tuple[int, int]] = frozenset()
     seconds: tuple[Range, ...] = ()
-    rates: Range | None = None
+    rates: tuple[Range, ...] = ()
 
     def read(self, content: bytes) -> MediaFacts | None:
         """The facts of a file, none if it is not what it should be."""
@@ -67,6 +83,8 @@ class Limits(BaseModel):
         """What is wrong with a file, in the vendor's words; empty if nothing is."""
         if facts is None:
             return "Audio format is invalid" if self.kind is Kind.AUDIO else UNREADABLE
+        if self.sizes and (facts.width, facts.height) not in self.sizes:
+            return BAD_SHAPE.format(kind=self.kind)
         return self._wrong_size(facts) or self._wrong_length(facts) or self._wrong_rate(facts)
 
     def _wrong_size(self, facts: MediaFacts) -> str:
@@ -78,17 +96,17 @@ class Limits(BaseModel):
         return BAD_SHAPE.format(kind=self.kind) if too_large or wrong_ratio else ""
 
     def _wrong_length(self, facts: MediaFacts) -> str:
-        if not self.seconds or any(low <= facts.seconds <= high for low, high in self.seconds):
+        if not self.seconds or any(low <= facts.seconds <= high + _SLACK for low, high in self.seconds):
             return ""
         shortest, longest = self.seconds[0][0], self.seconds[-1][1]
         if facts.seconds < shortest:
             return f"{self.kind.capitalize()} duration can not less than {shortest:g}s"
-        if facts.seconds > longest:
+        if facts.seconds > longest + _SLACK:
             return f"{self.kind.capitalize()} duration can not more than {longest:g}s"
         return f"{self.kind.capitalize()} duration is invalid"
 
     def _wrong_rate(self, facts: MediaFacts) -> str:
-        if self.rates is None or self.rates[0] <= round(facts.frames_per_second) <= self.rates[1]:
+        if not self.rates or any(low <= round(facts.frames_per_second) <= high for low, high in self.rates):
             return ""
         return "Video frame rate is invalid"
 

@@ -10,7 +10,7 @@ from airflow_provider_klingvideo.sandbox.catalog import Family, Sound
 from airflow_provider_klingvideo.sandbox.library import ElementType
 from airflow_provider_klingvideo.sandbox.limits import MEGABYTE, MOVIES, Kind, Limits
 
-_RATES = (24.0, 60.0)
+_RATES = ((24.0, 60.0),)
 _REFERENCES = 7
 _REFERENCES_WITH_VIDEO = 4
 _REFERENCES_WITH_CHARACTERS = 4

@@ -7,14 +7,16 @@ import hashlib
 import hmac
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from airflow_provider_klingvideo.sandbox.artists import ARTISTS
 from airflow_provider_klingvideo.sandbox.commissions import Commission
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 from airflow_provider_klingvideo.sandbox.shapes import WATERMARK
-from airflow_provider_klingvideo.sandbox.tasks import Task
+from airflow_provider_klingvideo.sandbox.tasks import Result, Task
 
 _RENDERERS = 2
 _MARKED = f"-{WATERMARK}"
@@ -77,6 +79,14 @@ class Results:
                 async with self._renderers:
                     await asyncio.to_thread(make, commission)
         return target
+
+    @staticmethod
+    def result_at(url: str, tasks: Mapping[str, Task]) -> Result | None:
+        """The result behind an address of this sandbox, none behind any other."""
+        folder, _, name = urlsplit(url).path.rpartition("/")
+        medium = read_name(name) if folder == "/media" else None
+        task = tasks.get(medium.task_id) if medium else None
+        return task.results[medium.number - 1] if task and medium and 1 <= medium.number <= len(task.results) else None
 
     def forget(self) -> None:
         """Delete all results and input files."""

@@ -13,6 +13,9 @@ from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack, Sound,
 from airflow_provider_klingvideo.sandbox.limits import Limits
 from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
 
+_UNSEEN = frozenset({"audio", "voice"})
+"""Types of results without width and height."""
+
 
 class Status(StrEnum):
     """As the new generation spells it."""
@@ -59,6 +62,7 @@ class Result(BaseModel):
     :param sound: whether a clip can be heard.
     :param role: what this result is for, where a task has several of a type.
     :param group: of the results that belong together.
+    :param hidden: whether it is no entry of its own, only a file that other entries name.
     :param timed: whether the legacy generation shows the length.
     :param legacy_extra: shown in addition by the legacy generation.
     :param details: what else is to be known about it, as JSON.
@@ -71,6 +75,7 @@ class Result(BaseModel):
     sound: bool = False
     role: str = ""
     group: str = ""
+    hidden: bool = False
     timed: bool = True
     legacy_extra: dict[str, Any] = Field(default_factory=dict)
     details: dict[str, Any] = Field(default_factory=dict)
@@ -85,22 +90,22 @@ class Follow(BaseModel):
     """What is only known about a task once its inputs were looked at.
 
     :param shape: the input whose proportions the picture takes.
+    :param wider: how much wider than that input the picture is; ``higher`` likewise.
     :param length: the input whose length the result takes.
-    :param unit_price: units for each ``step`` seconds of that length.
-    :param step: seconds that are paid at once.
-    :param begun: whether a step that was only begun is paid in full; otherwise the nearest number of steps counts.
+    :param unit_price: units for each ``step`` seconds of that length; 0 where the price does not follow from it.
+    :param step: seconds that are paid at once, also when they were only begun.
     """
 
     shape: str = ""
+    wider: float = 1.0
+    higher: float = 1.0
     length: str = ""
     unit_price: Decimal = Decimal(0)
     step: int = 1
-    begun: bool = False
 
     def units(self, seconds: float) -> Decimal:
-        """What a length costs."""
-        steps = seconds / self.step
-        return self.unit_price * (math.ceil(round(steps, 3)) if self.begun else max(1, math.floor(steps + 0.5)))
+        """What a length costs; it is rounded to whole seconds first."""
+        return self.unit_price * max(1, math.ceil(round(seconds) / self.step))
 
 
 class Fate(BaseModel):
@@ -184,13 +189,16 @@ class Task(BaseModel):
         """Take over what follows from the inputs, which were looked at without finding anything wrong."""
         facts = {item.role: item.facts for item in reversed(self.inputs) if item.facts}
         if shape := facts.get(self.follow.shape):
+            size = round(shape.width * self.follow.wider), round(shape.height * self.follow.higher)
             for result in self.results:
-                result.width, result.height = frame_size((shape.width, shape.height), self.resolution)
+                if result.type not in _UNSEEN:
+                    result.width, result.height = frame_size(size, self.resolution)
         if length := facts.get(self.follow.length):
             for result in self.results:
                 result.seconds = length.seconds
             self.seconds = round(length.seconds)
-            self.units = self.follow.units(length.seconds)
+            if self.follow.unit_price:
+                self.units = self.follow.units(length.seconds)
 
     def billed(self, status: Status) -> Decimal:
         """Units that are deducted: only success costs."""

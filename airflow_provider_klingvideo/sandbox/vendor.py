@@ -9,7 +9,16 @@ from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from airflow_provider_klingvideo.sandbox import legacy_requests, motion_requests, new_requests, omni_requests
+from airflow_provider_klingvideo.sandbox import (
+    legacy_requests,
+    lip_sync,
+    motion_requests,
+    multi_elements,
+    new_requests,
+    omni_requests,
+    portraits,
+    retired,
+)
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
 from airflow_provider_klingvideo.sandbox.catalog import Pack
 from airflow_provider_klingvideo.sandbox.core import Sandbox
@@ -45,9 +54,13 @@ LEGACY_READERS: dict[str, Reader] = {
     **legacy_requests.READERS,
     **omni_requests.LEGACY_READERS,
     **motion_requests.LEGACY_READERS,
+    **multi_elements.READERS,
+    **lip_sync.READERS,
+    **portraits.READERS,
+    **retired.READERS,
 }
 # Endpoints that answer at once instead of making a task.
-SYNCHRONOUS: tuple[APIRouter, ...] = ()
+SYNCHRONOUS: tuple[APIRouter, ...] = (multi_elements.router, lip_sync.router, retired.router)
 
 
 def _new_view(request: Request, task: Task) -> dict[str, Any]:

@@ -38,6 +38,15 @@ def new_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     return view
 
 
+def deductions(task: Task, change: Change) -> dict[str, Any]:
+    """What a task cost, as the legacy generation says it."""
+    billed = task.billed(change.status)
+    return {
+        "final_unit_deduction": trimmed(billed),
+        "final_balance_deduction": {"quota": "0", "list_price": "0"},
+    }
+
+
 def created_legacy(task: Task) -> dict[str, Any]:
     """The answer to a create request of the legacy generation."""
     return {
@@ -64,8 +73,7 @@ def legacy_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     if change.status is Status.SUCCEEDED:
         view["task_result"] = task_result(task, sign)
         view["watermark_info"] = {"enabled": task.watermark}
-        view["final_unit_deduction"] = trimmed(task.units)
-        view["final_balance_deduction"] = {"quota": "0", "list_price": "0"}
+        view |= deductions(task, change)
     return view
 
 
@@ -75,7 +83,7 @@ def callback_body(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
         return new_view(task, change, sign)
     view = legacy_view(task, change, sign)
     view.pop("watermark_info", None)
-    return {"final_unit_deduction": "0", "final_balance_deduction": {"quota": "0", "list_price": "0"}} | view
+    return deductions(task, change) | view
 
 
 def ledger_row(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
