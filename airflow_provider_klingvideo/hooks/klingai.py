@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from airflow_provider_klingvideo.get_provider_info import UI_FIELD_BEHAVIOUR
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient
+    from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient, Output
     from airflow_provider_klingvideo.kling.auth import Auth
 
 CONSOLE_URL = "https://kling.ai/dev"
@@ -173,20 +173,15 @@ class KlingAIHook(BaseHook):
         """Return a client for an event loop; use it as an asynchronous context manager."""
         return async_client(self.settings)
 
-    def video_url(self, task_id: str, kind: str) -> str:
-        """Ask for a fresh, signed address of a finished video.
+    def task_outputs(self, task_id: str, kind: str) -> Sequence[Output]:
+        """Ask for the outputs of a finished task, with fresh, signed addresses.
 
         :param task_id: the vendor's id.
         :param kind: the product, for example ``text_to_video``.
-        :raises KlingVideoError: when the vendor has no such video (any more).
+        :raises KlingVideoError: when the vendor does not know the task (any more).
         """
         with self.get_conn() as client:
-            video = client.get_task(task_id, kind=kind).video
-        if video is None:
-            raise KlingVideoError(
-                f"Task {task_id} offers no video", advice="Media are kept for 30 days after generation"
-            )
-        return video.url
+            return client.get_task(task_id, kind=kind).outputs
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the account's packs, which is free, and say what works or what is wrong."""

@@ -187,7 +187,7 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
 
 
 class KlingVideoPostProcessOperator(KlingVideoOperator):
-    """POST_PROCESSING: load the video, verify it, store it, cut poster, preview and contact sheet.
+    """POST_PROCESSING: load the results, verify and store them, cut a video's poster, preview and contact sheet.
 
     Run again, it keeps what is stored and whole, and makes what is missing.
     """
@@ -202,11 +202,10 @@ class KlingVideoPostProcessOperator(KlingVideoOperator):
                 facts = await settle(run.job, steps.client)
                 run.engine.transition(run.job, WorkflowState.POST_PROCESSING, **facts)
                 await run.engine.save(run.job)
-            delivery = await steps.post_process(run.job, run.engine.save)
-            for warning in delivery.warnings:
+            for warning in await steps.post_process(run.job, run.engine.save):
                 self.log.warning("%s", warning)
-            for artifact in delivery.artifacts.values():
-                self.log.info("%s: %d bytes, SHA-256 %s", artifact.path, artifact.size, artifact.sha256)
+            for artifact in run.job.metadata["artifacts"].values():
+                self.log.info("%(path)s: %(size)d bytes, SHA-256 %(sha256)s", artifact)
 
         run = JobRun.start(self, context)
         run.take_up(WorkflowState.GENERATING)

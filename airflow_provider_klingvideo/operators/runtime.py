@@ -205,7 +205,7 @@ class JobRun:
             steps = VideoSteps(
                 client,
                 self.store,
-                video_url=hook.video_url,
+                outputs=hook.task_outputs,
                 settings=settings,
                 open_path=ObjectStoragePath,
                 run_blocking=inline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_klingvideo.workflow.inputs import inline_images
+from airflow_provider_klingvideo.workflow.inputs import without_inline_media
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.reopen import reopened
 from airflow_provider_klingvideo.workflow.states import WorkflowState
@@ -25,9 +25,8 @@ def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, ori
         which knows of all that was submitted before; else a new record.
     """
     prompt = str(request.get("prompt") or "")
-    params = {key: value for key, value in request.items() if key != "prompt" and value is not None and value != ""}
-    for name in inline_images(params):
-        params[name] = "data:"
+    given = {key: value for key, value in request.items() if key != "prompt" and value is not None and value != ""}
+    params = without_inline_media(given)
     existing = store.load(job_id)
     if existing is None:
         job = WorkflowJob(id=job_id, prompt=prompt, params=params, metadata=dict(origin))

@@ -18,7 +18,7 @@ from airflow_provider_klingvideo.workflow.failure import abandoned
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
 
-RESULT_FACTS = ("video_url", "billed_units", "seconds")
+RESULT_FACTS = ("video_url", "billed_units", "seconds", "outputs")
 
 
 def kind_of(job: WorkflowJob) -> str:
@@ -65,9 +65,9 @@ async def poll_once(client: AsyncKlingClient, watch: GenerationWatch, kind: str)
 async def settle(job: WorkflowJob, client: AsyncKlingClient) -> dict[str, Any]:
     """Return what :func:`conclude` found for a job whose wait is over, asking once where nobody has waited.
 
-    :raises KlingVideoError: when there is no video, or the task still runs (somebody marked the sensor as successful).
+    :raises KlingVideoError: when there is no result, or the task still runs (somebody marked the sensor as successful).
     """
-    if _followed(job).outcome == "succeeded" and "seconds" in job.metadata:
+    if _followed(job).outcome == "succeeded" and "outputs" in job.metadata:
         return {name: job.metadata.get(name) for name in RESULT_FACTS}
     decision = await poll_once(client, watch_of(job, 0, PollPolicy()), kind_of(job))
     if isinstance(decision, Wait) or decision.outcome is Outcome.TIMED_OUT:
@@ -79,7 +79,7 @@ def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
     """Write down how the wait for a job's task ended.
 
     :returns: the facts for the history of the transition to POST_PROCESSING.
-    :raises KlingVideoError: when there is no video, of the class that fits, with the vendor's words.
+    :raises KlingVideoError: when there is no result, of the class that fits, with the vendor's words.
     """
     submission = _followed(job)
     if ended.outcome in _VENDOR_SAID:
@@ -88,7 +88,7 @@ def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
         job.metadata["vendor_answer"] = ended.answer
     if ended.outcome is not Outcome.SUCCEEDED:
         raise _ERRORS[ended.outcome](job, ended)
-    facts = {"video_url": ended.video_url, "billed_units": ended.billed_units, "seconds": ended.seconds}
+    facts = {name: getattr(ended, name) for name in RESULT_FACTS}
     job.metadata.update(facts)
     return facts
 

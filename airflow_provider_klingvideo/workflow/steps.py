@@ -7,15 +7,16 @@ import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from airflow_provider_klingvideo.kling import (
+    PRODUCTS,
     AsyncKlingClient,
     check_request,
     estimate,
     parse_request,
 )
-from airflow_provider_klingvideo.media import Artifact, Delivery, Expected, MediaSettings, deliver
+from airflow_provider_klingvideo.media import Artifact, Expected, MediaSettings, collect, deliver
 from airflow_provider_klingvideo.workflow.errors import (
     CancelRequestedError,
     InputError,
@@ -23,18 +24,18 @@ from airflow_provider_klingvideo.workflow.errors import (
     StoredFilesError,
 )
 from airflow_provider_klingvideo.workflow.following import kind_of, task_id_of
-from airflow_provider_klingvideo.workflow.inputs import inline_images, with_inputs
+from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
+from airflow_provider_klingvideo.workflow.preparation import Preparation
+from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, main_video, other_files
 from airflow_provider_klingvideo.workflow.states import WorkflowState
-from airflow_provider_klingvideo.workflow.store import JobStore
-from airflow_provider_klingvideo.workflow.submission import Save, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
+from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
 from airflow_provider_klingvideo.workflow.watch import PollPolicy
 
-if TYPE_CHECKING:
-    from airflow_provider_klingvideo.kling import Generation, GenerationRequest
-
 T = TypeVar("T")
+MASTER = "master.mp4"
 RunBlocking = Callable[[Callable[[], T]], Awaitable[T]]
 
 
@@ -72,7 +73,7 @@ class VideoSteps:
 
     :param client: the vendor's API, open.
     :param store: where records and files lie.
-    :param video_url: asks the vendor for a fresh, signed address of a finished task: ``video_url(task_id, kind)``.
+    :param outputs: asks the vendor for the outputs of a finished task, see :data:`AskOutputs`; it may block.
     :param open_path: makes a path object of an input's path or URI.
     :param run_blocking: how work that blocks is run; default: on a thread.
     """
@@ -82,7 +83,7 @@ class VideoSteps:
         client: AsyncKlingClient,
         store: JobStore,
         *,
-        video_url: Callable[[str, str], str],
+        outputs: AskOutputs,
         settings: StepSettings | None = None,
         open_path: OpenPath = pathlib.Path,
         run_blocking: Callable[[Callable[[], Any]], Awaitable[Any]] = asyncio.to_thread,
@@ -90,7 +91,7 @@ class VideoSteps:
         self.client = client
         self.store = store
         self.settings = settings or StepSettings()
-        self._video_url = video_url
+        self._outputs = outputs
         self._open_path = open_path
         self._run_blocking = run_blocking
 
@@ -100,12 +101,13 @@ class VideoSteps:
         :returns: what the record keeps of it: kind, model, generation, estimate, warnings.
         :raises KlingVideoError: with the reason; nothing was sent that costs money.
         """
-        if names := inline_images(job.params):
+        if names := inline_media(job.params):
             raise InputError(
-                f"{', '.join(names)} holds a picture itself",
-                advice="Give an http(s) URL or a path (s3://, file:// ...): records and logs carry no pictures",
+                f"{', '.join(names)} holds a file itself",
+                advice="Give an http(s) URL or a path (s3://, file:// ...): records and logs carry no files",
             )
-        request, generation = await self.request_of(job)
+        order = await self.order_of(job)
+        request, generation = order.request, order.generation
         warnings = check_request(request, generation, unknown_models=self.settings.unknown_models)
         price = estimate(request, generation)
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
@@ -131,7 +133,7 @@ class VideoSteps:
         if reason := self.store.cancel_request(job):
             raise CancelRequestedError(f"Cancelled in the queue: {reason}")
         limit = self.settings.concurrency_limit
-        if limit is None or await self.client.count_in_flight() < limit:
+        if limit is None or await self.client.count_in_flight(PRODUCTS[kind_of(job)].pack) < limit:
             return None
         waited = (now - (job.entered_at(WorkflowState.QUEUED) or job.created_at)).total_seconds()
         if waited >= self.settings.queue_seconds:
@@ -150,11 +152,10 @@ class VideoSteps:
 
         :raises ConcurrencyLimitError: every slot is taken; call again later.
         """
-        request, generation = await self.request_of(job)
-        return await SubmissionProtocol(self.client, save).ensure_task(
+        protocol = SubmissionProtocol(self.client, save, Preparation(self.client, save))
+        return await protocol.ensure_task(
             job,
-            request,
-            generation,
+            await self.order_of(job),
             generation_number=generation_number,
             regenerate_failed=regenerate_failed,
         )
@@ -164,33 +165,45 @@ class VideoSteps:
         entered = job.entered_at(WorkflowState.GENERATING) or now
         return (now - entered).total_seconds() >= self.settings.slot_seconds
 
-    async def post_process(self, job: WorkflowJob, save: Save) -> Delivery:
-        """Load, verify, store and cut the video; what is stored and whole already is kept.
+    async def post_process(self, job: WorkflowJob, save: Save) -> list[str]:
+        """Load, verify and store the results, cut the video; what is stored and whole already is kept.
 
         :param save: keeps the record, which names the vendor task of the files before the first of them is written.
-        :returns: the delivery; the record names its files.
+        :returns: warnings; the record names the files.
         """
         task_id, kind = task_id_of(job), kind_of(job)
         if job.metadata.get("artifacts_of") != task_id:
             self._set_aside(job)
             job.metadata["artifacts_of"] = task_id
             await save(job)
-        recorded = {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
-        expected = Expected(duration=job.metadata.get("seconds"), audio=None)
-        folder = self.store.folder(job.id)
-        delivery: Delivery = await self._run_blocking(
-            lambda: deliver(
-                lambda: self._video_url(task_id, kind),
-                folder,
-                expected=expected,
-                settings=self.settings.media,
-                recorded=recorded,
-            )
+        fresh = FreshOutputs(self._outputs, task_id, kind)
+        warnings: list[str] = await self._run_blocking(lambda: self._deliver_video(job, fresh))
+        await self._run_blocking(lambda: self._collect_others(job, fresh))
+        artifacts = _recorded(job)
+        main = artifacts.get(MASTER) or next(iter(artifacts.values()), None)
+        job.processed_url = main.path if main else str(self.store.folder(job.id) / RECORD_NAME)
+        job.metadata["media_warnings"] = warnings
+        return warnings
+
+    def _deliver_video(self, job: WorkflowJob, fresh: FreshOutputs) -> list[str]:
+        outputs = job.metadata["outputs"]
+        video = main_video(outputs)
+        if video is None:
+            return []
+        delivery = deliver(
+            lambda: fresh.url(video, lambda one: one.url),
+            self.store.folder(job.id),
+            expected=Expected(duration=outputs[video].get("seconds"), audio=None),
+            settings=self.settings.media,
+            recorded=_recorded(job),
         )
-        job.metadata["artifacts"] = {name: one.to_json() for name, one in delivery.artifacts.items()}
-        job.metadata["media_warnings"] = list(delivery.warnings)
-        job.processed_url = delivery.artifacts["master.mp4"].path
-        return delivery
+        _record(job, delivery.artifacts)
+        return list(delivery.warnings)
+
+    def _collect_others(self, job: WorkflowJob, fresh: FreshOutputs) -> None:
+        files = other_files(job.metadata["outputs"], fresh)
+        folder, settings = self.store.folder(job.id), self.settings.media
+        _record(job, collect(files, folder, settings=settings, recorded=_recorded(job)))
 
     def _set_aside(self, job: WorkflowJob) -> None:
         """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
@@ -209,7 +222,8 @@ class VideoSteps:
         """
         folder = self.store.folder(job.id)
         artifacts: Mapping[str, Mapping[str, Any]] = job.metadata.get("artifacts", {})
-        faults = [] if artifacts else ["the record names no files"]
+        has_files = any(one.get("url") for one in job.metadata.get("outputs", ()))
+        faults = ["the record names no files"] if has_files and not artifacts else []
         for name, artifact in artifacts.items():
             path: Any = folder / name
             if not path.exists():
@@ -219,14 +233,31 @@ class VideoSteps:
         if faults:
             raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
 
-    async def request_of(self, job: WorkflowJob) -> tuple[GenerationRequest, Generation]:
-        """Build the typed request of a job, its input files read.
+    async def order_of(self, job: WorkflowJob) -> Order:
+        """Build the typed request of a job, its inputs read.
 
         :raises InvalidRequestError: when the parameters make no request.
+        :raises InputError: when an input cannot be used.
         """
         params = {key: value for key, value in job.params.items() if key != "api"}
-        request = parse_request({**params, "prompt": job.prompt})
+        request = parse_request({**params, "prompt": job.prompt} if job.prompt else params)
         generation = self.client.generation_for(request, api=job.params.get("api"))
-        if inputs := with_inputs(params, self._open_path, str(generation)):
-            request = parse_request({**inputs, "prompt": job.prompt})
-        return request, generation
+        reader = InputReader(self._open_path, self._video_of, self.settings.media)
+        inputs = await self._run_blocking(lambda: reader.read(request, generation))
+        return Order(inputs.request, inputs.identity, generation)
+
+    def _video_of(self, job: WorkflowJob) -> str:
+        outputs = self._outputs(task_id_of(job), kind_of(job))
+        video = next((one for one in outputs if "video" in one.type and one.url), None)
+        if video is None:
+            raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after generation")
+        return video.url
+
+
+def _recorded(job: WorkflowJob) -> dict[str, Artifact]:
+    return {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
+
+
+def _record(job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:
+    known = job.metadata.get("artifacts", {})
+    job.metadata["artifacts"] = {**known, **{name: one.to_json() for name, one in artifacts.items()}}

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Save = Callable[[WorkflowJob], Awaitable[None]]
+Prepare = Callable[[WorkflowJob, "Order"], Awaitable["GenerationRequest"]]
+"""Completes a request by what the product needs before a create, just before it is sent."""
 
 MAX_SENDS = 3
 # What does not change the video does not change the task.
@@ -48,22 +51,47 @@ def fingerprint(request: GenerationRequest) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Order:
+    """What a job wants from the vendor.
+
+    :param request: what is sent, inputs included.
+    :param identity: what it is recognised by; see :class:`~airflow_provider_klingvideo.workflow.inputs.Inputs`.
+    :param generation: the API generation to use.
+    """
+
+    request: GenerationRequest
+    identity: GenerationRequest
+    generation: Generation
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what is asked for."""
+        return fingerprint(self.identity)
+
+
+async def as_it_is(_job: WorkflowJob, order: Order) -> GenerationRequest:
+    """Prepare nothing."""
+    return order.request
+
+
 class SubmissionProtocol:
     """Brings one job's request to the vendor exactly once.
 
     :param client: asks and creates.
     :param save: keeps the job record durably.
+    :param prepare: see :data:`Prepare`; called only when a create request is really to be sent.
     """
 
-    def __init__(self, client: AsyncKlingClient, save: Save) -> None:
+    def __init__(self, client: AsyncKlingClient, save: Save, prepare: Prepare = as_it_is) -> None:
         self._client = client
         self._save = save
+        self._prepare = prepare
 
     async def ensure_task(
         self,
         job: WorkflowJob,
-        request: GenerationRequest,
-        generation: Generation,
+        order: Order,
         *,
         generation_number: int = 1,
         regenerate_failed: bool = False,
@@ -71,8 +99,7 @@ class SubmissionProtocol:
         """Make sure that the vendor has the task of this job, and that the record names it.
 
         :param job: the job in GENERATING; its ``submissions``, ``external_task_id`` and ``klingai_job_id`` are kept up.
-        :param request: what to generate, inputs included.
-        :param generation: the API generation to use.
+        :param order: what to generate.
         :param generation_number: a number higher than that of the last task orders, and pays, another one.
         :param regenerate_failed: order another task where the vendor has confirmed that the last one failed.
         :returns: the submission, its ``task_id`` set.
@@ -80,14 +107,14 @@ class SubmissionProtocol:
         :raises SubmissionUnknownError: it could not be found out whether a task exists; call again later.
         :raises KlingVideoError: the vendor refused; nothing was created.
         """
-        submission, is_new = self._submission_for(job, fingerprint(request), generation_number, regenerate_failed)
+        submission, is_new = self._submission_for(job, order.fingerprint, generation_number, regenerate_failed)
         job.external_task_id, job.klingai_job_id = submission.external_task_id, submission.task_id
         if submission.task_id is None:
             in_doubt = not is_new and submission.outcome is None
             submission.outcome = None
             await self._save(job)
-            task = await self._look_up(submission, request) if in_doubt else None
-            task = task or await self._send(job, submission, request, generation)
+            task = await self._look_up(submission, order.request) if in_doubt else None
+            task = task or await self._send(job, submission, order)
             submission.task_id = job.klingai_job_id = task.id
             submission.accepted_at = task.created_at or utc_now()
             await self._save(job)
@@ -109,14 +136,13 @@ class SubmissionProtocol:
         job.submissions.append(submission)
         return submission, True
 
-    async def _send(
-        self, job: WorkflowJob, submission: Submission, request: GenerationRequest, generation: Generation
-    ) -> Task:
+    async def _send(self, job: WorkflowJob, submission: Submission, order: Order) -> Task:
+        request = await self._prepared(job, submission, order)
         doubt: KlingVideoError | None = None
         for _ in range(MAX_SENDS):
             try:
                 return await self._client.create(
-                    request, external_task_id=submission.external_task_id, generation=generation
+                    request, external_task_id=submission.external_task_id, generation=order.generation
                 )
             except AmbiguousSubmissionError as error:
                 log.warning("Job %s: %s Looking the task up by its external id.", job.id, error)
@@ -134,6 +160,13 @@ class SubmissionProtocol:
         raise SubmissionUnknownError(
             f"{MAX_SENDS} create requests for {submission.external_task_id} were not answered"
         ) from doubt
+
+    async def _prepared(self, job: WorkflowJob, submission: Submission, order: Order) -> GenerationRequest:
+        try:
+            return await self._prepare(job, order)
+        except KlingVideoError:
+            await self._refused(job, submission)
+            raise
 
     async def _after_refusal(
         self,

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_klingvideo.errors import KlingVideoError
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.kling import Task
+    from airflow_provider_klingvideo.kling import Output, Task
 
 JITTER = 0.1
 # Below this share of the usual time a finished task is so unlikely that a question would be wasted.
 EARLIEST_SHARE = 0.8
 # Past the usual time the pause grows with the age of the task.
 LATE_SHARE = 0.1
+# What has an id that other requests take, and no file.
+LIBRARY_ITEMS = {"voice", "element"}
 
 
 class Outcome(StrEnum):
@@ -66,7 +68,9 @@ class Ended:
     :param message: the vendor's words, or what went wrong.
     :param billed_units: units the vendor billed, a decimal number as text, None when it did not say.
     :param seconds: length of the video as the vendor states it.
-    :param video_url: where the video lies, without the signed query.
+    :param video_url: where the video lies, without the signed query; None where there is none.
+    :param outputs: every result: ``type``, and where it has them ``id``, ``name``, ``group``, ``seconds``, ``url``
+        (without the signed query), ``watermark`` (whether it also comes with one), ``formats`` (in which others).
     :param answer: the vendor's answer when it makes no sense, for its support.
     """
 
@@ -75,6 +79,7 @@ class Ended:
     billed_units: str | None = None
     seconds: float | None = None
     video_url: str | None = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)
 
     def as_event(self) -> dict[str, Any]:
@@ -180,8 +185,32 @@ def _ended(task: Task) -> Ended:
     units = None if task.billed_units is None else format(task.billed_units, "f")
     if not task.succeeded:
         return Ended(Outcome.FAILED, task.message or "the vendor gave no reason", billed_units=units)
-    video = task.video
-    if video is None:
-        message = f"Task {task.id} succeeded without a video"
+    if not any(one.url or (one.type in LIBRARY_ITEMS and one.id) for one in task.outputs):
+        message = f"Task {task.id} succeeded without a result"
         return Ended(Outcome.NO_RESULT, message, billed_units=units, answer=task.public_answer())
-    return Ended(Outcome.SUCCEEDED, billed_units=units, seconds=video.duration, video_url=video.url.partition("?")[0])
+    video = task.video
+    return Ended(
+        Outcome.SUCCEEDED,
+        billed_units=units,
+        seconds=video.duration if video else None,
+        video_url=_unsigned(video.url) if video else None,
+        outputs=[_facts(one) for one in task.outputs],
+    )
+
+
+def _facts(output: Output) -> dict[str, Any]:
+    facts = {
+        "type": output.type,
+        "id": output.id,
+        "name": output.name,
+        "group": output.group,
+        "seconds": output.duration,
+        "url": _unsigned(output.url),
+        "watermark": bool(output.watermark_url),
+        "formats": sorted(output.other_urls),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _unsigned(url: str) -> str:
+    return url.partition("?")[0]

@@ -122,13 +122,12 @@ def test_the_labels_for_airflow_without_declared_fields():
     assert KlingAIHook.get_ui_field_behaviour()["relabeling"]["password"] == "API key"
 
 
-def test_a_task_without_a_video_has_no_address(connect, server):
-    from airflow_provider_klingvideo.errors import KlingVideoError
+def test_the_outputs_of_a_task_come_with_fresh_addresses(connect, server):
     from airflow_provider_klingvideo.kling import parse_request
 
     hook = connect()
-    server.settings(generation_seconds=60)
+    server.settings(queue_seconds=0, generation_seconds=0)
     with hook.get_conn() as client:
         task = client.create(parse_request({"prompt": "x"}), external_task_id="j")
-    with pytest.raises(KlingVideoError, match="offers no video"):
-        hook.video_url(task.id, "text_to_video")
+    (video,) = hook.task_outputs(task.id, "text_to_video")
+    assert (video.type, "Signature=" in video.url) == ("video", True)

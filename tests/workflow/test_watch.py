@@ -49,7 +49,17 @@ def test_it_asks_seldom_before_the_result_is_due_and_often_when_it_is(age, pause
 
 def test_a_success_ends_the_wait_without_the_signed_query():
     ended = watch().on_task(DONE, after(70))
-    assert ended == Ended(Outcome.SUCCEEDED, billed_units="3", seconds=5.041, video_url="https://cdn/x.mp4")
+    video = {"type": "video", "seconds": 5.041, "url": "https://cdn/x.mp4"}
+    assert ended == Ended(
+        Outcome.SUCCEEDED, billed_units="3", seconds=5.041, video_url="https://cdn/x.mp4", outputs=[video]
+    )
+
+
+def test_results_without_a_file_count_when_other_requests_take_their_id():
+    element = Task("1", TaskStatus.SUCCEEDED, outputs=(Output("element", "", id="829", name="Hero"),))
+    ended = watch().on_task(element, after(9))
+    assert (ended.outcome, ended.video_url) == (Outcome.SUCCEEDED, None)
+    assert ended.outputs == [{"type": "element", "id": "829", "name": "Hero"}]
 
 
 def test_a_success_on_the_very_last_question_wins_over_the_deadline():
@@ -67,8 +77,8 @@ def test_a_failure_keeps_the_vendors_words():
     assert watch().on_task(failed, after(9)) == Ended(Outcome.FAILED, "Image pixel is invalid", billed_units="0")
 
 
-@pytest.mark.parametrize("outputs", [(), (Output("video", ""),), (Output("image", "https://cdn/x.png"),)])
-def test_success_without_a_video_is_no_success_and_keeps_the_answer(outputs):
+@pytest.mark.parametrize("outputs", [(), (Output("video", "", id="1"),), (Output("element", ""),)])
+def test_success_without_a_result_is_no_success_and_keeps_the_answer(outputs):
     task = Task("1", TaskStatus.SUCCEEDED, outputs=outputs, raw={"outputs": [{"url": "https://cdn/x?Signature=1"}]})
     ended = watch().on_task(task, after(70))
     assert ended.outcome is Outcome.NO_RESULT

@@ -49,9 +49,9 @@ class Workshop:
         media = MediaSettings(allowed_private_hosts=frozenset({sandbox.url.removeprefix("http://")}))
         self.settings = StepSettings(media=media, poll=POLICY, slot_pause_seconds=0.05, **settings)
 
-    def video_url(self, task_id, kind):
+    def outputs(self, task_id, kind):
         with KlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url) as client:
-            return client.get_task(task_id, kind=kind).video.url
+            return client.get_task(task_id, kind=kind).outputs
 
     def process(self, job):
         return asyncio.run(self._process(job))
@@ -59,7 +59,7 @@ class Workshop:
     async def _process(self, job):
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url, read_attempts=1) as client:
             engine = WorkflowEngine(store=self.store)
-            steps = VideoSteps(client, self.store, video_url=self.video_url, settings=self.settings)
+            steps = VideoSteps(client, self.store, outputs=self.outputs, settings=self.settings)
             VideoHandlers(steps).register(engine)
             return await engine.process(job)
 
@@ -263,7 +263,7 @@ def test_files_that_vanish_before_the_end_are_missed(workshop):
 
     async def complete():
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
-            steps = VideoSteps(client, workshop.store, video_url=workshop.video_url)
+            steps = VideoSteps(client, workshop.store, outputs=workshop.outputs)
             await steps.complete(job)
 
     with pytest.raises(Exception, match=r"poster\.jpg is missing; preview\.webp has 1 bytes instead of"):
@@ -278,7 +278,7 @@ class TestAnotherGeneration:
     def ensure(self, workshop, job, **options):
         async def submit():
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
-                steps = VideoSteps(client, workshop.store, video_url=workshop.video_url)
+                steps = VideoSteps(client, workshop.store, outputs=workshop.outputs)
                 return await steps.submit(job, WorkflowEngine(store=workshop.store).save, **options)
 
         return asyncio.run(submit())
@@ -311,7 +311,7 @@ def test_nobody_waited_for_the_task(workshop, sandbox):
 
     job = reopened(done, S.GENERATING)
     assert asyncio.run(settled(job))["billed_units"] == "1.5"
-    job.metadata.pop("seconds")
+    job.metadata.pop("outputs")
     assert asyncio.run(settled(job))["seconds"] == pytest.approx(5.041, abs=0.1)
     sandbox.settings(generation_seconds=60)
     job.prompt = "A hare"

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.operation import Operation
 
 LONGEST_VALUE_SHOWN = 60
 
@@ -126,6 +127,8 @@ class Product(Generic[R]):
     :param rules: what is legal.
     :param units: the units that a request is expected to cost, None when no price is known.
     :param pack: whose units it draws on, and whose slots it takes: ``video``, ``image`` or ``try_on``.
+    :param preparation: makes the call whose result, a mapping of fields, completes a request before it can be ordered;
+        returns None when nothing is missing.
     """
 
     kind: str
@@ -135,6 +138,7 @@ class Product(Generic[R]):
     rules: tuple[Rule[R], ...]
     units: Callable[[R, Capability | None], Decimal | None]
     pack: str = "video"
+    preparation: Callable[[R], Operation[Mapping[str, Any]] | None] | None = None
 
 
 def without_nones(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,99 @@
+"""The files that the vendor offers for a finished task, and what they are called here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.media import ResultFile
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.kling import Output
+
+AskOutputs = Callable[[str, str], Sequence["Output"]]
+"""Asks the vendor for a finished task's outputs with fresh, signed addresses: ``outputs(task_id, kind)``."""
+
+# What a result may be, by the words in its type; the vendor's types are video, product_video, model_images, audio ...
+EXTENSIONS: Mapping[str, tuple[str, ...]] = {
+    "video": ("mp4",),
+    "image": ("png", "jpg", "webp"),
+    "audio": ("mp3", "wav", "m4a", "aac"),
+    "voice": ("mp3", "wav", "m4a", "aac", "mp4"),
+    "srt": ("srt",),
+    "ass": ("ass",),
+}
+ANY_EXTENSION = tuple(dict.fromkeys(one for some in EXTENSIONS.values() for one in some))
+
+
+class FreshOutputs:
+    """A task's outputs, asked for when the first address is needed, and again when that one is wanted anew.
+
+    :param ask: see :data:`AskOutputs`.
+    """
+
+    def __init__(self, ask: AskOutputs, task_id: str, kind: str) -> None:
+        self._ask = ask
+        self._task_id = task_id
+        self._kind = kind
+        self._outputs: Sequence[Output] | None = None
+        self._given: set[tuple[int, str]] = set()
+
+    def url(self, index: int, select: Callable[[Output], str | None], name: str = "") -> str:
+        """Return the address of one file.
+
+        :param index: which output.
+        :param select: takes the address from the output.
+        :param name: tells several files of one output apart.
+        :raises KlingVideoError: when the vendor does not offer it any more.
+        """
+        if self._outputs is None or (index, name) in self._given:
+            self._outputs = self._ask(self._task_id, self._kind)
+        self._given.add((index, name))
+        url = select(self._outputs[index]) if index < len(self._outputs) else None
+        if not url:
+            raise KlingVideoError(
+                f"Task {self._task_id} offers no result {index + 1}{f' ({name})' if name else ''}",
+                money=Money.BILLED,
+                advice="Media are kept for 30 days after generation",
+            )
+        return url
+
+
+def main_video(outputs: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return which output is the video that is cut; None when there is none."""
+    return next((index for index, one in enumerate(outputs) if "video" in one["type"] and one.get("url")), None)
+
+
+def other_files(outputs: Sequence[Mapping[str, Any]], fresh: FreshOutputs) -> list[ResultFile]:
+    """Return every file but that of the main video: they are stored as they come.
+
+    :param outputs: the outputs on record.
+    :param fresh: where their addresses come from.
+    """
+    return list(_files(outputs, main_video(outputs), fresh))
+
+
+def _files(outputs: Sequence[Mapping[str, Any]], main: int | None, fresh: FreshOutputs) -> Iterator[ResultFile]:
+    numbers: Counter[str] = Counter()
+    for index, one in enumerate(outputs):
+        kind, seconds = one["type"], one.get("seconds")
+        numbers[kind] += 1
+        stem = "source" if index == main else f"{kind}-{numbers[kind]}"
+        if index != main and one.get("url"):
+            yield ResultFile(stem, _extensions(kind), _url(fresh, index, lambda out: out.url), seconds)
+        if one.get("watermark"):
+            url = _url(fresh, index, lambda out: out.watermark_url, "watermark")
+            yield ResultFile(f"{stem}-watermark", _extensions(kind), url, seconds)
+        for name in one.get("formats", ()):
+            url = _url(fresh, index, lambda out, name=name: out.other_urls.get(name), name)  # type: ignore[misc]
+            yield ResultFile(stem, (name,), url, seconds)
+
+
+def _url(fresh: FreshOutputs, index: int, select: Callable[[Output], str | None], name: str = "") -> Callable[[], str]:
+    return lambda: fresh.url(index, select, name)
+
+
+def _extensions(kind: str) -> tuple[str, ...]:
+    return next((some for word, some in EXTENSIONS.items() if word in kind), ANY_EXTENSION)
