@@ -188,7 +188,7 @@ def _modelless(entry: dict[str, Any], kind: str, label: str, typical_seconds: in
         "last_frame_silent": False,
         "elements": 0,
         "voices": 0,
-        "prompt_max": body.get("prompt", {}).get("max_length", LEGACY_PROMPT_MAX),
+        "prompt_max": body.get("prompt", {}).get("max_length", LEGACY_PROMPT_MAX) if "prompt" in body else 0,
         "negative_prompt": "negative_prompt" in body,
         "cfg_scale": False,
         "multi_shot": False,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
-from airflow_provider_klingvideo.kling.capabilities import Capability, registry
+from airflow_provider_klingvideo.kling import matrix
+from airflow_provider_klingvideo.kling.capabilities import registry
 from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
 from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS
@@ -50,14 +51,9 @@ def options() -> str:
 
 def models() -> str:
     """List what each model can do."""
-    known = registry()
-    head = ["kind", "model", "API", "resolutions", "seconds", "sound", "last frame", "prompt, characters", "also"]
-    current = [one for one in known.capabilities if not one.is_retired]
-    rows = [_cells(one) for one in sorted(current, key=lambda one: (one.kind, one.model), reverse=True)]
-    retired = sorted({one.model for one in known.capabilities if one.is_retired})
-    return "\n".join(
-        [f"As of {known.as_of}:", "", _table(head, rows), "", f"Retired and refused: {', '.join(retired)}."]
-    )
+    table = _table(list(matrix.HEAD), matrix.matrix())
+    retired = "\n".join(f"- {line}" for line in matrix.retired())
+    return "\n".join([f"As of {registry().as_of}:", "", table, "", "Retired and refused:", "", retired])
 
 
 def prices() -> str:
@@ -112,30 +108,6 @@ def _codes_by_error() -> dict[type[KlingVideoError], list[int]]:
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
-
-
-def _cells(one: Capability) -> list[str]:
-    durations = one.durations
-    whole = len(durations) == durations[-1] - durations[0] + 1
-    seconds = f"{durations[0]} to {durations[-1]}" if whole else ", ".join(map(str, durations))
-    sound = {("native",): "always", ("off",): "none"}.get(one.audio, "choice")
-    if one.native_audio_resolution:
-        sound = f"choice, {one.native_audio_resolution} only"
-    frame = "no"
-    if one.last_frame:
-        conditions = [one.last_frame_resolution or "", "silent" if one.last_frame_silent else ""]
-        frame = ", ".join(["yes", *filter(None, conditions)])
-    return [
-        one.kind,
-        one.model,
-        str(one.generation),
-        ", ".join(one.resolutions),
-        seconds,
-        sound,
-        frame if one.kind == "image_to_video" else "",
-        f"{one.prompt_max}",
-        ", ".join(f"`{name}`" for name in ("multi_shot", "negative_prompt", "cfg_scale") if getattr(one, name)),
-    ]
 
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {

@@ -42,7 +42,7 @@ class Capability:
     :param last_frame_silent: whether a last frame excludes sound.
     :param elements: how many elements can be given.
     :param voices: how many voices can be given.
-    :param prompt_max: longest prompt in characters.
+    :param prompt_max: longest prompt in characters, 0 without a prompt.
     :param multi_shot: whether there is a field for it.
     :param fps: frames per second of the video, None for what is no video.
     :param typical_seconds: how long a task usually takes.

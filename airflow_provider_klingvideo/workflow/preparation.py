@@ -38,11 +38,8 @@ class Preparation:
             return order.request
         known = job.metadata.get("preparation")
         if known is None or known["of"] != order.fingerprint or _is_over(known["at"]):
-            known = {
-                "of": order.fingerprint,
-                "at": utc_now().isoformat(),
-                "fields": dict(await self._client.send(operation)),
-            }
+            found = await self._client.send(operation)
+            known = {"of": order.fingerprint, "at": utc_now().isoformat(), "fields": dict(found)}
             job.metadata["preparation"] = known
             await self._save(job)
         fields: dict[str, Any] = {**order.request.model_dump(), **known["fields"]}

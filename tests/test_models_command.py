@@ -1,0 +1,41 @@
+"""``klingvideo models``: the matrix for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_klingvideo.cli import main
+from airflow_provider_klingvideo.kling import PRODUCTS, registry
+from airflow_provider_klingvideo.kling.matrix import HEAD, matrix, retired
+
+
+def test_every_product_and_model_is_printed(capsys):
+    assert main(["models"]) == 0
+    printed = capsys.readouterr().out
+    assert all(kind in printed for kind in PRODUCTS)
+    assert all(one.model in printed for one in registry().capabilities if not one.is_retired)
+
+
+def test_one_product_with_prices_and_what_is_gone(capsys):
+    assert main(["models", "--kind", "image_to_video", "--prices", "--retired"]) == 0
+    printed = capsys.readouterr().out
+    assert "text_to_video" not in printed
+    assert "native+voice" in printed
+    assert "retired: kling-v1-6 (image_to_video, 2026-09-15): use kling-2.5-turbo" in printed
+
+
+def test_a_kind_that_there_is_not_is_told_with_all_that_there_are(capsys):
+    assert main(["models", "--kind", "hologram"]) == 1
+    said = capsys.readouterr().err
+    assert "There is no kind 'hologram'" in said
+    assert all(kind in said for kind in PRODUCTS)
+
+
+@pytest.mark.parametrize("row", matrix(), ids=lambda row: "-".join(row[:3]))
+def test_every_row_fills_the_columns(row):
+    assert len(row) == len(HEAD)
+    assert row[0] in {one.kind for one in registry().capabilities}
+
+
+def test_every_retired_model_names_its_successor():
+    assert all("use kling-" in line for line in retired())
