@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from airflow_provider_klingvideo.sandbox.commissions import Artist
-from airflow_provider_klingvideo.sandbox.render import draw_clip
+from airflow_provider_klingvideo.sandbox.render import draw
+from airflow_provider_klingvideo.sandbox.sounds import sound
 
 # The end of a file's name -> content type, and what makes such a file.
 ARTISTS: dict[str, tuple[str, Artist]] = {
-    "mp4": ("video/mp4", draw_clip),
+    "mp4": ("video/mp4", draw),
+    "png": ("image/png", draw),
+    "mp3": ("audio/mpeg", sound),
+    "wav": ("audio/wav", sound),
 }

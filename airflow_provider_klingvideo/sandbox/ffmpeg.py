@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
 _FAVOURITE = "DejaVuSans.ttf"
+_RENDER_SECONDS = 300
 
 
 class SandboxMediaError(KlingVideoError):
@@ -40,6 +43,29 @@ def find_ffmpeg(chosen: Path | None) -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         raise SandboxMediaError("No ffmpeg was found") from error
+
+
+def make_file(ffmpeg: str, arguments: Callable[[Path], list[str]], target: Path) -> None:
+    """Let ffmpeg make a file, which appears whole or not at all.
+
+    :param arguments: what ffmpeg is told before the name of its output, given the folder that it works in.
+    :raises SandboxMediaError: when it failed.
+    """
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        workplace = Path(folder)
+        made = workplace / f"made{target.suffix}"
+        done = subprocess.run(  # noqa: S603 - no text of a caller without its flag, no shell
+            [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y", *arguments(workplace), made.name],
+            cwd=workplace,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_RENDER_SECONDS,
+        )
+        if done.returncode != 0 or not made.is_file():
+            said = done.stderr.decode(errors="replace").strip()[-500:]
+            raise SandboxMediaError(f"ffmpeg could not make {target.name}: {said}")
+        made.replace(target)
 
 
 @lru_cache

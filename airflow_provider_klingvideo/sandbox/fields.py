@@ -130,5 +130,9 @@ class Fields:
             fields.append(Fields(item, f"{where}."))
         return fields
 
+    def holds(self, name: str, value: str) -> bool:
+        """Whether a field that can also be something else has exactly this value."""
+        return bool(self._values.get(name) == value)
+
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) is not None

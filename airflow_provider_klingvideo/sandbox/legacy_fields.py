@@ -13,13 +13,16 @@ from airflow_provider_klingvideo.sandbox.limits import Limits
 from airflow_provider_klingvideo.sandbox.orders import Input, missing, read_address, read_input
 
 
-def legacy_model(fields: Fields, known: Collection[str], default: str) -> str:
+def legacy_model(
+    fields: Fields, known: Collection[str], default: str, retired: Collection[str] = RETIRED_MODELS
+) -> str:
     """The model that is meant.
 
     :param default: what an absent or empty name means.
+    :param retired: models that this path had once.
     """
     model = fields.text("model_name") or default
-    if model in RETIRED_MODELS:
+    if model in retired:
         raise invalid(f"The model '{model}' has been discontinued and is no longer available.")
     if model not in known:
         raise fields.wrong("model_name")
@@ -54,17 +57,18 @@ def required_text(fields: Fields, name: str, limit: int | None = None) -> str:
 
 def read_video(fields: Fields, limits: Limits, library: Library) -> Input:
     """The film of ``video_id`` or ``video_url``, of which exactly one is needed."""
-    own_id, url = _either(fields, "video_id", "video_url")
+    own_id, url = either(fields, "video_id", "video_url")
     return _own(limits, library.video(own_id), "Video") if own_id else read_address("video", url, limits)
 
 
 def read_sound(fields: Fields, limits: Limits, library: Library) -> Input:
     """The sound of ``audio_id`` or ``sound_file``, of which exactly one is needed."""
-    own_id, file = _either(fields, "audio_id", "sound_file")
+    own_id, file = either(fields, "audio_id", "sound_file")
     return _own(limits, library.audio(own_id), "Audio") if own_id else read_input("audio", file, limits)
 
 
-def _either(fields: Fields, own: str, other: str) -> tuple[str, str]:
+def either(fields: Fields, own: str, other: str) -> tuple[str, str]:
+    """Two texts of which exactly one is needed; the other one is empty."""
     own_id, given = fields.text(own), fields.text(other)
     if not own_id.strip() and not given.strip():
         raise invalid(f"{own} or {other} is required")

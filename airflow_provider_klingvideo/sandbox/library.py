@@ -8,10 +8,12 @@ from enum import StrEnum
 from airflow_provider_klingvideo.sandbox.account import Account
 from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
-from airflow_provider_klingvideo.sandbox.tasks import Result, Status, Task
+from airflow_provider_klingvideo.sandbox.speakers import SPEAKERS
+from airflow_provider_klingvideo.sandbox.tasks import DELETED, ELEMENT_BIT, Result, Status, Task
 
 RETENTION_MILLIS = 30 * 86_400_000
 SESSION_MILLIS = 86_400_000
+_ID_DIGITS = 19
 
 
 class ElementType(StrEnum):
@@ -55,19 +57,77 @@ class Library:
         self._settings = settings
         self._account = account
 
+    @property
+    def owner(self) -> str:
+        """Who made what is not the vendor's own."""
+        return self._settings.account_name
+
+    @property
+    def preset_elements(self) -> dict[str, ElementType]:
+        """The elements that are there from the start."""
+        groups = {
+            ElementType.IMAGES: self._settings.element_ids,
+            ElementType.CHARACTER: self._settings.character_element_ids,
+        }
+        return {element_id: kind for kind, ids in groups.items() for element_id in sorted(ids)}
+
+    @property
+    def preset_voices(self) -> list[str]:
+        """The voices that are there from the start."""
+        return sorted(self._settings.voice_ids)
+
     def element(self, element_id: str) -> ElementType | None:
         """What kind of element this is, none if there is none (any more)."""
-        if element_id in self._settings.character_element_ids:
-            return ElementType.CHARACTER
-        return ElementType.IMAGES if element_id in self._settings.element_ids else None
+        own = self._own_element(element_id)
+        if own:
+            return ElementType(own.result.details["element_type"])
+        return self.preset_elements.get(element_id)
+
+    def _own_element(self, element_id: str) -> OwnResult | None:
+        if not (element_id.isascii() and element_id.isdecimal()) or len(element_id) > _ID_DIGITS:
+            return None
+        own = self._own(f"{int(element_id) & ~ELEMENT_BIT}-1", "element")
+        return own if own and str(own.task.element_id) == element_id else None
+
+    def voice_name(self, voice_id: str) -> str | None:
+        """The name of a voice with which a clip can speak, none if there is none (any more)."""
+        own = self._own_voice(voice_id)
+        if own:
+            return str(own.result.details["name"])
+        return voice_id if voice_id in self._settings.voice_ids else None
 
     def has_voice(self, voice_id: str) -> bool:
         """Whether a clip can speak with this voice."""
-        return voice_id in self._settings.voice_ids
+        return self.voice_name(voice_id) is not None
 
-    def has_speaker(self, voice_id: str) -> bool:
-        """Whether this voice is in the catalogue of text to speech and lip-sync."""
-        return voice_id in self._settings.voice_ids
+    def _own_voice(self, voice_id: str) -> OwnResult | None:
+        own = self._own(voice_id, "voice")
+        if own is None or (own.result.hidden and not own.task.heard):
+            return None
+        return own if own.result.details["voice_id"] in {"", voice_id} else None
+
+    def has_speaker(self, voice_id: str, language: str = "") -> bool:
+        """Whether this voice is in the catalogue of text to speech and lip-sync.
+
+        :param language: in which it is to speak; any if empty.
+        """
+        languages = (language,) if language else SPEAKERS
+        return any(voice_id in SPEAKERS[name] for name in languages)
+
+    def delete_element(self, element_id: str) -> Task | None:
+        """Delete an element of one's own; the task that made it, none if there is no such element."""
+        return self._delete(self._own_element(element_id))
+
+    def delete_voice(self, voice_id: str) -> Task | None:
+        """Delete a voice of one's own; the task that made it, none if there is no such voice."""
+        return self._delete(self._own_voice(voice_id))
+
+    def _delete(self, own: OwnResult | None) -> Task | None:
+        if own is None:
+            return None
+        own.result.details[DELETED] = True
+        self._account.keep(own.task)
+        return own.task
 
     def video(self, video_id: str) -> OwnResult | None:
         """A clip that an earlier task made not more than 30 days ago."""
@@ -84,10 +144,16 @@ class Library:
         return task if task and fresh and task.product == product else None
 
     def _result(self, result_id: str, kind: str) -> OwnResult | None:
+        own = self._own(result_id, kind)
+        ended = own and own.task.change_at(self._account.now()).at
+        return own if ended and self._account.now() - ended <= RETENTION_MILLIS else None
+
+    def _own(self, result_id: str, kind: str) -> OwnResult | None:
+        """What a task made, however long ago, unless it was deleted."""
         task_id, _, number = result_id.rpartition("-")
         task = self._account.tasks.get(task_id)
         if task is None or not number.isdecimal() or not 1 <= int(number) <= len(task.results):
             return None
-        change, result = task.change_at(self._account.now()), task.results[int(number) - 1]
-        fresh = change.status is Status.SUCCEEDED and self._account.now() - change.at <= RETENTION_MILLIS
-        return OwnResult(result_id, task, result, int(number) - 1) if fresh and result.type == kind else None
+        done, result = task.change_at(self._account.now()).status is Status.SUCCEEDED, task.results[int(number) - 1]
+        there = done and result.type == kind and DELETED not in result.details
+        return OwnResult(result_id, task, result, int(number) - 1) if there else None

@@ -1,25 +1,23 @@
-"""Draws the clip of a task with ffmpeg: the prompt, the input image, and that all this is a sandbox."""
+"""Draws clips and pictures with ffmpeg: the prompt, the input image, and that all this is a sandbox."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import shutil
-import subprocess
-import tempfile
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_klingvideo.sandbox.catalog import FRAMES_PER_SECOND
 from airflow_provider_klingvideo.sandbox.commissions import Commission
-from airflow_provider_klingvideo.sandbox.ffmpeg import SandboxMediaError, draws_text, find_ffmpeg, find_font
+from airflow_provider_klingvideo.sandbox.ffmpeg import draws_text, find_ffmpeg, find_font, make_file
 from airflow_provider_klingvideo.sandbox.images import image_format
 from airflow_provider_klingvideo.sandbox.limits import Kind
 
 log = logging.getLogger(__name__)
 
-_RENDER_SECONDS = 300
 _PROMPT_LINES = 6
 _MARGIN = 24  # fractions of the picture's height
 _OVERSIZE = 1.15  # how much larger than the picture an input image is, to pan over it
@@ -47,8 +45,8 @@ class Clip:
         return self.frames / FRAMES_PER_SECOND
 
 
-def draw_clip(commission: Commission) -> None:
-    """Draw the clip of a result.
+def draw(commission: Commission) -> None:
+    """Draw a result as a clip or a picture, by the end of the file's name.
 
     :raises SandboxMediaError: when there is no ffmpeg, or it failed.
     """
@@ -64,27 +62,22 @@ def _plan(commission: Commission) -> Clip:
         width=width,
         height=height,
         frames=max(1, round(seconds * FRAMES_PER_SECOND)),
-        prompt=_printable(task.prompt),
+        prompt=printable(task.prompt),
         lines=(
             "  ".join(fact for fact in known if fact),
             *(("WATERMARK of the sandbox",) if commission.watermark else ()),
             "SANDBOX - not made by Kling AI",
         ),
         sound=result.sound,
-        image=first_picture(commission),
+        image=_shown_picture(commission),
     )
 
 
-def first_picture(commission: Commission) -> Path | None:
-    """The file of the first input that is a picture."""
-    return next(
-        (
-            commission.folder / item.file
-            for item in commission.task.inputs
-            if item.file and item.limits.kind is Kind.IMAGE
-        ),
-        None,
-    )
+def _shown_picture(commission: Commission) -> Path | None:
+    """The picture among the inputs that has the role of the result, otherwise the first one."""
+    pictures = [item for item in commission.task.inputs if item.file and item.limits.kind is Kind.IMAGE]
+    alike = [item for item in pictures if item.role == commission.result.role]
+    return next((commission.folder / item.file for item in alike + pictures), None)
 
 
 def _fitted(size: tuple[int, int], max_height: int | None) -> tuple[int, int]:
@@ -94,35 +87,23 @@ def _fitted(size: tuple[int, int], max_height: int | None) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without what neither a command line nor a picture can hold."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 def render(clip: Clip, target: Path, ffmpeg_setting: Path | None) -> None:
-    """Draw a clip into a file, which appears whole or not at all.
+    """Draw into a file, which appears whole or not at all; a picture is the first frame.
 
     :raises SandboxMediaError: when there is no ffmpeg, or it failed.
     """
     ffmpeg = find_ffmpeg(ffmpeg_setting)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        workplace = Path(folder)
+
+    def arguments(workplace: Path) -> list[str]:
         texts = _texts(clip, workplace) if _can_write(ffmpeg) else []
-        arguments = [ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y"]
-        arguments += [*_picture(clip, texts), *_output(clip)]
-        done = subprocess.run(  # noqa: S603 - no text of a caller without its flag, no shell
-            arguments,
-            cwd=workplace,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_RENDER_SECONDS,
-        )
-        result = workplace / "clip.mp4"
-        if done.returncode != 0 or not result.is_file():
-            said = done.stderr.decode(errors="replace").strip()[-500:]
-            raise SandboxMediaError(f"ffmpeg could not draw the clip: {said}")
-        result.replace(target)
+        return [*_picture(clip, texts), *_OUTPUTS[target.suffix](clip)]
+
+    make_file(ffmpeg, arguments, target)
 
 
 def _can_write(ffmpeg: str) -> bool:
@@ -188,12 +169,19 @@ def _picture(clip: Clip, texts: list[str]) -> list[str]:
     return [*inputs, "-vf", ",".join([*filters, *texts, "format=yuv420p"])]
 
 
-def _output(clip: Clip) -> list[str]:
+def _film(clip: Clip) -> list[str]:
     sound = ["-c:a", "aac", "-b:a", "64k"] if clip.sound else ["-an"]
     return [
         *("-frames:v", str(clip.frames), "-r", str(FRAMES_PER_SECOND)),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "28", "-pix_fmt", "yuv420p", "-threads", "2"),
         *sound,
         *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
-        *("-metadata", "title=SANDBOX", "-metadata", f"comment={clip.prompt}", "-movflags", "+faststart", "clip.mp4"),
+        *("-metadata", "title=SANDBOX", "-metadata", f"comment={clip.prompt}", "-movflags", "+faststart"),
     ]
+
+
+def _still(_: Clip) -> list[str]:
+    return ["-frames:v", "1", "-update", "1", "-pix_fmt", "rgb24", "-fflags", "+bitexact", "-flags:v", "+bitexact"]
+
+
+_OUTPUTS: dict[str, Callable[[Clip], list[str]]] = {".mp4": _film, ".png": _still}

@@ -77,13 +77,36 @@ def _legacy_audio(shown: Shown) -> dict[str, Any]:
     return {"id": shown.id} | urls | {"duration_mp3": seconds, "duration_wav": seconds}
 
 
-# Result type -> its entry in ``outputs[]``, without the type.
-NEW_SHAPES: dict[str, Shape] = {"video": video, "image": image, "audio": audio}
-# Result type -> the array of ``task_result`` that it is in, and its entry there.
+def _picture(shown: Shown) -> dict[str, Any]:
+    """What only the legacy generation tells from other pictures."""
+    return {"type": "image"} | image(shown)
+
+
+def _expanded(shown: Shown) -> dict[str, Any]:
+    return {"index": shown.number - 1, "url": shown.url("png")}
+
+
+def _view(shown: Shown) -> dict[str, Any]:
+    return {"index": int(shown.result.group), f"url_{shown.result.role}": shown.url("png")}
+
+
+# Result type -> its entry in ``outputs[]``; ``type`` is the result's own unless the entry says otherwise.
+NEW_SHAPES: dict[str, Shape] = {
+    "video": video,
+    "image": image,
+    "audio": audio,
+    "series_image": _picture,
+    "expanded_image": _picture,
+    "view": _picture,
+}
+# Result type -> the array of ``task_result`` that it is in, and its entry there; those of one index are one entry.
 LEGACY_SHAPES: dict[str, tuple[str, Shape]] = {
     "video": ("videos", _legacy_video),
     "image": ("images", _legacy_image),
     "audio": ("audios", _legacy_audio),
+    "series_image": ("series_images", _legacy_image),
+    "expanded_image": ("images", _expanded),
+    "view": ("images", _view),
 }
 
 
@@ -91,19 +114,27 @@ def outputs(task: Task, sign: Sign) -> list[dict[str, Any]]:
     """The ``outputs[]`` of a task that succeeded."""
     if task.fate.without_outputs:
         return []
-    return [{"type": shown.result.type} | NEW_SHAPES[shown.result.type](shown) for shown in _all(task, sign)]
+    return [{"type": shown.result.type} | NEW_SHAPES[shown.result.type](shown) for shown in all_shown(task, sign)]
 
 
-def task_result(task: Task, sign: Sign) -> dict[str, list[dict[str, Any]]]:
-    """The ``task_result`` of a task that succeeded."""
+def task_result(task: Task, sign: Sign) -> dict[str, Any]:
+    """The ``task_result`` of a task that succeeded; ``task_result`` of its details goes first."""
     arrays: dict[str, list[dict[str, Any]]] = {}
-    for shown in _all(task, sign):
+    for shown in all_shown(task, sign):
         name, shape = LEGACY_SHAPES[shown.result.type]
         entries = arrays.setdefault(name, [])
         if not task.fate.without_outputs:
-            entries.append(shape(shown))
-    return arrays
+            _add(entries, shape(shown))
+    return {**task.details.get("task_result", {}), **arrays}
 
 
-def _all(task: Task, sign: Sign) -> list[Shown]:
-    return [Shown(task, number, result, sign) for number, result in enumerate(task.results, 1)]
+def _add(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:
+    if entries and "index" in entry and entries[-1].get("index") == entry["index"]:
+        entries[-1] |= entry
+    else:
+        entries.append(entry)
+
+
+def all_shown(task: Task, sign: Sign) -> list[Shown]:
+    """The results of a task that are entries of their own."""
+    return [Shown(task, number, result, sign) for number, result in enumerate(task.results, 1) if not result.hidden]

@@ -17,6 +17,13 @@ _UNSEEN = frozenset({"audio", "voice"})
 """Types of results without width and height."""
 
 
+DELETED = "deleted"
+"""In the details of a result: it cannot be used any more."""
+
+ELEMENT_BIT = 1 << 20
+"""Set in the ids of elements; task ids count the tasks of one millisecond and never come as far."""
+
+
 class Status(StrEnum):
     """As the new generation spells it."""
 
@@ -170,6 +177,16 @@ class Task(BaseModel):
     def failure(self) -> str:
         """Why it fails, empty if it does not."""
         return self.inputs_failure or self.fate.failure
+
+    @property
+    def element_id(self) -> int:
+        """The id of the element that it makes: a number, for that is what legacy bodies carry."""
+        return int(self.id) | ELEMENT_BIT
+
+    @property
+    def heard(self) -> bool:
+        """Whether there is anything to hear in what it was made from."""
+        return any(item.facts.sound for item in self.inputs if item.facts)
 
     @property
     def timeline(self) -> list[Change]:

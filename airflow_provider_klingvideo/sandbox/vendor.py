@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from airflow_provider_klingvideo.sandbox import (
+    audio_requests,
+    image_requests,
     legacy_requests,
     lip_sync,
     motion_requests,
@@ -17,7 +19,9 @@ from airflow_provider_klingvideo.sandbox import (
     new_requests,
     omni_requests,
     portraits,
+    recognition,
     retired,
+    speech,
 )
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
 from airflow_provider_klingvideo.sandbox.catalog import Pack
@@ -58,9 +62,17 @@ LEGACY_READERS: dict[str, Reader] = {
     **lip_sync.READERS,
     **portraits.READERS,
     **retired.READERS,
+    **image_requests.READERS,
+    **audio_requests.READERS,
 }
 # Endpoints that answer at once instead of making a task.
-SYNCHRONOUS: tuple[APIRouter, ...] = (multi_elements.router, lip_sync.router, retired.router)
+SYNCHRONOUS: tuple[APIRouter, ...] = (
+    multi_elements.router,
+    lip_sync.router,
+    retired.router,
+    speech.router,
+    recognition.router,
+)
 
 
 def _new_view(request: Request, task: Task) -> dict[str, Any]:
