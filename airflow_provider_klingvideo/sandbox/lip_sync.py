@@ -13,7 +13,15 @@ from airflow_provider_klingvideo.sandbox.fields import Fields, parse_object
 from airflow_provider_klingvideo.sandbox.legacy_fields import parent_video, read_sound, read_video, required_text
 from airflow_provider_klingvideo.sandbox.library import Library
 from airflow_provider_klingvideo.sandbox.limits import MEGABYTE, MOVIES, SOUNDS, Kind, Limits
-from airflow_provider_klingvideo.sandbox.orders import Input, Order, legacy_options, missing, read_address, read_input
+from airflow_provider_klingvideo.sandbox.orders import (
+    Input,
+    Order,
+    legacy_options,
+    missing,
+    read_address,
+    read_input,
+    unmarked_options,
+)
 from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
 from airflow_provider_klingvideo.sandbox.routing import VendorRoute, base_url, sandbox_of
 from airflow_provider_klingvideo.sandbox.tasks import Follow, Result
@@ -125,7 +133,7 @@ def _read_old(fields: Fields, context: RequestContext) -> Order:
         inputs=(film, *sounds),
         follow=_FOLLOW,
         details={"task_info": parent_video(film, wanted)},
-        **legacy_options(fields),
+        **unmarked_options(fields),
     )
 
 

@@ -92,11 +92,12 @@ def clip(shape: str, resolution: str, seconds: int, sound: Sound) -> Result:
 
 def legacy_options(fields: Fields) -> dict[str, Any]:
     """Watermark, callback and external id of a legacy body, as arguments of :class:`Order` (kling-api section 7.1)."""
-    return {
-        "watermark": fields.object("watermark_info").flag("enabled", False),
-        "callback_url": fields.text("callback_url"),
-        "external_id": fields.text("external_task_id"),
-    }
+    return unmarked_options(fields) | {"watermark": fields.object("watermark_info").flag("enabled", False)}
+
+
+def unmarked_options(fields: Fields) -> dict[str, Any]:
+    """The same of a product that knows no watermark."""
+    return {"callback_url": fields.text("callback_url"), "external_id": fields.text("external_task_id")}
 
 
 def new_options(fields: Fields) -> dict[str, Any]:

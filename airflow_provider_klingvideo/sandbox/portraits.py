@@ -17,7 +17,7 @@ from airflow_provider_klingvideo.sandbox.effect_scenes import ONE_PICTURE, TWO_P
 from airflow_provider_klingvideo.sandbox.fields import Fields
 from airflow_provider_klingvideo.sandbox.legacy_fields import read_sound, required_text
 from airflow_provider_klingvideo.sandbox.limits import LEGACY_IMAGE, MEGABYTE, SOUNDS, Kind, Limits
-from airflow_provider_klingvideo.sandbox.orders import Input, Order, legacy_options, read_input
+from airflow_provider_klingvideo.sandbox.orders import Input, Order, legacy_options, read_input, unmarked_options
 from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
 from airflow_provider_klingvideo.sandbox.tasks import Follow, Result
 
@@ -66,7 +66,7 @@ def _read_effect(fields: Fields, context: RequestContext) -> Order:
         follow=Follow(shape="image"),
         resolution=MODE_RESOLUTIONS["std"],
         seconds=_EFFECT_SECONDS,
-        **legacy_options(fields),
+        **unmarked_options(fields),
     )
 
 
