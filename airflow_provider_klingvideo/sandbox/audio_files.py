@@ -25,7 +25,7 @@ def audio_facts(content: bytes) -> MediaFacts | None:
     for name, length in _LENGTHS.items():
         try:
             seconds = length(content)
-        except (struct.error, IndexError, ZeroDivisionError):
+        except (struct.error, IndexError, ValueError, ZeroDivisionError):
             seconds = 0.0
         if seconds > 0:
             return MediaFacts(format=name, seconds=seconds, sound=True)
