@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 OLDEST := .venv-oldest
+# Most tests wait: for a task to end, for Airflow to look again.
+PARALLEL := -n 2 --dist loadgroup
 
 .PHONY: help demo test test-fast test-live test-oldest lint bench-imports clean
 
@@ -24,7 +26,7 @@ demo: $(STAMP) ## make four videos with Airflow and the sandbox
 	$(BIN)/klingvideo demo
 
 test: $(STAMP) lint ## all tests, with a scheduler and a triggerer, and their coverage
-	$(BIN)/python -m pytest --cov --cov-report= tests
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= tests
 	$(BIN)/python scripts/check_coverage.py
 
 test-fast: $(STAMP) ## the tests that need no Airflow

@@ -11,7 +11,7 @@ It is read from the registry of this release; nothing is asked of the vendor.
 
 Example: klingvideo models --kind omni_video --prices"""
 
-LONGEST_WHOLE_WORD = 11
+LONGEST_WHOLE_WORD = 15
 # Where no screen limits it: a pipe, a file.
 WIDE = 200
 

@@ -92,7 +92,7 @@ class TestTheButton:
         assert "units left" in message
 
     def test_says_that_there_is_no_pack(self, connect, server):
-        server.settings(balance=0)
+        server.settings(balance=0, image_balance=0, try_on_balance=0)
         works, message = connect().test_connection()
         assert works
         assert "No active resource pack" in message

@@ -25,7 +25,7 @@ BELOW = {
     "sensors": {"workflow", "operators", "links", "triggers", "configuration", "_compat"},
     "task_groups": {"workflow", "operators", "sensors"},
     "demo": {"workflow", "task_groups"},
-    "cli": {"sandbox", "demo"},
+    "cli": {"sandbox", "demo", "kling"},
 }
 # These lie below every room.
 BOTTOM = {"errors", "_lazy", "__version__"}
