@@ -29,6 +29,7 @@ from airflow_provider_klingvideo.sandbox.tasks import Fate, StoredInput, Task, t
 from airflow_provider_klingvideo.sandbox.views import callback_body, ledger_row
 
 _REMEMBERED_REQUESTS = 200
+_SECOND_MILLIS = 1000
 _LOOK_AGAIN = 0.2
 """Seconds between two looks at a task whose next change is not certain yet."""
 
@@ -63,6 +64,7 @@ class Sandbox:
         self.library = Library(settings, self.account)
         self.rules = RuleBook()
         self.requests = RequestLog()
+        self._costs_shown_at = 0
         self._temporary = tempfile.TemporaryDirectory(prefix="klingvideo-sandbox-") if not settings.state else None
         self._folder = Path(self._temporary.name) if self._temporary else Path(f"{settings.state}.media")
 
@@ -114,6 +116,11 @@ class Sandbox:
         task.learn()
         self.account.keep(task)
         return task
+
+    def costs_shown(self, now: int) -> bool:
+        """Note that the resource packs are looked at; whether the last time was at least a second ago."""
+        last, self._costs_shown_at = self._costs_shown_at, now
+        return now - last >= _SECOND_MILLIS
 
     def sign_for(self, base_url: str) -> Sign:
         """What makes the addresses of clips, as seen from one caller."""

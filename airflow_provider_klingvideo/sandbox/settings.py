@@ -68,6 +68,7 @@ class SandboxSettings(BaseModel):
     :param ffmpeg: path of the ffmpeg to use, otherwise the one on PATH or of ``imageio-ffmpeg``.
     :param max_render_height: pixels; results are drawn no higher than this, to save time in tests.
     :param fetch_timeout: seconds for one input image and for one callback.
+    :param limit_costs: whether a second look at the resource packs within a second is refused with 1302.
     :param image_slots: the same as ``slots`` for pictures; a task takes as many as it makes pictures.
     :param image_balance: the same as ``balance`` for pictures.
     :param try_on_slots: the same for virtual try-on.
@@ -95,6 +96,7 @@ class SandboxSettings(BaseModel):
     ffmpeg: Path | None = None
     max_render_height: Annotated[int, Field(ge=64)] | None = None
     fetch_timeout: Annotated[float, Field(gt=0)] = 10.0
+    limit_costs: bool = False
     image_slots: Slots = 9
     image_balance: Units = Decimal(10_000)
     try_on_slots: Slots = 5

@@ -347,6 +347,14 @@ class TestAccount:
         data = client.get("/account/costs?start_time=1&end_time=2").json()["data"]
         assert data["resource_pack_subscribe_infos"][0]["status"] == "runOut"
 
+    def test_costs_once_a_second_where_that_is_wanted(self, clock: Clock) -> None:
+        with SandboxServer(SandboxSettings(limit_costs=True), clock=clock) as server, client_of(server) as client:
+            codes = []
+            for seconds in (0, 0.9, 1):
+                clock.pass_(seconds)
+                codes.append(client.get("/account/costs?start_time=1&end_time=2").json()["code"])
+        assert codes == [0, 1302, 0]
+
 
 class TestInputImages:
     @staticmethod

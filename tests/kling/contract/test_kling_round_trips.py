@@ -202,7 +202,7 @@ def test_the_accounts_packs_are_read(
     call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
 ) -> None:
     sandbox.settings(balance=7.5)
-    [pack] = call(make_auth(generation), sandbox.url, "account_costs", 1, DAY_MS)
+    pack, *_ = call(make_auth(generation), sandbox.url, "account_costs", 1, DAY_MS)
     assert (pack.remaining, pack.status) == (Decimal("7.5"), "online")
     assert "Video" in pack.name
 
