@@ -8,7 +8,7 @@ HEAD = ("kind", "model", "API", "resolutions", "seconds", "ratios", "sound", "la
 """The columns; ``prompt`` is the longest one in characters."""
 
 _FLAGS = ("multi_shot", "negative_prompt", "cfg_scale")
-_SOUNDS = {("native",): "always", ("off",): "none"}
+_SOUNDS: dict[tuple[str, ...], str] = {("native",): "always", ("off",): "none"}
 
 
 def matrix(kind: str | None = None) -> list[list[str]]:

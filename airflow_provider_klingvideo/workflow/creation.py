@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.workflow.inputs import without_inline_media
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.references import reduced
 from airflow_provider_klingvideo.workflow.reopen import reopened
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import JobStore
@@ -26,7 +27,7 @@ def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, ori
     """
     prompt = str(request.get("prompt") or "")
     given = {key: value for key, value in request.items() if key != "prompt" and value is not None and value != ""}
-    params = without_inline_media(given)
+    params = without_inline_media(reduced(given))
     existing = store.load(job_id)
     if existing is None:
         job = WorkflowJob(id=job_id, prompt=prompt, params=params, metadata=dict(origin))

@@ -28,6 +28,7 @@ from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_medi
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
 from airflow_provider_klingvideo.workflow.preparation import Preparation
+from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, main_video, other_files
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
@@ -239,7 +240,7 @@ class VideoSteps:
         :raises InvalidRequestError: when the parameters make no request.
         :raises InputError: when an input cannot be used.
         """
-        params = {key: value for key, value in job.params.items() if key != "api"}
+        params = resolved({key: value for key, value in job.params.items() if key != "api"})
         request = parse_request({**params, "prompt": job.prompt} if job.prompt else params)
         generation = self.client.generation_for(request, api=job.params.get("api"))
         reader = InputReader(self._open_path, self._video_of, self.settings.media)
