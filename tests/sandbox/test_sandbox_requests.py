@@ -372,6 +372,25 @@ _FIELDS = [
     "filters",
     "key",
     "values",
+    "image_list",
+    "image_url",
+    "video_list",
+    "video_url",
+    "video_id",
+    "refer_type",
+    "keep_original_sound",
+    "character_orientation",
+    "sound_file",
+    "audio_id",
+    "effect_scene",
+    "input",
+    "images",
+    "session_id",
+    "frame_index",
+    "points",
+    "face_choose",
+    "edit_mode",
+    "shot_type",
 ]
 _body = st.dictionaries(
     st.sampled_from(_FIELDS),
@@ -380,8 +399,23 @@ _body = st.dictionaries(
     | st.lists(st.dictionaries(st.sampled_from(_FIELDS), _json, max_size=4), max_size=3),
     max_size=6,
 )
-_likely = st.sampled_from([{}, {"prompt": "a", "model_name": "kling-v3"}, {"model_name": "kling-v3", "image": IMAGE}])
-_PATHS = [T2V + "kling-3.0", I2V + "kling-3.0", I2V + "kling-2.6", L_T2V, L_I2V, "/tasks"]
+_likely = st.sampled_from(
+    [
+        {},
+        {"prompt": "a", "model_name": "kling-v3"},
+        {"model_name": "kling-v3", "image": IMAGE},
+        {"contents": [FIRST], "settings": {"character_orientation": "video"}},
+        {"image": IMAGE, "sound_file": IMAGE},
+        {"effect_scene": "zoom_out", "input": {"image": IMAGE}},
+    ]
+)
+_PATHS = [
+    *(T2V + "kling-3.0", I2V + "kling-3.0", I2V + "kling-2.6", L_T2V, L_I2V, "/tasks"),
+    *("/omni-video/kling-3.0-omni", "/omni-video/kling-o1", "/motion-control/kling-3.0"),
+    *("/v1/videos/" + name for name in ("omni-video", "motion-control", "multi-elements", "avatar/image2video")),
+    *("/v1/videos/" + name for name in ("effects", "lip-sync", "advanced-lip-sync", "identify-face", "video-extend")),
+    *("/v1/videos/multi-elements/" + name for name in ("init-selection", "add-selection", "clear-selection")),
+]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
