@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any, get_args
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
-from airflow_provider_klingvideo.kling import matrix
+from airflow_provider_klingvideo.kling import PRODUCTS, Product, matrix
 from airflow_provider_klingvideo.kling.capabilities import registry
 from airflow_provider_klingvideo.kling.errors import error_from_answer
+from airflow_provider_klingvideo.kling.products.base import Part
 from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
 from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS
 
@@ -31,6 +35,7 @@ ERROR_HOMES = (
 # What only groups other classes: it is never raised itself.
 GROUPS = {"vendor", "media"}
 VENDOR_CODES = range(1000, 6000)
+PARAM = re.compile(r"^:param (\w+): (.*(?:\n    .*)*)", re.MULTILINE)
 
 
 def states() -> str:
@@ -54,6 +59,63 @@ def models() -> str:
     table = _table(list(matrix.HEAD), matrix.matrix())
     retired = "\n".join(f"- {line}" for line in matrix.retired())
     return "\n".join([f"As of {registry().as_of}:", "", table, "", "Retired and refused:", "", retired])
+
+
+def products() -> str:
+    """List the fields of every product's request, nested parts below it."""
+    return "\n\n".join(section for product in PRODUCTS.values() for section in _product(product))
+
+
+def _product(product: Product[Any]) -> Iterator[str]:
+    apis = " or ".join(f"`{route.path}` ({generation})" for generation, route in product.routes.items())
+    yield f"### `{product.kind}`: {product.label}\n\n{_first_sentence(product.request)} Ordered by {apis}."
+    yield _fields(product.request, {"kind", "callback_url"})
+    for part in _parts(product.request):
+        yield f"`{part.__name__}`: {_first_sentence(part)}"
+        yield _fields(part, set())
+
+
+def _fields(model: type[Part], left_out: set[str]) -> str:
+    meanings = _meanings(model)
+    rows = [
+        [f"`{name}`", "required" if one.is_required() else _default(one.default), meanings.get(name, "")]
+        for name, one in model.model_fields.items()
+        if name not in left_out
+    ]
+    return _table(["field", "default", "meaning"], rows)
+
+
+def _first_sentence(model: type[Part]) -> str:
+    return (model.__doc__ or "").partition("\n")[0].partition(". ")[0].rstrip(".") + "."
+
+
+def _default(value: Any) -> str:
+    return "" if value in (None, "", ()) else f"`{value}`"
+
+
+def _meanings(model: type[Part]) -> dict[str, str]:
+    """What the docstrings of a model and its bases say of its fields."""
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        text = inspect.cleandoc(base.__doc__ or "") if issubclass(base, Part) else ""
+        found |= {name: " ".join(words.split()).rstrip(".").replace("``", "`") for name, words in PARAM.findall(text)}
+    return found
+
+
+def _parts(model: type[Part]) -> list[type[Part]]:
+    """The models of nested parts, each once."""
+    found: dict[type[Part], None] = {}
+    for one in model.model_fields.values():
+        for part in _models_in(one.annotation):
+            found |= dict.fromkeys([part, *_parts(part)])
+    return list(found)
+
+
+def _models_in(annotation: Any) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    for arm in get_args(annotation):
+        yield from _models_in(arm)
 
 
 def prices() -> str:
@@ -114,6 +176,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "states": ("README.md", states),
     "options": ("docs/configuration.md", options),
     "models": ("docs/requests.md", models),
+    "products": ("docs/products.md", products),
     "prices": ("docs/requests.md", prices),
     "errors": ("docs/reliability.md", errors),
 }
