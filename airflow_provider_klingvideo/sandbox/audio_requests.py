@@ -9,7 +9,7 @@ from airflow_provider_klingvideo.sandbox.catalog import Generation
 from airflow_provider_klingvideo.sandbox.fields import Fields
 from airflow_provider_klingvideo.sandbox.legacy_fields import parent_video, read_video, required_text
 from airflow_provider_klingvideo.sandbox.limits import MEGABYTE, MOVIES, Kind, Limits
-from airflow_provider_klingvideo.sandbox.orders import Order, legacy_options
+from airflow_provider_klingvideo.sandbox.orders import Order, unmarked_options
 from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
 from airflow_provider_klingvideo.sandbox.tasks import Follow, Result
 
@@ -33,7 +33,7 @@ def _from_text(fields: Fields, context: RequestContext) -> Order:
         units=UNITS,
         results=(Result(type="audio", seconds=seconds),),
         seconds=round(seconds),
-        **legacy_options(fields),
+        **unmarked_options(fields),
     )
 
 
@@ -52,7 +52,7 @@ def _from_video(fields: Fields, context: RequestContext) -> Order:
         inputs=(film,),
         follow=Follow(shape="video", length="video"),
         details={"task_info": parent_video(film, fields)},
-        **legacy_options(fields),
+        **unmarked_options(fields),
     )
 
 

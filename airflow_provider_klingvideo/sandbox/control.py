@@ -12,6 +12,7 @@ from airflow_provider_klingvideo.sandbox.images import SAMPLES, sample_png
 from airflow_provider_klingvideo.sandbox.routing import base_url, sandbox_of
 from airflow_provider_klingvideo.sandbox.rules import Rule
 from airflow_provider_klingvideo.sandbox.settings import SettingsChange
+from airflow_provider_klingvideo.sandbox.sounds import sample_wav
 
 router = APIRouter(prefix="/sandbox")
 
@@ -86,3 +87,9 @@ def sample(name: str) -> Response:
     if name not in SAMPLES:
         raise HTTPException(404, f"SANDBOX: the samples are {', '.join(SAMPLES)}")
     return Response(sample_png(name), media_type="image/png")
+
+
+@router.get("/samples/voice.wav")
+def sample_voice() -> Response:
+    """How the preset voices sound."""
+    return Response(sample_wav(), media_type="audio/wav")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from airflow_provider_klingvideo.sandbox.catalog import LEGACY_PROMPT_LIMIT, Gen
 from airflow_provider_klingvideo.sandbox.fields import Fields
 from airflow_provider_klingvideo.sandbox.legacy_fields import legacy_elements, legacy_model, required_text
 from airflow_provider_klingvideo.sandbox.limits import LEGACY_IMAGE
-from airflow_provider_klingvideo.sandbox.orders import Input, Order, legacy_options, read_input
+from airflow_provider_klingvideo.sandbox.orders import Input, Order, legacy_options, read_input, unmarked_options
 from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
 from airflow_provider_klingvideo.sandbox.tasks import Follow, Result
 
@@ -83,6 +83,7 @@ def _order(
     *,
     product: str,
     units: int,
+    options: Callable[[Fields], dict[str, Any]] = legacy_options,
     results: Sequence[Result],
     inputs: Iterable[Input] = (),
     **more: Any,
@@ -93,7 +94,8 @@ def _order(
     """
     defaults: dict[str, Any] = {"model": product, "prompt": "", "pack": Pack.IMAGE, "weight": len(results)}
     return Order(
-        **{**defaults, **legacy_options(fields), **more},
+        **{**defaults, **more},
+        **options(fields),
         generation=Generation.LEGACY,
         product=product,
         path=context.path,
@@ -252,6 +254,7 @@ def _views(fields: Fields, context: RequestContext) -> Order:
         ],
         inputs=[image],
         weight=1,
+        options=unmarked_options,
         resolution="1K",
     )
 
@@ -268,6 +271,7 @@ def _try_on(fields: Fields, context: RequestContext) -> Order:
         inputs=[_required("human_image", "human_image", fields), _required("cloth_image", "cloth_image", fields)],
         follow=Follow(shape="human_image"),
         pack=Pack.TRY_ON,
+        options=unmarked_options,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from airflow_provider_klingvideo.sandbox.account import Account
 from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
@@ -13,6 +14,7 @@ from airflow_provider_klingvideo.sandbox.tasks import DELETED, ELEMENT_BIT, Resu
 
 RETENTION_MILLIS = 30 * 86_400_000
 SESSION_MILLIS = 86_400_000
+PRESETS_OWNER = "kling"
 _ID_DIGITS = 19
 
 
@@ -21,6 +23,13 @@ class ElementType(StrEnum):
 
     CHARACTER = "video_character_elements"
     IMAGES = "multi_image_elements"
+
+
+class Voice(NamedTuple):
+    """A voice with which a clip can speak."""
+
+    name: str
+    owned_by: str
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,16 @@ class Library:
         own = self._own(f"{int(element_id) & ~ELEMENT_BIT}-1", "element")
         return own if own and str(own.task.element_id) == element_id else None
 
-    def voice_name(self, voice_id: str) -> str | None:
-        """The name of a voice with which a clip can speak, none if there is none (any more)."""
+    def voice(self, voice_id: str) -> Voice | None:
+        """A voice with which a clip can speak, none if there is none (any more)."""
         own = self._own_voice(voice_id)
         if own:
-            return str(own.result.details["name"])
-        return voice_id if voice_id in self._settings.voice_ids else None
+            return Voice(own.result.details["name"], own.result.details["owned_by"])
+        return Voice(voice_id, PRESETS_OWNER) if voice_id in self._settings.voice_ids else None
 
     def has_voice(self, voice_id: str) -> bool:
         """Whether a clip can speak with this voice."""
-        return self.voice_name(voice_id) is not None
+        return self.voice(voice_id) is not None
 
     def _own_voice(self, voice_id: str) -> OwnResult | None:
         own = self._own(voice_id, "voice")
@@ -145,8 +154,10 @@ class Library:
 
     def _result(self, result_id: str, kind: str) -> OwnResult | None:
         own = self._own(result_id, kind)
-        ended = own and own.task.change_at(self._account.now()).at
-        return own if ended and self._account.now() - ended <= RETENTION_MILLIS else None
+        if own is None or own.result.hidden:
+            return None
+        now = self._account.now()
+        return own if now - own.task.change_at(now).at <= RETENTION_MILLIS else None
 
     def _own(self, result_id: str, kind: str) -> OwnResult | None:
         """What a task made, however long ago, unless it was deleted."""

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import math
+import struct
+import wave
+from functools import lru_cache
 from pathlib import Path
 
 from airflow_provider_klingvideo.sandbox.commissions import Commission
@@ -10,8 +15,24 @@ from airflow_provider_klingvideo.sandbox.ffmpeg import find_ffmpeg, make_file
 from airflow_provider_klingvideo.sandbox.render import printable
 
 _HERTZ = 44_100
+_SAMPLE_HERTZ, _SAMPLE_SECONDS, _SAMPLE_PITCH, _SAMPLE_LOUDNESS = 8_000, 6, 220, 8_000
+_SHORTEST = 0.1  # to ffmpeg, no seconds at all are no end
 # The end of a file's name -> how it is coded.
 _CODECS = {".mp3": ("-c:a", "libmp3lame", "-b:a", "128k"), ".wav": ("-c:a", "pcm_s16le")}
+
+
+@lru_cache(maxsize=1)
+def sample_wav() -> bytes:
+    """A tone of some seconds as a WAV, to try requests for sounds and voices with."""
+    turns = (2 * math.pi * _SAMPLE_PITCH * number / _SAMPLE_HERTZ for number in range(_SAMPLE_SECONDS * _SAMPLE_HERTZ))
+    samples = (round(_SAMPLE_LOUDNESS * math.sin(turn)) for turn in turns)
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_SAMPLE_HERTZ)
+        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return buffer.getvalue()
 
 
 def sound(commission: Commission) -> None:
@@ -22,7 +43,7 @@ def sound(commission: Commission) -> None:
     task, target = commission.task, commission.target
     seconds = commission.result.seconds if commission.seconds is None else commission.seconds
     pitch = 220 + hashlib.sha256(task.prompt.encode()).digest()[0]
-    tone = f"sine=frequency={pitch}:sample_rate={_HERTZ}:duration={seconds:.3f}"
+    tone = f"sine=frequency={pitch}:sample_rate={_HERTZ}:duration={max(seconds, _SHORTEST):.3f}"
 
     def arguments(_: Path) -> list[str]:
         return [

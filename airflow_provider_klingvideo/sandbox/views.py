@@ -77,6 +77,24 @@ def legacy_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     return view
 
 
+def preset(preset_id: str, now: int, result: dict[str, Any]) -> dict[str, Any]:
+    """Something that is there from the start, in the form of the task that could have made it."""
+    return {
+        "task_id": preset_id,
+        "task_status": _LEGACY_WORDS[Status.SUCCEEDED],
+        "task_status_msg": "",
+        "task_info": {},
+        "task_result": result,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def deleted(task: Task) -> dict[str, Any]:
+    """The answer to the deletion of what a task made."""
+    return {"task_id": task.id, "task_status": _LEGACY_WORDS[Status.SUCCEEDED]}
+
+
 def callback_body(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
     """What a callback carries: which shape follows from the path that created the task."""
     if task.generation is not Generation.LEGACY:
