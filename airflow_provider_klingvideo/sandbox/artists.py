@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_provider_klingvideo.sandbox.commissions import Artist
 from airflow_provider_klingvideo.sandbox.render import draw
 from airflow_provider_klingvideo.sandbox.sounds import sound
+from airflow_provider_klingvideo.sandbox.subtitles import ass, srt
 
 # The end of a file's name -> content type, and what makes such a file.
 ARTISTS: dict[str, tuple[str, Artist]] = {
@@ -12,4 +13,6 @@ ARTISTS: dict[str, tuple[str, Artist]] = {
     "png": ("image/png", draw),
     "mp3": ("audio/mpeg", sound),
     "wav": ("audio/wav", sound),
+    "srt": ("application/x-subrip", srt),
+    "ass": ("text/x-ssa", ass),
 }

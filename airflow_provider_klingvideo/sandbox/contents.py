@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from airflow_provider_klingvideo.sandbox.answers import invalid
 from airflow_provider_klingvideo.sandbox.fields import Fields
@@ -16,9 +17,12 @@ class Contents:
 
     :param fields: the body.
     :param limits: how many items of each type there may be; a type without a limit does not exist.
+    :param too_many: the words for more items of a type, where they differ from the usual ones.
     """
 
-    def __init__(self, fields: Fields, limits: Mapping[str, int]) -> None:
+    def __init__(
+        self, fields: Fields, limits: Mapping[str, int], too_many: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         items = fields.objects("contents")
         if not items:
             raise invalid("contents cannot be empty")
@@ -30,7 +34,7 @@ class Contents:
             self._items.setdefault(kind, []).append(item)
         for kind, limit in limits.items():
             if len(self.of(kind)) > limit:
-                raise invalid(f"at most {limit} content items of type '{kind}' are allowed")
+                raise invalid(too_many.get(kind) or f"at most {limit} content items of type '{kind}' are allowed")
         self._check_handles(items)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable
@@ -18,30 +19,36 @@ _JPEG = b"\xff\xd8\xff"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
-FORMATS = {"png": _PNG, "jpeg": _JPEG}
+_FORMATS = {
+    "png": re.compile(re.escape(_PNG)),
+    "jpeg": re.compile(_JPEG),
+    "webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
 
 
 def image_format(content: bytes) -> str | None:
-    """``png`` or ``jpeg``, by the first bytes; none for anything else."""
-    return next((name for name, magic in FORMATS.items() if content.startswith(magic)), None)
+    """``png``, ``jpeg`` or ``webp``, by the first bytes; none for anything else."""
+    return next((name for name, magic in _FORMATS.items() if magic.match(content)), None)
 
 
 def image_size(content: bytes) -> Size | None:
-    """Width and height in pixels of a PNG or JPEG, none for anything else."""
+    """Width and height in pixels of a PNG, JPEG or WebP, none for anything else."""
     kind = image_format(content)
     try:
-        if kind == "png":
-            width, height = struct.unpack_from(">II", content, 16)
-            return width, height
-        return _jpeg_size(content) if kind == "jpeg" else None
+        return _SIZES[kind](content) if kind else None
     except (struct.error, IndexError):
         return None
 
 
 def image_facts(content: bytes) -> MediaFacts | None:
-    """The facts of a PNG or JPEG, none for anything else."""
+    """The facts of a PNG, JPEG or WebP, none for anything else."""
     kind, size = image_format(content), image_size(content)
     return MediaFacts(format=kind, width=size[0], height=size[1]) if kind and size else None
+
+
+def _png_size(content: bytes) -> Size | None:
+    width, height = struct.unpack_from(">II", content, 16)
+    return width, height
 
 
 def _jpeg_size(content: bytes) -> Size | None:
@@ -53,6 +60,24 @@ def _jpeg_size(content: bytes) -> Size | None:
             return width, height
         at += 2 if marker in _JPEG_BARE else 2 + max(2, struct.unpack_from(">H", content, at + 2)[0])
     return None
+
+
+def _webp_size(content: bytes) -> Size | None:
+    """Each of the three kinds of WebP (RFC 9649) holds its size in another way."""
+    kind = content[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(content[24:27], "little"), 1 + int.from_bytes(content[27:30], "little")
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", content, 21)
+        return 1 + (bits & _14_BITS), 1 + (bits >> 14 & _14_BITS)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", content, 26)
+        return width & _14_BITS, height & _14_BITS
+    return None
+
+
+_14_BITS = (1 << 14) - 1
+_SIZES = {"png": _png_size, "jpeg": _jpeg_size, "webp": _webp_size}
 
 
 # Name -> size, colour of the sky, of the ground, of the disc between them.

@@ -57,6 +57,9 @@ class Limits(BaseModel):
     :param sizes: width and height; it needs to have one of these.
     :param seconds: lengths; one of them has to hold the file's.
     :param rates: frames per second, in the same manner.
+    :param unreadable: the words for a file that is not what it should be, where they differ from the usual ones;
+        ``too_long`` likewise.
+    :param silent: the words for a film in which nothing can be heard; empty where that is no problem.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +74,9 @@ class Limits(BaseModel):
     sizes: frozenset[tuple[int, int]] = frozenset()
     seconds: tuple[Range, ...] = ()
     rates: tuple[Range, ...] = ()
+    unreadable: str = ""
+    too_long: str = ""
+    silent: str = ""
 
     def read(self, content: bytes) -> MediaFacts | None:
         """The facts of a file, none if it is not what it should be."""
@@ -82,7 +88,9 @@ class Limits(BaseModel):
     def problem(self, facts: MediaFacts | None) -> str:
         """What is wrong with a file, in the vendor's words; empty if nothing is."""
         if facts is None:
-            return "Audio format is invalid" if self.kind is Kind.AUDIO else UNREADABLE
+            return self.unreadable or ("Audio format is invalid" if self.kind is Kind.AUDIO else UNREADABLE)
+        if self.silent and not facts.sound:
+            return self.silent
         if self.sizes and (facts.width, facts.height) not in self.sizes:
             return BAD_SHAPE.format(kind=self.kind)
         return self._wrong_size(facts) or self._wrong_length(facts) or self._wrong_rate(facts)
@@ -102,7 +110,7 @@ class Limits(BaseModel):
         if facts.seconds < shortest:
             return f"{self.kind.capitalize()} duration can not less than {shortest:g}s"
         if facts.seconds > longest + _SLACK:
-            return f"{self.kind.capitalize()} duration can not more than {longest:g}s"
+            return self.too_long or f"{self.kind.capitalize()} duration can not more than {longest:g}s"
         return f"{self.kind.capitalize()} duration is invalid"
 
     def _wrong_rate(self, facts: MediaFacts) -> str:

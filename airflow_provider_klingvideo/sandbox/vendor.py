@@ -11,6 +11,7 @@ from starlette.routing import Match
 
 from airflow_provider_klingvideo.sandbox import (
     audio_requests,
+    elements,
     image_requests,
     legacy_requests,
     lip_sync,
@@ -21,24 +22,24 @@ from airflow_provider_klingvideo.sandbox import (
     portraits,
     recognition,
     retired,
+    solutions,
     speech,
+    voices,
 )
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
-from airflow_provider_klingvideo.sandbox.catalog import Pack
+from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack
 from airflow_provider_klingvideo.sandbox.core import Sandbox
 from airflow_provider_klingvideo.sandbox.credentials import authorise
 from airflow_provider_klingvideo.sandbox.fields import Fields, parse_object
-from airflow_provider_klingvideo.sandbox.listing import list_tasks
+from airflow_provider_klingvideo.sandbox.listing import list_tasks, page_view
 from airflow_provider_klingvideo.sandbox.orders import Order
+from airflow_provider_klingvideo.sandbox.paging import PAGE_SIZES, page_of
+from airflow_provider_klingvideo.sandbox.queries import listed, tasks_by_ids
 from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
-from airflow_provider_klingvideo.sandbox.routing import VendorRoute, base_url, ids_in, sandbox_of
-from airflow_provider_klingvideo.sandbox.rules import Facts, Stage
+from airflow_provider_klingvideo.sandbox.routing import VendorRoute, base_url, sandbox_of
 from airflow_provider_klingvideo.sandbox.tasks import Task
 from airflow_provider_klingvideo.sandbox.views import created_legacy, legacy_view, new_view, pack
 
-_BATCH = 20
-_PAGES = range(1, 1001)
-_PAGE_SIZES = range(1, 501)
 _PACK_MILLIS = 365 * 86_400_000
 
 
@@ -64,7 +65,11 @@ LEGACY_READERS: dict[str, Reader] = {
     **retired.READERS,
     **image_requests.READERS,
     **audio_requests.READERS,
+    **voices.READERS,
+    **elements.READERS,
 }
+# Paths whose lists have larger pages than the others.
+LARGE_PAGES: dict[str, range] = {voices.PATH: voices.PAGE_SIZES}
 # Endpoints that answer at once instead of making a task.
 SYNCHRONOUS: tuple[APIRouter, ...] = (
     multi_elements.router,
@@ -72,6 +77,9 @@ SYNCHRONOUS: tuple[APIRouter, ...] = (
     retired.router,
     speech.router,
     recognition.router,
+    solutions.router,
+    voices.router,
+    elements.router,
 )
 
 
@@ -85,14 +93,9 @@ def _legacy_view(request: Request, task: Task) -> dict[str, Any]:
     return legacy_view(task, task.change_at(sandbox.account.now()), sandbox.sign_for(base_url(request)))
 
 
-def _listed(request: Request, tasks: list[Task]) -> list[Task]:
-    """The tasks of an answer, without those that a rule leaves out."""
-    rules = sandbox_of(request).rules
-    return [task for task in tasks if not any(rules.take(Stage.LISTING, _facts_about(request, task)))]
-
-
-def _facts_about(request: Request, task: Task) -> Facts:
-    return Facts(request.method, request.url.path, (task.prompt,), (task.external_id,))
+def _outside_solutions(tasks: list[Task]) -> list[Task]:
+    """The tasks of the two generations: the solutions family has queries of its own (kling-api section 8)."""
+    return [task for task in tasks if task.generation is not Generation.SOLUTIONS]
 
 
 async def _order(request: Request, readers: Mapping[str, Reader]) -> Order:
@@ -117,30 +120,17 @@ for _product in {path.rsplit("/", 1)[0] for path in NEW_READERS}:
 @router.get("/tasks")
 async def query_tasks(request: Request) -> Response:
     """Tasks of either generation by id or external id; unknown ones are left out (kling-api section 6.4)."""
-    account = sandbox_of(request).account
-    ids, external_ids = ids_in(request, "task_ids"), ids_in(request, "external_task_ids")
-    if not ids and not external_ids:
-        raise invalid("task_ids or external_task_ids is required")
-    if ids and external_ids:
-        raise invalid("only one of task_ids and external_task_ids is allowed")
-    if len(ids) + len(external_ids) > _BATCH:
-        raise invalid(f"task_ids and external_task_ids cannot exceed {_BATCH} in total")
-    found = [account.tasks.get(key) for key in ids] + [account.by_external_id(key) for key in external_ids]
-    tasks = [task for task in found if task and not task.synchronous]
-    return Answer([_new_view(request, task) for task in _listed(request, tasks)])
+    tasks = _outside_solutions(tasks_by_ids(request))
+    return Answer([_new_view(request, task) for task in listed(request, tasks)])
 
 
 @router.post("/tasks")
 async def search_tasks(request: Request) -> Response:
     """A page of all tasks (kling-api section 6.5)."""
     account = sandbox_of(request).account
-    page = list_tasks(Fields(parse_object(await request.body())), account.listing(), account.now())
-    data: dict[str, Any] = {"count": len(page.tasks), "has_more": page.next_cursor is not None}
-    if page.tasks:
-        data["result"] = [_new_view(request, task) for task in _listed(request, page.tasks)]
-    if page.next_cursor is not None:
-        data["next_cursor"] = page.next_cursor
-    return Answer(data)
+    tasks = _outside_solutions(account.listing())
+    page = list_tasks(Fields(parse_object(await request.body())), tasks, account.now())
+    return Answer(page_view(page, [_new_view(request, task) for task in listed(request, page.tasks)]))
 
 
 async def create_legacy(request: Request) -> Response:
@@ -161,16 +151,9 @@ async def query_legacy(request: Request) -> Response:
 
 async def list_legacy(request: Request) -> Response:
     """A page of the tasks of a legacy path, newest first."""
-    page, size = _page_number(request, "pageNum", 1, _PAGES), _page_number(request, "pageSize", 30, _PAGE_SIZES)
-    tasks = sandbox_of(request).account.listing(request.url.path)[(page - 1) * size : page * size]
-    return Answer([_legacy_view(request, task) for task in _listed(request, tasks)])
-
-
-def _page_number(request: Request, name: str, default: int, allowed: range) -> int:
-    value = request.query_params.get(name, str(default))
-    if not (value.isascii() and value.isdigit()) or len(value) > 4 or int(value) not in allowed:
-        raise invalid(f"{name} value '{value}' is invalid")
-    return int(value)
+    path = request.url.path
+    tasks = page_of(request, sandbox_of(request).account.listing(path), LARGE_PAGES.get(path, PAGE_SIZES))
+    return Answer([_legacy_view(request, task) for task in listed(request, tasks)])
 
 
 for _path in LEGACY_READERS:
@@ -188,6 +171,8 @@ async def account_costs(request: Request) -> Response:
         if times.millis(name, 0) == 0:
             raise invalid(f"{name} is required")
     now = sandbox.account.now()
+    if sandbox.settings.limit_costs and not sandbox.costs_shown(now):
+        raise Refusal(1302)
     packs = [_pack(sandbox, kind, now) for kind in Pack]
     wanted = request.query_params.get("resource_pack_name")
     shown = [entry for entry in packs if wanted in {None, "", entry["resource_pack_name"]}]
