@@ -11,6 +11,7 @@ from starlette.routing import Match
 
 from airflow_provider_klingvideo.sandbox import (
     audio_requests,
+    billing,
     elements,
     image_requests,
     legacy_requests,
@@ -27,6 +28,7 @@ from airflow_provider_klingvideo.sandbox import (
     voices,
 )
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
+from airflow_provider_klingvideo.sandbox.billing import pack_name
 from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack
 from airflow_provider_klingvideo.sandbox.core import Sandbox
 from airflow_provider_klingvideo.sandbox.credentials import authorise
@@ -80,6 +82,7 @@ SYNCHRONOUS: tuple[APIRouter, ...] = (
     solutions.router,
     voices.router,
     elements.router,
+    billing.router,
 )
 
 
@@ -180,9 +183,7 @@ async def account_costs(request: Request) -> Response:
 
 
 def _pack(sandbox: Sandbox, kind: Pack, now: int) -> dict[str, Any]:
-    purse = sandbox.account.purse(kind)
-    words = kind.value.replace("_", " ").title().replace(" ", "-")
-    name = f"{sandbox.settings.account_name}-{words}-{purse.granted.normalize():f}Units-{purse.slots}Con"
+    name, purse = pack_name(sandbox, kind), sandbox.account.purse(kind)
     return pack(name, purse.granted, purse.balance, now - _PACK_MILLIS, now + _PACK_MILLIS)
 
 

@@ -140,11 +140,16 @@ def _info(task: Task) -> dict[str, Any]:
     return {**task.details.get("task_info", {}), **external}
 
 
+def pack_id(name: str) -> str:
+    """The id of the resource pack with this name."""
+    return name.lower()
+
+
 def pack(name: str, total: Decimal, remaining: Decimal, since: int, until: int) -> dict[str, Any]:
     """A resource pack (kling-api section 9)."""
     return {
         "resource_pack_name": name,
-        "resource_pack_id": name.lower(),
+        "resource_pack_id": pack_id(name),
         "resource_pack_type": "decreasing_total",
         "total_quantity": float(total),
         "remaining_quantity": float(remaining),
