@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from airflow_provider_klingvideo._urls import without_queries
 from airflow_provider_klingvideo.kling.errors import (
     AmbiguousSubmissionError,
     KlingError,
@@ -17,7 +18,6 @@ from airflow_provider_klingvideo.kling.errors import (
     error_from_answer,
 )
 from airflow_provider_klingvideo.kling.operation import Operation
-from airflow_provider_klingvideo.kling.urls import without_queries
 
 T = TypeVar("T")
 

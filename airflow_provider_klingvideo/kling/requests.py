@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from airflow_provider_klingvideo._urls import without_queries
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS, image_to_video, text_to_video
 from airflow_provider_klingvideo.kling.products.base import LONGEST_VALUE_SHOWN, GenerationRequest
-from airflow_provider_klingvideo.kling.urls import without_queries
 
 
 def parse_request(params: Mapping[str, Any]) -> GenerationRequest:

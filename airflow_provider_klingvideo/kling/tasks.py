@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_klingvideo.kling.urls import without_queries
+from airflow_provider_klingvideo._urls import without_queries
 
 # Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
 LARGEST_EXPONENT = 20

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.runner import terminate_all
     from airflow_provider_klingvideo.media.settings import DownloadLimits, Expected, MediaSettings
     from airflow_provider_klingvideo.media.transfer import download
-    from airflow_provider_klingvideo.media.urls import without_query
 
 _HOMES = {
     "artifacts": ("Artifact", "Delivery"),
@@ -54,7 +53,6 @@ _HOMES = {
     "publishing": ("publish", "sha256_of"),
     "runner": ("terminate_all",),
     "settings": ("DownloadLimits", "Expected", "MediaSettings"),
-    "urls": ("without_query",),
 }
 __all__ = [
     "Artifact",
@@ -83,7 +81,6 @@ __all__ = [
     "publish",
     "sha256_of",
     "terminate_all",
-    "without_query",
 ]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
-from airflow_provider_klingvideo.media.urls import without_query
 
 
 class MediaError(KlingVideoError):

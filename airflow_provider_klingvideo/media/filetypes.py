@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from airflow_provider_klingvideo._urls import without_queries
 from airflow_provider_klingvideo.media.errors import VerificationError
-from airflow_provider_klingvideo.media.urls import without_queries
 
 SHOWN_BYTES = 200
 # Enough for the header of every type; a JPEG's size can lie far behind its metadata.

@@ -14,13 +14,13 @@ from pathlib import Path
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from airflow_provider_klingvideo._urls import without_queries, without_query
 from airflow_provider_klingvideo.media.boxes import MP4
 from airflow_provider_klingvideo.media.errors import DownloadError, ExpiredUrlError, VerificationError
 from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, SHOWN_BYTES, require_type
 from airflow_provider_klingvideo.media.guard import check_target, parse_url
 from airflow_provider_klingvideo.media.settings import MEBIBYTE, DownloadLimits
 from airflow_provider_klingvideo.media.storage import require_free_space, storage_errors
-from airflow_provider_klingvideo.media.urls import without_queries, without_query
 
 MAX_REDIRECTS = 5
 LONGEST_PAUSE = 30.0

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_klingvideo.media import DownloadError, without_query
+from airflow_provider_klingvideo._urls import without_query
+from airflow_provider_klingvideo.media import DownloadError
 from airflow_provider_klingvideo.media.guard import check_target, parse_url
 
 

@@ -32,7 +32,7 @@ def test_other_names_are_not_there() -> None:
 def test_settings_load_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from airflow_provider_klingvideo.media import DownloadLimits, Expected, MediaSettings, without_query\n"
+        "from airflow_provider_klingvideo.media import DownloadLimits, Expected, MediaSettings\n"
         f"sys.exit(', '.join({{*{HEAVY}}} & {{*sys.modules}}) or None)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

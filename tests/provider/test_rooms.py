@@ -28,7 +28,7 @@ BELOW = {
     "cli": {"sandbox", "demo", "kling"},
 }
 # These lie below every room.
-BOTTOM = {"errors", "_lazy", "__version__"}
+BOTTOM = {"errors", "_lazy", "_urls", "__version__"}
 WITHOUT_AIRFLOW = ("kling", "media", "sandbox", "workflow", "cli")
 
 

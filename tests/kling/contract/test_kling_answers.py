@@ -102,7 +102,7 @@ def test_the_answer_for_the_record_has_no_signatures() -> None:
     assert task is not None
     assert task.public_answer() == {
         "id": "1",
-        "outputs": [{"url": "https://cdn/a.mp4", "watermark_url": "http://cdn/b"}],
+        "outputs": [{"url": "https://cdn/a.mp4?...", "watermark_url": "http://cdn/b?..."}],
         "n": 1,
     }
     assert "Signature" not in repr(task)

@@ -1,4 +1,4 @@
-"""Which addresses may be fetched, and how an address may be shown."""
+"""How an address may be shown: whoever has a signed one can load the picture or the video."""
 
 from __future__ import annotations
 
