@@ -95,7 +95,7 @@ def test_credentials_can_be_chosen() -> None:
         assert ask(own, NEW, "Bearer sandbox-key")[1] == 1002
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/tasks/1", "/omni-video/kling-o1", "/tasks/", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/v1/tasks/1", "/omni-video", "/tasks/", "/docs", "/openapi.json"])
 def test_an_unknown_path_is_404(client: httpx.Client, path: str) -> None:
     assert (client.get(path).status_code, client.get(path).json()["code"]) == (404, 1203)
 
