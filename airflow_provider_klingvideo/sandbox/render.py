@@ -57,7 +57,9 @@ def _plan(commission: Commission) -> Clip:
     task, result = commission.task, commission.result
     seconds = result.seconds if commission.seconds is None else commission.seconds
     width, height = _fitted((result.width, result.height), commission.settings.max_render_height)
-    known = (task.model, task.resolution, f"{task.seconds} s" if task.seconds else "", task.product, result.role)
+    one_of = f"{commission.number}/{len(task.results)}" if len(task.results) > 1 else ""
+    length = f"{task.seconds} s" if task.seconds else ""
+    known = (one_of, task.model, task.resolution, length, task.product, result.role)
     return Clip(
         width=width,
         height=height,

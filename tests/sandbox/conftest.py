@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from sandbox_calls import GENERATION_SECONDS, QUEUE_SECONDS, Clock, Create, Look, client_of
+from sandbox_calls import GENERATION_SECONDS, QUEUE_SECONDS, Clock, Create, Finished, Look, client_of
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
@@ -59,3 +60,22 @@ def look(client: httpx.Client) -> Look:
         return dict(task)
 
     return look
+
+
+@pytest.fixture
+def finished(client: httpx.Client, clock: Clock) -> Finished:
+    """Creates a task on a legacy path and lets it end; the task object of that path."""
+
+    def finished(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        response = client.post(path, json=body)
+        assert response.status_code == 200, response.text
+        task_id = response.json()["data"]["task_id"]
+        for _ in range(400):
+            clock.finish()
+            task = dict(client.get(f"{path}/{task_id}").json()["data"])
+            if task["task_status"] in {"succeed", "failed"}:
+                return task
+            time.sleep(0.01)  # its inputs are being looked at
+        raise AssertionError(f"{task_id} does not end")
+
+    return finished

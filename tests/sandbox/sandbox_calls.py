@@ -38,3 +38,7 @@ Create = Callable[..., str]
 
 
 Look = Callable[[str], dict[str, Any]]
+
+
+Finished = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""The task object of a legacy path, once the task has ended."""
