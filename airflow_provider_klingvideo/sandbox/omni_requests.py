@@ -105,7 +105,7 @@ def _order(model: OmniModel, use: VideoUse | None, inputs: tuple[Input, ...], ch
         "inputs": inputs,
         "follow": Follow(
             shape=shaping,
-            length="base_video" if edit else "",
+            length="base_video",
             unit_price=family.units(choice.sound, choice.resolution, 1),
         ),
         "resolution": choice.resolution,
