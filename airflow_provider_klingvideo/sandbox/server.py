@@ -185,7 +185,7 @@ class SandboxServer:
         self._command("DELETE", "rules")
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Change ``slots``, ``balance``, ``queue_seconds`` or ``generation_seconds``; what holds then."""
+        """Change what :class:`~.settings.SettingsChange` names, as ``slots`` or ``balance``; what holds then."""
         found: dict[str, Any] = self._command("POST", "settings", changes)
         return found
 
