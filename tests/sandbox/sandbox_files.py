@@ -8,10 +8,13 @@ from pathlib import Path
 from airflow_provider_klingvideo.sandbox.ffmpeg import find_ffmpeg
 
 
-def make_film(target: Path, seconds: float, size: str, rate: int) -> Path:
-    """A silent film of one colour."""
+def make_film(target: Path, seconds: float, size: str, rate: int, *options: str) -> Path:
+    """A silent film of one colour.
+
+    :param options: of the output, for ffmpeg.
+    """
     source = f"color=c=teal:s={size}:r={rate}:d={seconds}"
-    return _make(target, "-i", source, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+    return _make(target, "-i", source, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", *options)
 
 
 def make_sound(target: Path, seconds: float) -> Path:

@@ -276,6 +276,13 @@ class TestFilesAreRead:
         assert (facts.format, facts.width, facts.height) == (name[-3:], 320, 180)
         assert (round(facts.seconds, 2), round(facts.frames_per_second), facts.sound) == (1.5, 30, False)
 
+    @pytest.mark.parametrize("more", ["", "+default_base_moof"])
+    def test_films_in_fragments(self, files: Path, more: str) -> None:
+        options = ("-movflags", f"frag_keyframe+empty_moov{more}", "-g", "10")
+        facts = movie_facts(make_film(files / f"fragments{more}.mp4", 1.5, "320x180", 30, *options).read_bytes())
+        assert facts is not None
+        assert (facts.width, round(facts.seconds, 2), round(facts.frames_per_second)) == (320, 1.5, 30)
+
     @pytest.mark.parametrize("name", ["b.mp3", "b.wav", "b.m4a", "b.aac"])
     def test_sounds(self, files: Path, name: str) -> None:
         facts = audio_facts(make_sound(files / name, 3.2).read_bytes())
