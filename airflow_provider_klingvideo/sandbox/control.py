@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_klingvideo.sandbox.images import SAMPLES, sample_png
+from airflow_provider_klingvideo.sandbox.openapi import document
 from airflow_provider_klingvideo.sandbox.routing import base_url, sandbox_of
 from airflow_provider_klingvideo.sandbox.rules import Rule
 from airflow_provider_klingvideo.sandbox.settings import SettingsChange
@@ -21,6 +22,18 @@ router = APIRouter(prefix="/sandbox")
 def page() -> Response:
     """The page that shows it all."""
     return HTMLResponse(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+
+
+@router.get("/docs")
+def docs() -> Response:
+    """The imitated API as a page."""
+    return HTMLResponse(Path(__file__).with_name("docs.html").read_text(encoding="utf-8"))
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> dict[str, Any]:
+    """The imitated API as an OpenAPI document."""
+    return document(base_url(request))
 
 
 @router.get("/health")
