@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from airflow_provider_klingvideo.sandbox.answers import Answer, invalid
-from airflow_provider_klingvideo.sandbox.catalog import Generation, Product
+from airflow_provider_klingvideo.sandbox.catalog import Generation, Product, Sound
 from airflow_provider_klingvideo.sandbox.fields import Fields, parse_object
 from airflow_provider_klingvideo.sandbox.legacy_fields import parent_video, read_sound, read_video, required_text
 from airflow_provider_klingvideo.sandbox.library import Library
@@ -89,6 +89,7 @@ def _read_advanced(fields: Fields, context: RequestContext) -> Order:
         results=(Result(width=film.width, height=film.height, seconds=film.seconds, sound=True),),
         inputs=(sound,),
         seconds=round(film.seconds),
+        sound=Sound.NATIVE,
         details={"task_info": {"parent_video": session.details["parent_video"]}},
         **legacy_options(fields),
     )
@@ -132,6 +133,7 @@ def _read_old(fields: Fields, context: RequestContext) -> Order:
         results=(Result(sound=True),),
         inputs=(film, *sounds),
         follow=_FOLLOW,
+        sound=Sound.NATIVE,
         details={"task_info": parent_video(film, wanted)},
         **unmarked_options(fields),
     )

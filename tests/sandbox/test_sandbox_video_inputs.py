@@ -159,7 +159,14 @@ class TestWhatFollowsFromAnInput:
 
     @pytest.mark.parametrize(("seconds", "units"), [(4, "0.5"), (5, "0.5"), (6, "1"), (11, "1.5")])
     def test_old_lip_sync_costs_every_five_seconds_that_begin(
-        self, post: Post, ended: Ended, film: Callable[[int], Data], files: Path, seconds: int, units: str
+        self,
+        post: Post,
+        ended: Ended,
+        film: Callable[[int], Data],
+        files: Path,
+        sandbox: SandboxServer,
+        seconds: int,
+        units: str,
     ) -> None:
         wanted = {
             "mode": "audio2video",
@@ -171,6 +178,7 @@ class TestWhatFollowsFromAnInput:
         (clip,) = task["outputs"]
         assert (task["billing"][0]["amount"], clip["duration"][:-4]) == (units, str(seconds))
         assert "watermark_url" not in clip
+        assert sandbox.ledger()["tasks"][0]["sound"] == "native"
 
     def test_effects_do_not_say_how_long_they_are(self, client: httpx.Client, post: Post, ended: Ended) -> None:
         picture = base64.b64encode(client.get("/sandbox/samples/square.png").content).decode()
