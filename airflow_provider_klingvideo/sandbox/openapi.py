@@ -95,6 +95,12 @@ _READS: dict[str, tuple[str, str, str]] = {
     "/v1/general/advanced-presets-elements": ("Elements that everybody has", "pages", "LegacyTasks"),
 }
 _ERRORS = {400: "a parameter is wrong", 401: "who asks is not known", 404: "not here", 429: "not now, or no units left"}
+# The groups in which operations are shown.
+_TAGS = (
+    *("text-to-video", "image-to-video", "omni-video", "motion-control", "tasks"),
+    *("legacy videos", "legacy images", "legacy audio", "legacy general"),
+    *("solutions", "account"),
+)
 _GONE = "/v1/videos/multi-image2video"
 _CREATED_DATA = {"/solutions": "NewPage", "/tasks": "NewPage"}
 
@@ -114,6 +120,7 @@ def document(base_url: str) -> dict[str, Any]:
         },
         "servers": [{"url": base_url}],
         "security": [{"key": []}],
+        "tags": [{"name": tag} for tag in _TAGS],
         "paths": paths,
         "components": {
             "securitySchemes": {

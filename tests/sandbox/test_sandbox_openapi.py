@@ -36,6 +36,8 @@ def test_references_lead_somewhere() -> None:
     whole = document("http://sandbox.invalid")
     for reference in set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(whole))):
         jsonschema.Draft202012Validator.check_schema(whole["components"]["schemas"][reference])
+    tags = {tag["name"] for tag in whole["tags"]}
+    assert {operation["tags"][0] for methods in whole["paths"].values() for operation in methods.values()} == tags
     names = [operation["operationId"] for methods in whole["paths"].values() for operation in methods.values()]
     assert len(names) == len(set(names))
 
