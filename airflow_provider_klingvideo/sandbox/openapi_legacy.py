@@ -20,6 +20,7 @@ from airflow_provider_klingvideo.sandbox.openapi_parts import (
     address,
     array,
     choice,
+    file,
     flag,
     legacy_options,
     number,
@@ -65,7 +66,7 @@ _OWN_OR_URL = {
 }
 _SPOKEN = {
     "audio_id": text(about="a sound of text to speech; this or sound_file"),
-    "sound_file": text(about="http(s) URL or raw Base64 of mp3, wav, m4a or aac; this or audio_id"),
+    "sound_file": file("http(s) URL or raw Base64 of mp3, wav, m4a or aac; this or audio_id"),
 }
 _ANY_SHAPE = choice(*RATIOS, default="16:9")
 _COUNT = whole(1, 9, 1)

@@ -8,6 +8,9 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+FILE_FORMAT = "uri-or-base64"
+"""The name of a format of this document's own."""
+
 IMAGE = "https://example.org/portrait.png"
 FILM = "https://example.org/film.mp4"
 SOUND = "https://example.org/sound.mp3"
@@ -92,12 +95,17 @@ def millis(about: str = "") -> Schema:
 
 def picture(about: str = "") -> Schema:
     """A picture in a field."""
-    return text(about=f"http(s) URL or raw Base64 without data: prefix{'; ' if about else ''}{about}")
+    return file(f"http(s) URL or raw Base64 without data: prefix{'; ' if about else ''}{about}")
+
+
+def file(about: str) -> Schema:
+    """A file in a field, as URL or as raw Base64."""
+    return text(about=about) | {"format": FILE_FORMAT}
 
 
 def address(about: str = "") -> Schema:
     """A file that can only be given as URL."""
-    return text(about=f"http(s) URL{'; ' if about else ''}{about}")
+    return text(about=f"http(s) URL{'; ' if about else ''}{about}") | {"format": "uri"}
 
 
 def new_options(watermark: str | None = "watermark_info") -> Schema:
@@ -120,6 +128,6 @@ def _default(value: Any) -> Schema:
 
 
 _CALL = {
-    "callback_url": text(about="told of every change of the status"),
+    "callback_url": text(about="told of every change of the status") | {"format": "uri"},
     "external_task_id": text(about="of your own; unique in the account, over all products"),
 }

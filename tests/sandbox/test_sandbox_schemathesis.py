@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings, strategies
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -17,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.sandbox.openapi import document
+from airflow_provider_klingvideo.sandbox.openapi_parts import FILE_FORMAT
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS = {
@@ -25,6 +27,9 @@ OPERATIONS = {
     for operation in [result.ok()]
 }
 MANY = 1_000_000
+NOBODY = "http://127.0.0.1:1/nobody"  # nothing is fetched from anywhere else
+schemathesis.openapi.format("uri", strategies.just(NOBODY))
+schemathesis.openapi.format(FILE_FORMAT, strategies.sampled_from([NOBODY, base64.b64encode(b"a file").decode()]))
 
 
 @pytest.fixture(scope="module")
