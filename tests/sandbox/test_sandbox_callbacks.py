@@ -152,3 +152,13 @@ def test_a_bad_image_is_told(receiver: Receiver) -> None:
             client.post("/image-to-video/kling-3.0", json=body)
         last = [body for body in receiver.bodies(4) if body["status"] == "failed"]
         assert [body["message"][:20] for body in last] == ["Something went wrong"] * 2
+
+
+def test_subtitles_tell_only_their_end(receiver: Receiver) -> None:
+    body = {
+        "contents": [{"type": "source_video", "url": receiver.url}],
+        "options": {"callback_url": receiver.url},
+    }
+    with SandboxServer(SandboxSettings(**QUICK)) as server, client_of(server) as client:
+        assert client.post("/solutions/drama_subtitle", json=body).status_code == 200
+        assert [told["status"] for told in receiver.bodies(1)] == ["failed"]

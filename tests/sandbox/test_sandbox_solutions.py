@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_calls import Clock
+from sandbox_calls import Clock, client_of
 
-from airflow_provider_klingvideo.sandbox import SandboxServer
+from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.sandbox.ffmpeg import find_ffmpeg
 from airflow_provider_klingvideo.sandbox.images import image_size
 
@@ -406,3 +406,19 @@ def test_pages_of_solutions(client: httpx.Client, clock: Clock) -> None:
     assert client.post("/solutions", json={"limit": 501}).status_code == 400
     refused = client.post("/solutions", json={"filters": [{"key": "product_type", "values": ["video"]}]})
     assert refused.json()["message"] == "filters[0].key value 'product_type' is invalid"
+
+
+def test_solutions_survive_a_restart(tmp_path: Path) -> None:
+    settings = SandboxSettings(state=tmp_path / "state.db", queue_seconds=0, generation_seconds=0, max_render_height=96)
+    with SandboxServer(settings) as first, client_of(first) as client:
+        portrait = f"{first.url}/sandbox/samples/portrait.png"
+        created = client.post(
+            TRY_ON, json=body(image("product_image", portrait), image("person_image", portrait))
+        ).json()["data"]
+        query = {"params": {"task_ids": created["task_id"]}}
+        while (before := client.get("/solutions", **query).json()["data"][0])["status"] != "succeed":
+            time.sleep(0.02)
+    with SandboxServer(settings) as second, client_of(second) as client:
+        (after,) = client.get("/solutions", **query).json()["data"]
+        assert (after["task_id"], after["status"]) == (before["task_id"], "succeed")
+        assert image_size(client.get(after["outputs"][0]["url"]).content)
