@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from airflow_provider_klingvideo.sandbox.account import Account
+from airflow_provider_klingvideo.sandbox.catalog import FRAMES_PER_SECOND
 from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 from airflow_provider_klingvideo.sandbox.speakers import SPEAKERS
@@ -45,13 +46,15 @@ class OwnResult:
     def facts(self) -> MediaFacts:
         """What one would read off its file."""
         result = self.result
+        if result.type == "audio":
+            return MediaFacts(format="mp3", seconds=result.seconds, sound=True)
         return MediaFacts(
-            format="mp4" if result.width else "mp3",
+            format="mp4",
             width=result.width,
             height=result.height,
             seconds=result.seconds,
-            frames_per_second=24 if result.width else 0,
-            sound=result.sound or not result.width,
+            frames_per_second=FRAMES_PER_SECOND,
+            sound=result.sound,
         )
 
 

@@ -13,10 +13,6 @@ from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack, Sound,
 from airflow_provider_klingvideo.sandbox.limits import Limits
 from airflow_provider_klingvideo.sandbox.media_facts import MediaFacts
 
-_UNSEEN = frozenset({"audio", "voice"})
-"""Types of results without width and height."""
-
-
 DELETED = "deleted"
 """In the details of a result: it cannot be used any more."""
 
@@ -208,8 +204,7 @@ class Task(BaseModel):
         if shape := facts.get(self.follow.shape):
             size = round(shape.width * self.follow.wider), round(shape.height * self.follow.higher)
             for result in self.results:
-                if result.type not in _UNSEEN:
-                    result.width, result.height = frame_size(size, self.resolution)
+                result.width, result.height = frame_size(size, self.resolution)
         if length := facts.get(self.follow.length):
             for result in self.results:
                 result.seconds = length.seconds

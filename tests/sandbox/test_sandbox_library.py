@@ -277,6 +277,15 @@ class TestElements:
         task_id = int(finished(ELEMENTS, HERO)["task_id"])
         assert words(star(client, task_id)) == f"Element id not found: {task_id}"
 
+    def test_its_pictures_show_what_they_were_made_from(self, finished: Finished) -> None:
+        def second(image: str) -> bytes:
+            (made,) = finished(ELEMENTS, {**HERO, "element_image_list": images(image)})["task_result"]["elements"]
+            url = made["element_image_list"]["refer_images"][0]["image_url"]
+            return httpx.get(url, trust_env=False, timeout=60).content
+
+        ocean = base64.b64encode(sample_png("ocean")).decode()
+        assert second(PORTRAIT) == second(PORTRAIT) != second(ocean)
+
     def test_it_can_have_a_voice(self, client: httpx.Client, finished: Finished, voice: str) -> None:
         (made,) = finished(ELEMENTS, {**HERO, "element_voice_id": voice})["task_result"]["elements"]
         info = made["element_voice_info"]

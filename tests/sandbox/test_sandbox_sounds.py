@@ -108,6 +108,8 @@ class TestEffects:
         assert task["task_info"]["parent_video"]["id"] == video_id
         assert task["final_unit_deduction"] == "0.25"
         assert b"mp4a" in download(video["url"]).content, "it can be heard"
+        spoken = finished(AVATAR, {"image": PORTRAIT, "audio_id": audio["id"]})
+        assert spoken["task_status"] == "succeed", spoken["task_status_msg"]
 
     @pytest.mark.parametrize("url", [VIDEO, "a picture"])
     def test_a_clip_that_is_not_what_it_should_be_fails_the_task(
