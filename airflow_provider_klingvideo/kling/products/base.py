@@ -35,6 +35,7 @@ def _without_data_prefix(value: Any) -> Any:
 Text = Annotated[str, AfterValidator(_not_blank)]
 """A text that says something."""
 
+
 class MediaKind(StrEnum):
     """What a media input is."""
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import Picture, Product, Route, common_options, without_nones
+from airflow_provider_klingvideo.kling.products.parts import Element, Handles, Voice, element_list, handle_faults
 from airflow_provider_klingvideo.kling.products.video import VideoRequest
 
 
@@ -17,11 +18,20 @@ class ImageToVideoRequest(VideoRequest):
 
     :param first_frame: http(s) URL, or raw base64 of a JPG or PNG.
     :param last_frame: the picture that it ends with.
+    :param elements: characters and things from the element library.
+    :param voices: voices from the voice library; they need ``audio`` ``native``.
     """  # noqa: D400, D415
 
     kind: Literal["image_to_video"] = "image_to_video"
     first_frame: Picture
     last_frame: Picture | None = None
+    elements: tuple[Element, ...] = ()
+    voices: tuple[Voice, ...] = ()
+
+    @property
+    def handles(self) -> Handles:
+        """By which the prompt speaks of elements and voices."""
+        return {"element": [one.id for one in self.elements], "voice": [one.id for one in self.voices]}
 
 
 def _last_frame(request: ImageToVideoRequest, can: Capability) -> Iterator[str]:
@@ -36,11 +46,27 @@ def _last_frame(request: ImageToVideoRequest, can: Capability) -> Iterator[str]:
         yield "last_frame excludes audio native"
 
 
+def _library(request: ImageToVideoRequest, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.2, 6.3, 7.2 and 11."""
+    for name, count, limit in (
+        ("elements", len(request.elements), can.elements),
+        ("voices", len(request.voices), can.voices),
+    ):
+        if count > limit:
+            yield f"{name} are {count}, at most {limit}" if limit else f"{name} cannot be given"
+    if request.voices and request.audio != "native":
+        yield f"voices need audio native, it is {request.audio}"
+    yield from handle_faults(request.handles)
+
+
 def _new_body(request: ImageToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
-    contents = [{"type": "prompt", "text": request.prompt}] if request.prompt.strip() else []
+    prompt = video.new_prompt(request)
+    contents = [{"type": "prompt", "text": prompt}] if prompt.strip() else []
     contents.append({"type": "first_frame", "url": request.first_frame})
     if request.last_frame:
         contents.append({"type": "last_frame", "url": request.last_frame})
+    contents += [{"type": "element", **one.model_dump()} for one in request.elements]
+    contents += [{"type": "voice", **one.model_dump()} for one in request.voices]
     return {
         "contents": contents,
         "settings": video.new_settings(request, can),
@@ -51,16 +77,19 @@ def _new_body(request: ImageToVideoRequest, can: Capability | None, external_tas
 def _legacy_body(request: ImageToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
     return without_nones(
         {
-            **video.legacy_settings(request, can),
+            **video.legacy_settings(request, can, request.handles),
             "image": request.first_frame,
             "image_tail": request.last_frame,
+            "element_list": element_list(request.elements) or None,
+            "voice_list": [{"voice_id": one.voice_id} for one in request.voices] or None,
             **common_options(request, external_task_id),
         }
     )
 
 
 def _units(request: ImageToVideoRequest, can: Capability | None) -> Decimal | None:
-    return video.units_by_second(request.model, video.sound_of(request, can), request.resolution, request.duration)
+    feature = "native+voice" if request.voices else video.sound_of(request, can)
+    return video.units_by_second(request.model, feature, request.resolution, request.duration)
 
 
 PRODUCT = Product(
@@ -71,6 +100,6 @@ PRODUCT = Product(
         Generation.NEW: Route("/image-to-video", _new_body, is_model_in_path=True),
         Generation.LEGACY: Route("/v1/videos/image2video", _legacy_body),
     },
-    rules=(*video.RULES, _last_frame),
+    rules=(*video.RULES, _last_frame, _library),
     units=_units,
 )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
 from airflow_provider_klingvideo.kling.products import video
-from airflow_provider_klingvideo.kling.products.base import Product, Route, Text, common_options, without_nones
+from airflow_provider_klingvideo.kling.products.base import Product, Route, common_options, without_nones
 from airflow_provider_klingvideo.kling.products.video import VideoRequest
 
 
@@ -18,13 +18,12 @@ class TextToVideoRequest(VideoRequest):
     """  # noqa: D400, D415
 
     kind: Literal["text_to_video"] = "text_to_video"
-    prompt: Text
     aspect_ratio: str = "16:9"
 
 
 def _new_body(request: TextToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
     return {
-        "prompt": request.prompt,
+        "prompt": video.new_prompt(request),
         "settings": {**video.new_settings(request, can), "aspect_ratio": request.aspect_ratio},
         "options": common_options(request, external_task_id),
     }
@@ -52,6 +51,6 @@ PRODUCT = Product(
         Generation.NEW: Route("/text-to-video", _new_body, is_model_in_path=True),
         Generation.LEGACY: Route("/v1/videos/text2video", _legacy_body),
     },
-    rules=(*video.RULES, video.aspect_ratio),
+    rules=(*video.RULES, video.prompt_or_shots, video.aspect_ratio),
     units=_units,
 )

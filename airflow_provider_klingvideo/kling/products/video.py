@@ -10,6 +10,14 @@ from pydantic import Field
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
 from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
+from airflow_provider_klingvideo.kling.products.parts import (
+    Handles,
+    Shot,
+    multi_prompt,
+    shots_faults,
+    shots_prompt,
+    with_placeholders,
+)
 
 DEFAULT_MODEL = "kling-3.0-turbo"
 MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
@@ -25,6 +33,7 @@ class VideoRequest(WatermarkedRequest):
     :param resolution: ``720p``, ``1080p`` or ``4k``.
     :param duration: seconds.
     :param audio: ``native`` for sound, ``off`` for none, ``default``: none where the model leaves the choice.
+    :param shots: several shots, in the place of the prompt.
     :param multi_shot: several shots, as the vendor sees fit or as a multi-shot prompt says; None: the vendor's default.
     :param cfg_scale: how closely to follow the prompt, 0 to 1; legacy generation only.
     """
@@ -35,6 +44,7 @@ class VideoRequest(WatermarkedRequest):
     resolution: str = "720p"
     duration: int = 5
     audio: Literal["default", "native", "off"] = "default"
+    shots: tuple[Shot, ...] = ()
     multi_shot: bool | None = None
     cfg_scale: float | None = Field(default=None, ge=0, le=1)
 
@@ -94,8 +104,27 @@ def multi_shot(request: Any, can: Capability) -> Iterator[str]:
     """Source: kling-api sections 6.2 and 7.2."""
     if request.multi_shot and not can.multi_shot:
         yield "multi_shot cannot be set"
-    if request.multi_shot and can.generation is Generation.LEGACY and not request.prompt.strip():
+    if request.multi_shot and can.generation is Generation.LEGACY and not (request.prompt.strip() or request.shots):
         yield "multi_shot needs a prompt in the legacy API generation"
+
+
+def shots(request: Any, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.3, 7.2 and 11."""
+    if request.shots and not can.shots:
+        yield "shots cannot be given"
+    if request.shots and request.multi_shot is False:
+        yield "shots exclude multi_shot false"
+    if request.shots and request.prompt.strip():
+        yield "prompt and shots cannot be given together: the shots have prompts of their own"
+    if request.shots and can.generation is not Generation.LEGACY and len(shots_prompt(request.shots)) > can.prompt_max:
+        yield f"the prompts of the shots have more than {can.prompt_max} characters together"
+    yield from shots_faults(request.shots, request.duration)
+
+
+def prompt_or_shots(request: Any, _can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.2 and 7.2."""
+    if not request.shots and not request.prompt.strip():
+        yield "prompt is missing"
 
 
 RULES = (
@@ -107,6 +136,7 @@ RULES = (
     negative_prompt,
     cfg_scale,
     multi_shot,
+    shots,
 )
 
 
@@ -132,23 +162,40 @@ def new_settings(request: VideoRequest, can: Capability | None) -> dict[str, Any
     settings: dict[str, Any] = {"resolution": request.resolution, "duration": request.duration}
     if request.audio != "default" and has_audio_field(can):
         settings["audio"] = request.audio
-    if request.multi_shot is not None and (can is None or can.multi_shot):
-        settings["multi_shot"] = request.multi_shot
+    several = True if request.shots else request.multi_shot
+    if several is not None and (can is None or can.multi_shot):
+        settings["multi_shot"] = several
     return settings
 
 
-def legacy_settings(request: VideoRequest, can: Capability | None) -> dict[str, Any]:
-    """Return the fields that all legacy video paths know, None where nothing was given."""
+def new_prompt(request: VideoRequest) -> str:
+    """Return the prompt as the new generation reads it, shots included."""
+    return shots_prompt(request.shots) or request.prompt
+
+
+def legacy_settings(request: VideoRequest, can: Capability | None, handles: Handles | None = None) -> dict[str, Any]:
+    """Return the fields that all legacy video paths know, None where nothing was given.
+
+    :param handles: by which the prompt speaks of elements and voices.
+    """
     return {
         "model_name": can.vendor_name if can else request.model,
         "mode": MODES.get(request.resolution, request.resolution),
         "duration": str(request.duration),
-        "prompt": request.prompt or None,
+        "prompt": with_placeholders(request.prompt, handles or {}) or None,
         "negative_prompt": request.negative_prompt,
         "cfg_scale": request.cfg_scale,
         "sound": {"native": "on", "off": "off"}.get(request.audio) if has_audio_field(can) else None,
-        **({"multi_shot": True, "shot_type": "intelligence"} if request.multi_shot else {}),
+        **legacy_shots(request, handles or {}),
     }
+
+
+def legacy_shots(request: Any, handles: Handles) -> dict[str, Any]:
+    """Return how the legacy generation is asked for several shots."""
+    if request.shots:
+        shots = [one.model_copy(update={"prompt": with_placeholders(one.prompt, handles)}) for one in request.shots]
+        return {"multi_shot": True, "shot_type": "customize", "multi_prompt": multi_prompt(shots)}
+    return {"multi_shot": True, "shot_type": "intelligence"} if request.multi_shot else {}
 
 
 def numbers(values: tuple[int, ...]) -> str:

@@ -1,0 +1,71 @@
+"""A portrait that speaks (kling-api section 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.products import video
+from airflow_provider_klingvideo.kling.products.base import (
+    Picture,
+    Product,
+    Route,
+    Sound,
+    WatermarkedRequest,
+    common_options,
+    without_nones,
+)
+
+
+class AvatarRequest(WatermarkedRequest):
+    """A portrait that speaks what a sound says.
+
+    :param image: the portrait.
+    :param audio_id: a speech that the vendor made, see ``speak``; or
+    :param sound: a sound of 2 to 300 seconds.
+    :param prompt: how the person moves and looks.
+    :param resolution: ``720p`` or ``1080p``.
+    """
+
+    kind: Literal["avatar"] = "avatar"
+    image: Picture
+    audio_id: str | None = None
+    sound: Sound | None = None
+    prompt: str = ""
+    resolution: str = "720p"
+
+
+def _one_sound(request: AvatarRequest, _can: Capability) -> Iterator[str]:
+    """Source: kling-api section 7.2."""
+    if bool(request.audio_id) == bool(request.sound):
+        yield "exactly one of audio_id and sound is needed"
+
+
+def _body(request: AvatarRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    return without_nones(
+        {
+            "image": request.image,
+            "audio_id": request.audio_id,
+            "sound_file": request.sound,
+            "prompt": request.prompt or None,
+            "mode": video.MODES.get(request.resolution, request.resolution),
+            **common_options(request, external_task_id),
+        }
+    )
+
+
+def _units(_request: AvatarRequest, _can: Capability | None) -> Decimal | None:
+    """The length follows the sound, which only the vendor hears."""
+    return None
+
+
+PRODUCT = Product(
+    kind="avatar",
+    label="Avatar",
+    request=AvatarRequest,
+    routes={Generation.LEGACY: Route("/v1/videos/avatar/image2video", _body)},
+    rules=(_one_sound, video.resolution, video.prompt_length),
+    units=_units,
+)

@@ -1,0 +1,66 @@
+"""One of the vendor's effect scenes with your pictures (kling-api sections 7.2 and 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.products.base import (
+    GenerationRequest,
+    Picture,
+    Product,
+    Route,
+    common_options,
+)
+
+
+class EffectRequest(GenerationRequest):
+    """An effect scene with one picture or two.
+
+    :param scene: name of the scene; ``klingvideo models --scenes`` lists them.
+    :param images: one picture, or two for a scene with two people: the left one first.
+    """
+
+    kind: Literal["effect"] = "effect"
+    scene: str
+    images: tuple[Picture, ...]
+
+
+def _scene(request: EffectRequest, _can: Capability) -> Iterator[str]:
+    """Source: kling-api section 12."""
+    scenes = registry().effect_scenes
+    scene = scenes.get(request.scene)
+    if scene is None:
+        close = ", ".join(get_close_matches(request.scene, scenes, n=3))
+        yield f"scene is {request.scene}, which is none of {len(scenes)}{f'; similar: {close}' if close else ''}"
+    elif scene.is_gone:
+        yield f"the vendor discontinued scene {request.scene} on {scene.discontinued_on}"
+    elif len(request.images) != scene.images:
+        yield f"images are {len(request.images)}, scene {request.scene} takes {scene.images}"
+
+
+def _body(request: EffectRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    images = list(request.images)
+    return {
+        "effect_scene": request.scene,
+        "input": {"image": images[0]} if len(images) == 1 else {"images": images},
+        **common_options(request, external_task_id),
+    }
+
+
+def _units(_request: EffectRequest, _can: Capability | None) -> Decimal | None:
+    """The vendor's price list of scenes is on a page of its own that is not part of the registry."""
+    return None
+
+
+PRODUCT = Product(
+    kind="effect",
+    label="Effects",
+    request=EffectRequest,
+    routes={Generation.LEGACY: Route("/v1/videos/effects", _body)},
+    rules=(_scene,),
+    units=_units,
+)

@@ -1,0 +1,127 @@
+"""A face in a video speaks what a sound says (kling-api section 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.faces import identify_faces, read_faces
+from airflow_provider_klingvideo.kling.operation import Operation
+from airflow_provider_klingvideo.kling.products.base import (
+    Product,
+    Route,
+    Sound,
+    Video,
+    WatermarkedRequest,
+    common_options,
+    without_nones,
+)
+from airflow_provider_klingvideo.kling.products.limits import exactly_one, ranged
+
+# kling-api section 7.2.
+SHORTEST_SOUND_MS = 2000
+
+
+class LipSyncRequest(WatermarkedRequest):
+    """A face in a video speaks what a sound says.
+
+    The faces of the video are looked for once, which costs money, unless ``session_id`` and ``face_id`` name one that
+    is known.
+
+    :param video: the video, 2 to 60 seconds; or
+    :param video_id: the vendor's id of one that it made; or
+    :param session_id: of a call of ``identify_faces``, at most 24 hours ago; with
+    :param face_id: the face; None: the first one that was found.
+    :param audio_id: a speech that the vendor made, see ``speak``; or
+    :param sound: a sound of 2 to 60 seconds.
+    :param sound_start_ms: from where on in the sound, in milliseconds.
+    :param sound_end_ms: until where, at least 2000 later.
+    :param insert_at_ms: where in the video it begins.
+    :param sound_volume: 0 to 2.
+    :param original_volume: of the video's own sound, 0 to 2.
+    """
+
+    kind: Literal["lip_sync"] = "lip_sync"
+    video: Video | None = None
+    video_id: str | None = None
+    session_id: str | None = None
+    face_id: str | None = None
+    audio_id: str | None = None
+    sound: Sound | None = None
+    sound_start_ms: int = 0
+    sound_end_ms: int
+    insert_at_ms: int = 0
+    sound_volume: float = 1
+    original_volume: float = 1
+
+
+def _source(request: LipSyncRequest, _can: Capability) -> Iterator[str]:
+    """Source: kling-api section 7.2."""
+    if not request.session_id and bool(request.video) == bool(request.video_id):
+        yield "exactly one of video, video_id and session_id is needed"
+    if request.session_id and not request.face_id:
+        yield "session_id needs a face_id"
+
+
+def _times(request: LipSyncRequest, _can: Capability) -> Iterator[str]:
+    """Source: kling-api section 7.2."""
+    if min(request.sound_start_ms, request.insert_at_ms) < 0:
+        yield "sound_start_ms and insert_at_ms cannot be negative"
+    if request.sound_end_ms - request.sound_start_ms < SHORTEST_SOUND_MS:
+        yield f"sound_end_ms must lie {SHORTEST_SOUND_MS} ms behind sound_start_ms at least"
+
+
+def _read_fields(data: Any) -> Mapping[str, Any]:
+    found = read_faces(data)
+    return {"session_id": found.session_id, "face_id": found.faces[0].id if found.faces else None}
+
+
+def _preparation(request: LipSyncRequest) -> Operation[Mapping[str, Any]] | None:
+    if request.session_id:
+        return None
+    look = identify_faces(video_url=request.video, video_id=request.video_id)
+    return Operation(look.method, look.path, _read_fields, json=look.json, is_create=True)
+
+
+def _body(request: LipSyncRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    face = {
+        "face_id": request.face_id,
+        "audio_id": request.audio_id,
+        "sound_file": request.sound,
+        "sound_start_time": request.sound_start_ms,
+        "sound_end_time": request.sound_end_ms,
+        "sound_insert_time": request.insert_at_ms,
+        "sound_volume": request.sound_volume,
+        "original_audio_volume": request.original_volume,
+    }
+    return without_nones(
+        {
+            "session_id": request.session_id,
+            "face_choose": [without_nones(face)],
+            **common_options(request, external_task_id),
+        }
+    )
+
+
+def _units(_request: LipSyncRequest, _can: Capability | None) -> Decimal | None:
+    """The length follows the video, which only the vendor sees."""
+    return None
+
+
+PRODUCT = Product(
+    kind="lip_sync",
+    label="Lip-sync",
+    request=LipSyncRequest,
+    routes={Generation.LEGACY: Route("/v1/videos/advanced-lip-sync", _body)},
+    rules=(
+        _source,
+        exactly_one("audio_id", "sound"),
+        _times,
+        ranged("sound_volume", 0, 2),
+        ranged("original_volume", 0, 2),
+    ),
+    units=_units,
+    preparation=_preparation,
+)

@@ -1,0 +1,108 @@
+"""A picture's person moves like one in a video (kling-api sections 6.2, 6.3 and 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.products import video
+from airflow_provider_klingvideo.kling.products.base import (
+    Model,
+    Picture,
+    Product,
+    Route,
+    Video,
+    WatermarkedRequest,
+    common_options,
+    without_nones,
+)
+from airflow_provider_klingvideo.kling.products.parts import Element, element_list, with_placeholders
+
+
+class MotionControlRequest(WatermarkedRequest):
+    """A picture's person moves like one in a video; the length follows the video.
+
+    :param image: the person.
+    :param video: the movement, 3 to 30 seconds; at most 10 with ``orientation`` ``image``.
+    :param orientation: whether the person faces as in the ``video`` or as in the ``image``.
+    :param prompt: what else is to be seen.
+    :param model: the model.
+    :param element: a person from the element library; needs ``orientation`` ``video``.
+    :param resolution: ``720p`` or ``1080p``.
+    :param audio: ``original`` for the sound of the video, ``off`` for none.
+    """
+
+    kind: Literal["motion_control"] = "motion_control"
+    model: Model = "kling-3.0"
+    image: Picture
+    video: Video
+    orientation: Literal["image", "video"] = "video"
+    prompt: str = ""
+    element: Element | None = None
+    resolution: str = "720p"
+    audio: Literal["original", "off"] = "original"
+
+
+def _element(request: MotionControlRequest, can: Capability) -> Iterator[str]:
+    """Source: kling-api section 6.3."""
+    if request.element and not can.elements:
+        yield "element cannot be given"
+    if request.element and request.orientation != "video":
+        yield "element needs orientation video"
+
+
+def _new_body(request: MotionControlRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    contents: list[dict[str, Any]] = [
+        {"type": "image", "url": request.image},
+        {"type": "video", "url": request.video},
+    ]
+    if request.prompt.strip():
+        contents.append({"type": "prompt", "text": request.prompt})
+    if request.element:
+        contents.append({"type": "element", **request.element.model_dump()})
+    return {
+        "contents": contents,
+        "settings": {
+            "character_orientation": request.orientation,
+            "audio": request.audio,
+            "resolution": request.resolution,
+        },
+        "options": common_options(request, external_task_id),
+    }
+
+
+def _legacy_body(request: MotionControlRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    elements = [request.element] if request.element else []
+    return without_nones(
+        {
+            "model_name": can.vendor_name if can else request.model,
+            "image_url": request.image,
+            "video_url": request.video,
+            "character_orientation": request.orientation,
+            "mode": video.MODES.get(request.resolution, request.resolution),
+            "keep_original_sound": "yes" if request.audio == "original" else "no",
+            "prompt": with_placeholders(request.prompt, {"element": [one.id for one in elements]}) or None,
+            "element_list": element_list(elements) or None,
+            **common_options(request, external_task_id),
+        }
+    )
+
+
+def _units(_request: MotionControlRequest, _can: Capability | None) -> Decimal | None:
+    """The length follows the video, which only the vendor sees."""
+    return None
+
+
+PRODUCT = Product(
+    kind="motion_control",
+    label="Motion control",
+    request=MotionControlRequest,
+    routes={
+        Generation.NEW: Route("/motion-control", _new_body, is_model_in_path=True),
+        Generation.LEGACY: Route("/v1/videos/motion-control", _legacy_body),
+    },
+    rules=(video.resolution, video.prompt_length, _element),
+    units=_units,
+)

@@ -1,0 +1,58 @@
+"""Reading values of the vendor's answers tolerantly: what makes no sense is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+# Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
+LARGEST_EXPONENT = 20
+
+
+def list_of(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of an array."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def mapping_of(value: Any) -> Mapping[str, Any]:
+    """An object, empty for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_of(value: Any) -> str:
+    """A text or a whole number as text; empty for anything else: an object is no id, and no URL."""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """A number, or a text that is one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
+
+
+def seconds_of(value: Any) -> float | None:
+    """A number of seconds."""
+    number = decimal_of(value)
+    return float(number) if number is not None else None
+
+
+def whole_number(value: Any) -> int:
+    """A whole number, 0 for anything else."""
+    number = decimal_of(value)
+    return int(number) if number is not None else 0
+
+
+def time_of(milliseconds: Any) -> datetime | None:
+    """A time in Unix milliseconds, aware."""
+    number = decimal_of(milliseconds)
+    try:
+        return datetime.fromtimestamp(float(number) / 1000, UTC) if number is not None else None
+    except (OverflowError, OSError, ValueError):
+        return None
