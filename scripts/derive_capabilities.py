@@ -33,6 +33,7 @@ KINDS = {
 MODELLESS = {
     "/v1/videos/avatar/image2video": ("avatar", "Avatar", 300),
     "/v1/videos/advanced-lip-sync": ("lip_sync", "Lip-sync", 455),
+    "/v1/videos/lip-sync": ("lip_sync_text", "Lip-sync of a text", 455),
     "/v1/videos/effects": ("effect", "Effects", 320),
     "/v1/videos/multi-elements": ("multi_elements", "Multi-elements editing", 180),
     "/v1/audio/text-to-audio": ("text_to_audio", "Text to audio", 40),
@@ -159,6 +160,7 @@ def _row(entry: dict[str, Any], kind: str, generation: str) -> dict[str, Any]:
         "negative_prompt": legacy and kind in ("text_to_video", "image_to_video", "image"),
         "cfg_scale": legacy and kind in ("text_to_video", "image_to_video") and features.get("cfg_scale") is not False,
         "multi_shot": features.get("multi_shot") is True,
+        "shots": bool(features.get("multi_shot")),
         "fps": entry.get("fps"),
         "typical_seconds": TYPICAL_IMAGE_SECONDS if is_image else TYPICAL_SECONDS.get(model, 120),
         **_origin(entry),
@@ -192,6 +194,7 @@ def _modelless(entry: dict[str, Any], kind: str, label: str, typical_seconds: in
         "negative_prompt": "negative_prompt" in body,
         "cfg_scale": False,
         "multi_shot": False,
+        "shots": False,
         "fps": None,
         "typical_seconds": typical_seconds,
         **_origin(entry),
@@ -253,11 +256,22 @@ def _prices(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _scene(entry: dict[str, Any]) -> dict[str, Any]:
     found = re.search(r"discontinued (\d{4}-\d{2}-\d{2})", entry["status"])
-    return {"name": entry["name"], "images": entry["images"], "discontinued_on": found and found[1]}
+    return {
+        "name": entry["name"],
+        "images": entry["images"],
+        "discontinued_on": found and found[1],
+        "is_gone": found is not None and "still" not in entry["status"],
+    }
 
 
 def _endpoint(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: entry[name] for name in ("name", "method", "path", "generation", "kind", "status")}
+    """An endpoint, with every field that its body is documented to have."""
+    body = entry.get("body", {})
+    return {
+        **{name: entry[name] for name in ("name", "method", "path", "generation", "kind", "status")},
+        "fields": list(body),
+        "contents": body.get("contents", {}).get("item_types", []),
+    }
 
 
 def _origin(entry: dict[str, Any]) -> dict[str, Any]:

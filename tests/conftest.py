@@ -20,7 +20,7 @@ os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, for their fixtures' sake, and all that run an Airflow in the same one."""
+    """Keep the tests of a file in one process, for the fixtures, and all that run an Airflow in the same one."""
     for item in items:
         group = "live" if item.get_closest_marker("live") else item.path.name
         item.add_marker(pytest.mark.xdist_group(group))

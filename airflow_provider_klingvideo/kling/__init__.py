@@ -11,6 +11,7 @@ from airflow_provider_klingvideo._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.auth import AccessKeyAuth, ApiKeyAuth
+    from airflow_provider_klingvideo.kling.billing import ResourcePack
     from airflow_provider_klingvideo.kling.capabilities import Generation, Registry, registry
     from airflow_provider_klingvideo.kling.client import AsyncKlingClient, KlingClient
     from airflow_provider_klingvideo.kling.errors import (
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.products.text_to_video import TextToVideoRequest
     from airflow_provider_klingvideo.kling.requests import parse_request
     from airflow_provider_klingvideo.kling.rules import check_request
-    from airflow_provider_klingvideo.kling.tasks import Output, ResourcePack, Task, TaskStatus
+    from airflow_provider_klingvideo.kling.speech import Speech
+    from airflow_provider_klingvideo.kling.tasks import Output, Task, TaskStatus
 
 _HOMES = {
     "auth": ("AccessKeyAuth", "ApiKeyAuth"),
@@ -65,7 +67,9 @@ _HOMES = {
     "products.text_to_video": ("TextToVideoRequest",),
     "requests": ("parse_request",),
     "rules": ("check_request",),
-    "tasks": ("Output", "ResourcePack", "Task", "TaskStatus"),
+    "speech": ("Speech",),
+    "tasks": ("Output", "Task", "TaskStatus"),
+    "billing": ("ResourcePack",),
 }
 __all__ = [
     "PRODUCTS",
@@ -94,6 +98,7 @@ __all__ = [
     "Registry",
     "ResourcePack",
     "ServerError",
+    "Speech",
     "Task",
     "TaskNotFoundError",
     "TaskStatus",

@@ -44,6 +44,7 @@ class Capability:
     :param voices: how many voices can be given.
     :param prompt_max: longest prompt in characters, 0 without a prompt.
     :param multi_shot: whether there is a field for it.
+    :param shots: whether it makes several shots.
     :param fps: frames per second of the video, None for what is no video.
     :param typical_seconds: how long a task usually takes.
     """
@@ -70,6 +71,7 @@ class Capability:
     negative_prompt: bool
     cfg_scale: bool
     multi_shot: bool
+    shots: bool
     fps: int | None
     typical_seconds: float
     source: str
@@ -104,12 +106,14 @@ class EffectScene:
     """A scene of the effects.
 
     :param images: how many pictures it takes.
-    :param discontinued_on: the day on which the vendor announced its end, None while it is on.
+    :param discontinued_on: the day that the vendor announced for its end, None for none.
+    :param is_gone: whether the vendor has taken it off its list.
     """
 
     name: str
     images: int
     discontinued_on: str | None
+    is_gone: bool
 
 
 class Registry:

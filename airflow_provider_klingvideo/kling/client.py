@@ -30,11 +30,12 @@ from airflow_provider_klingvideo.kling.errors import (
     NetworkError,
     TaskNotFoundError,
 )
+from airflow_provider_klingvideo.kling.methods import VendorMethods
 from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.operations import MAX_IDS_PER_QUERY, Page
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
-from airflow_provider_klingvideo.kling.tasks import ResourcePack, Task
+from airflow_provider_klingvideo.kling.tasks import Task
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-class _Core:
+class _Core(VendorMethods):
     """What both clients share: everything that is not I/O.
 
     :param auth: the credentials.
@@ -230,10 +231,6 @@ class KlingClient(_Core, SyncSender):
             return sum(1 for listing in self._listings_in_flight(pack) for _ in self._walk(listing))
         return _running([self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 
-    def account_costs(self, start_ms: int, end_ms: int, pack: str | None = None) -> list[ResourcePack]:
-        """Return the account's packs; see :meth:`AsyncKlingClient.account_costs`."""
-        return self.send(operations.account_costs(start_ms, end_ms, pack))
-
     def send(self, operation: Operation[T]) -> T:
         """Send an operation; see :meth:`AsyncKlingClient.send`."""
         if operation.is_create:
@@ -353,15 +350,6 @@ class AsyncKlingClient(_Core, AsyncSender):
         if self._auth.serves_new_generation:
             return sum([1 for listing in self._listings_in_flight(pack) async for _ in self._walk(listing)])
         return _running([await self.send(listing(None)) for listing in self._listings_in_flight(pack)])
-
-    async def account_costs(self, start_ms: int, end_ms: int, pack: str | None = None) -> list[ResourcePack]:
-        """Return the account's packs.
-
-        :param start_ms: begin of the period, Unix milliseconds.
-        :param end_ms: its end.
-        :param pack: only the pack with this name.
-        """
-        return await self.send(operations.account_costs(start_ms, end_ms, pack))
 
     async def send(self, operation: Operation[T]) -> T:
         """Send an operation: a read is tried again where that can help, what may cost money is sent once.

@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
-from airflow_provider_klingvideo.kling.tasks import ResourcePack, Task, parse_packs, parse_task, parse_tasks
+from airflow_provider_klingvideo.kling.tasks import Task, parse_task, parse_tasks
 
 REGIONS = {
     "singapore": "https://api-singapore.klingai.com",
@@ -117,12 +117,6 @@ def list_legacy_tasks(kind: str, statuses: Sequence[str], cursor: str | None) ->
     number = int(cursor or 1)
     query = {"pageNum": number, "pageSize": LARGEST_PAGE}
     return Operation("GET", _legacy_path(kind), partial(_legacy_page, statuses, number), query=query)
-
-
-def account_costs(start_ms: int, end_ms: int, pack: str | None) -> Operation[list[ResourcePack]]:
-    """Ask for the account's packs, or one by its name; the vendor allows one such call a second."""
-    query = {"start_time": start_ms, "end_time": end_ms, **({"resource_pack_name": pack} if pack else {})}
-    return Operation("GET", "/account/costs", parse_packs, query=query)
 
 
 def _check_external_id(external_task_id: str) -> None:

@@ -1,18 +1,16 @@
-"""The vendor's answers about tasks and packs, read tolerantly: both generations' shapes become one."""
+"""The vendor's answers about tasks, read tolerantly: both generations' shapes become one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_klingvideo._urls import without_queries
-
-# Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
-LARGEST_EXPONENT = 20
+from airflow_provider_klingvideo.kling.reading import decimal_of, list_of, mapping_of, seconds_of, text_of, time_of
 
 
 class TaskStatus(StrEnum):
@@ -44,6 +42,7 @@ class Output:
     :param name: the name of a voice or an element.
     :param duration: seconds, None when the vendor does not say.
     :param group: which series an image belongs to.
+    :param is_deleted: whether a voice or an element is no more.
     :param other_urls: the same in other formats, by format (``wav``).
     """
 
@@ -54,6 +53,7 @@ class Output:
     watermark_url: str | None = field(default=None, repr=False)
     duration: float | None = None
     group: str | None = None
+    is_deleted: bool = False
     other_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -96,36 +96,26 @@ class Task:
         return dict(_without_queries(self.raw))
 
 
-@dataclass(frozen=True)
-class ResourcePack:
-    """A pack of units that the account has bought."""
-
-    name: str
-    status: str
-    total: Decimal | None
-    remaining: Decimal | None
-
-
 def parse_task(data: Any) -> Task | None:
     """Read a task of either generation; None when it has no id and thus is none."""
     if not isinstance(data, Mapping):
         return None
-    task_id = _text(data.get("id")) or _text(data.get("task_id"))
+    task_id = text_of(data.get("id")) or text_of(data.get("task_id"))
     if not task_id:
         return None
-    word = _text(data.get("status")) or _text(data.get("task_status"))
+    word = text_of(data.get("status")) or text_of(data.get("task_status"))
     return Task(
         id=task_id,
         status=_STATUS_WORDS.get(word, TaskStatus.UNKNOWN),
         status_word=word,
-        message=without_queries(_text(data.get("message")) or _text(data.get("task_status_msg"))),
-        external_id=_text(data.get("external_id"))
-        or _text(_mapping(data.get("task_info")).get("external_task_id"))
+        message=without_queries(text_of(data.get("message")) or text_of(data.get("task_status_msg"))),
+        external_id=text_of(data.get("external_id"))
+        or text_of(mapping_of(data.get("task_info")).get("external_task_id"))
         or None,
         outputs=_outputs(data),
         billed_units=_billed(data),
-        created_at=_time(data.get("create_time") or data.get("created_at")),
-        updated_at=_time(data.get("update_time") or data.get("updated_at")),
+        created_at=time_of(data.get("create_time") or data.get("created_at")),
+        updated_at=time_of(data.get("update_time") or data.get("updated_at")),
         raw=data,
     )
 
@@ -136,25 +126,6 @@ def parse_tasks(data: Any) -> list[Task]:
         data = data["result"]
     items = data if isinstance(data, list) else [data]
     return [task for task in map(parse_task, items) if task]
-
-
-def parse_packs(data: Any) -> list[ResourcePack]:
-    """Read the packs of ``/account/costs`` (kling-api section 9).
-
-    :raises ValueError: when the second code, inside the data, is an error.
-    """
-    if _mapping(data).get("code"):
-        raise ValueError("the packs could not be read")
-    packs = _list(_mapping(data).get("resource_pack_subscribe_infos"))
-    return [
-        ResourcePack(
-            name=_text(pack.get("resource_pack_name")),
-            status=_text(pack.get("status")),
-            total=_decimal(pack.get("total_quantity")),
-            remaining=_decimal(pack.get("remaining_quantity")),
-        )
-        for pack in packs
-    ]
 
 
 # The lists of a legacy result and what lies in them (kling-api sections 7.1, 7.3 and 7.5).
@@ -175,14 +146,14 @@ _WAV_URLS = ("wav_url", "url_wav")
 
 
 def _outputs(data: Mapping[str, Any]) -> tuple[Output, ...]:
-    result = _mapping(data.get("task_result"))
+    result = mapping_of(data.get("task_result"))
     legacy = (
         {**item, "type": kind, **({"group_id": name} if name == "series_images" else {})}
         for name, kind in _LEGACY_RESULTS.items()
-        for item in _list(result.get(name))
+        for item in list_of(result.get(name))
     )
     return tuple(
-        output for item in [*_list(data.get("outputs")), *legacy] for output in (_output(one) for one in _each(item))
+        output for item in [*list_of(data.get("outputs")), *legacy] for output in (_output(one) for one in _each(item))
     )
 
 
@@ -190,7 +161,7 @@ def _each(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Take apart an item that holds several pictures, as multi-shot images do (kling-api section 7.5)."""
     numbered = [item[key] for key in sorted(item) if key.startswith("url_") and key[4:].isdigit()]
     if numbered:
-        yield from ({"type": item.get("type"), "group_id": _text(item.get("index")), "url": url} for url in numbered)
+        yield from ({"type": item.get("type"), "group_id": text_of(item.get("index")), "url": url} for url in numbered)
     else:
         yield item
 
@@ -198,61 +169,26 @@ def _each(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _output(item: Mapping[str, Any]) -> Output:
     url, wav = _first(item, _URLS), _first(item, _WAV_URLS)
     return Output(
-        type=_text(item.get("type")),
+        type=text_of(item.get("type")),
         url=url or wav,
         id=_first(item, _IDS) or None,
         name=_first(item, _NAMES) or None,
-        watermark_url=_text(item.get("watermark_url")) or None,
-        duration=next((_seconds(item[key]) for key in _DURATIONS if key in item), None),
-        group=_text(item.get("group_id")) or None,
+        watermark_url=text_of(item.get("watermark_url")) or None,
+        duration=next((seconds_of(item[key]) for key in _DURATIONS if key in item), None),
+        group=text_of(item.get("group_id")) or None,
+        is_deleted=item.get("status") == "deleted",
         other_urls={"wav": wav} if url and wav else {},
     )
 
 
 def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    return next((text for key in keys if (text := _text(item.get(key)))), "")
+    return next((text for key in keys if (text := text_of(item.get(key)))), "")
 
 
 def _billed(data: Mapping[str, Any]) -> Decimal | None:
-    amounts = [_decimal(item.get("amount")) for item in _list(data.get("billing"))]
+    amounts = [decimal_of(item.get("amount")) for item in list_of(data.get("billing"))]
     known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if known else _decimal(data.get("final_unit_deduction"))
-
-
-def _list(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: Any) -> str:
-    """A text or a whole number as text; empty for anything else: an object is no id, and no URL."""
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def _decimal(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
-
-
-def _seconds(value: Any) -> float | None:
-    number = _decimal(value)
-    return float(number) if number is not None else None
-
-
-def _time(milliseconds: Any) -> datetime | None:
-    number = _decimal(milliseconds)
-    try:
-        return datetime.fromtimestamp(float(number) / 1000, UTC) if number is not None else None
-    except (OverflowError, OSError, ValueError):
-        return None
+    return sum(known, Decimal(0)) if known else decimal_of(data.get("final_unit_deduction"))
 
 
 def _without_queries(value: Any) -> Any:

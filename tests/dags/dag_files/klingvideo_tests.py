@@ -13,6 +13,7 @@ from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoValidateOperator,
 )
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
+from airflow_provider_klingvideo.task_groups.chaining import file_of, id_of, last_frame_of
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
 WORKFLOW = kling_video_workflow.partial(
@@ -66,3 +67,30 @@ with DAG("by_hand", schedule=None, params=PARAMS) as by_hand:
     # No task group: the job travels by XCom alone.
     created = KlingVideoCreateOperator(task_id="create", request={"prompt": "A fox, {{ dag.dag_id }}"})
     KlingVideoValidateOperator(task_id="validate", job=created.output)
+
+with DAG("chain", schedule=None, params={**PARAMS, "character": Param({}, type="object")}) as chain:
+    # A picture, a character made of it, a video that begins with the picture, and one that goes on where it ends.
+    picture = WORKFLOW(group_id="picture", request=the_request())
+    character = WORKFLOW(
+        group_id="character",
+        request={
+            "kind": "custom_element",
+            "name": "fox",
+            "description": "a red fox",
+            "frontal_image": file_of(picture),
+            "reference_images": [file_of(picture)],
+        },
+    )
+    first = WORKFLOW(
+        group_id="first",
+        request={
+            "first_frame": file_of(picture),
+            "model": "kling-3.0",
+            "elements": [{"element_id": id_of(character), "id": "fox"}],
+            "prompt": "@fox wakes up",
+        },
+    )
+    WORKFLOW(
+        group_id="second",
+        request={"first_frame": last_frame_of(first), "model": "kling-2.5-turbo", "prompt": "It runs into the snow"},
+    )

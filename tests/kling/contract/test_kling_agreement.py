@@ -136,7 +136,11 @@ def test_a_nearly_legal_request_is_judged_alike(
     agree(sandbox, fields, generation)
 
 
-@given(generation=st.sampled_from([Generation.NEW, Generation.LEGACY]), kind=st.sampled_from(["text_to_video", "image_to_video"]), can=ANY_MODEL)
+@given(
+    generation=st.sampled_from([Generation.NEW, Generation.LEGACY]),
+    kind=st.sampled_from(["text_to_video", "image_to_video"]),
+    can=ANY_MODEL,
+)
 @PROPERTY
 def test_every_model_name_is_known_to_both_or_to_none(
     sandbox: SandboxServer, generation: Generation, kind: str, can: Capability

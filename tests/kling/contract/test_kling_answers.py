@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import TaskStatus
-from airflow_provider_klingvideo.kling.tasks import Task, parse_packs, parse_task, parse_tasks
+from airflow_provider_klingvideo.kling.billing import parse_packs
+from airflow_provider_klingvideo.kling.tasks import Task, parse_task, parse_tasks
 
 KEYS = """
     id task_id status task_status message task_status_msg external_id task_info external_task_id outputs

@@ -1,0 +1,44 @@
+"""A subject seen from other sides (kling-api section 7.5)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.products.base import (
+    GenerationRequest,
+    Picture,
+    Product,
+    Route,
+    common_options,
+)
+
+
+class ImageMultiShotRequest(GenerationRequest):
+    """Three groups of three pictures of a subject from other sides, to make an element of.
+
+    :param frontal_image: the subject from the front.
+    """
+
+    kind: Literal["image_multi_shot"] = "image_multi_shot"
+    frontal_image: Picture
+
+
+def _body(request: ImageMultiShotRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    return {"element_frontal_image": request.frontal_image, **common_options(request, external_task_id)}
+
+
+def _units(_request: ImageMultiShotRequest, _can: Capability | None) -> Decimal | None:
+    return registry().units("image_multi_shot")
+
+
+PRODUCT = Product(
+    kind="image_multi_shot",
+    label="Images from other sides",
+    request=ImageMultiShotRequest,
+    routes={Generation.LEGACY: Route("/v1/general/ai-multi-shot", _body)},
+    rules=(),
+    units=_units,
+    pack="image",
+)

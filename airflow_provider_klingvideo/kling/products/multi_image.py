@@ -1,0 +1,71 @@
+"""A picture composed of several (kling-api section 7.5)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.products import picture, video
+from airflow_provider_klingvideo.kling.products.base import (
+    Model,
+    Picture,
+    Product,
+    Route,
+    WatermarkedRequest,
+    common_options,
+    without_nones,
+)
+from airflow_provider_klingvideo.kling.products.limits import counted
+
+
+class MultiImageRequest(WatermarkedRequest):
+    """Pictures composed of one to four subjects, a scene and a style.
+
+    :param model: the model.
+    :param subjects: one to four pictures of subjects.
+    :param scene: a picture of the scene.
+    :param style: a picture in the style.
+    :param prompt: what the picture shows.
+    :param n: how many pictures, 1 to 9; each is paid.
+    :param aspect_ratio: ``16:9``, ``9:16``, ``1:1``, ``4:3``, ``3:4``, ``3:2``, ``2:3`` or ``21:9``.
+    """
+
+    kind: Literal["multi_image"] = "multi_image"
+    model: Model = "kling-v2-1"
+    subjects: tuple[Picture, ...]
+    scene: Picture | None = None
+    style: Picture | None = None
+    prompt: str = ""
+    n: int = 1
+    aspect_ratio: str = "16:9"
+
+
+def _body(request: MultiImageRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
+    return without_nones(
+        {
+            "model_name": picture.vendor_name(request, can),
+            "prompt": request.prompt or None,
+            "subject_image_list": [{"subject_image": one} for one in request.subjects],
+            "scene_image": request.scene,
+            "style_image": request.style,
+            "n": request.n,
+            "aspect_ratio": request.aspect_ratio,
+            **common_options(request, external_task_id),
+        }
+    )
+
+
+def _units(request: MultiImageRequest, _can: Capability | None) -> Decimal | None:
+    return picture.units(request.model, "multi-image", "any", request.n)
+
+
+PRODUCT = Product(
+    kind="multi_image",
+    label="Image from several",
+    request=MultiImageRequest,
+    routes={Generation.LEGACY: Route("/v1/images/multi-image2image", _body)},
+    rules=(counted("subjects", 1, 4), video.aspect_ratio, video.prompt_length, picture.count),
+    units=_units,
+    pack="image",
+)

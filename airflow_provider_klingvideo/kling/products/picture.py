@@ -1,0 +1,46 @@
+"""What pictures made from a prompt have in common."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_klingvideo.kling.capabilities import Capability, registry
+from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
+from airflow_provider_klingvideo.kling.products.limits import ranged
+
+MAX_PICTURES = 9
+"""Pictures of one task (kling-api section 7.5)."""
+MAX_REFERENCES = 10
+"""Pictures and elements that a picture can be made from (kling-api section 7.5)."""
+
+
+class PictureRequest(WatermarkedRequest):
+    """What requests for pictures from a prompt share.
+
+    :param model: the model.
+    :param prompt: what the picture shows.
+    :param resolution: ``1k``, ``2k`` or ``4k``.
+    :param n: how many pictures, 1 to 9; each is paid.
+    :param aspect_ratio: ``16:9``, ``9:16``, ``1:1``, ``4:3``, ``3:4``, ``3:2``, ``2:3`` or ``21:9``.
+    """
+
+    model: Model
+    prompt: str = ""
+    resolution: str = "1k"
+    n: int = 1
+    aspect_ratio: str = "16:9"
+
+
+count = ranged("n", 1, MAX_PICTURES)
+
+
+def units(model: str, feature: str, resolution: str, pictures: int) -> Decimal | None:
+    """Return the price of pictures (kling-api section 14)."""
+    each = registry().units(model, feature, resolution)
+    return None if each is None else each * pictures
+
+
+def vendor_name(request: Any, can: Capability | None) -> str:
+    """Return what the vendor calls the model."""
+    return str(can.vendor_name if can else request.model)
