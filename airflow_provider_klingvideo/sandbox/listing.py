@@ -102,7 +102,7 @@ def _window(fields: Fields, now: int, listing: Listing) -> _Window:
     try:
         start, end, below = json.loads(base64.urlsafe_b64decode(cursor))
         return _Window(int(start), int(end), str(below))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise invalid("cursor is invalid") from error
 
 

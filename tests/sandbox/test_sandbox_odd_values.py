@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,3 +101,10 @@ def test_no_odd_value_makes_the_sandbox_stumble(
     response = client.post(path, json=body)
     assert response.status_code in {200, 400, 429}, response.text
     assert client.get("/sandbox/ledger").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/solutions", "/account/billing/package", "/account/billing/balance"])
+@pytest.mark.parametrize("content", ['[1e400, 2, "x"]', '[{"start_time": 1, "end_time": 2}, 1e400, "x"]', "[" * 5_000])
+def test_no_cursor_makes_the_sandbox_stumble(client: httpx.Client, path: str, content: str) -> None:
+    response = client.post(path, json={"cursor": base64.urlsafe_b64encode(content.encode()).decode()})
+    assert (response.status_code, response.json()["message"]) == (400, "cursor is invalid")
