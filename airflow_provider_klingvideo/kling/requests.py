@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from airflow_provider_klingvideo._urls import without_queries
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-from airflow_provider_klingvideo.kling.products import PRODUCTS, image_to_video, text_to_video
+from airflow_provider_klingvideo.kling.products import PRODUCTS, image_to_video, retired, text_to_video
 from airflow_provider_klingvideo.kling.products.base import LONGEST_VALUE_SHOWN, GenerationRequest
 
 
@@ -23,6 +23,8 @@ def parse_request(params: Mapping[str, Any]) -> GenerationRequest:
     implied = image_to_video if params.get("first_frame") else text_to_video
     kind = params.get("kind") or implied.PRODUCT.kind
     product = PRODUCTS.get(kind) if isinstance(kind, str) else None
+    if isinstance(kind, str) and kind in retired.KINDS:
+        raise InvalidRequestError(f"The vendor retired {kind}", advice=f"Use {retired.KINDS[kind]}")
     if product is None:
         close = get_close_matches(str(kind), PRODUCTS, n=1)
         meant = f"; did you mean {close[0]}?" if close else ""
@@ -38,6 +40,8 @@ def parse_request(params: Mapping[str, Any]) -> GenerationRequest:
 def _fault(error: dict[str, Any]) -> str:
     """Say what is wrong with a field in the words of a person; a long value (a picture) is not shown."""
     name = ".".join(str(part) for part in error["loc"]) or "the request"
+    if error["type"] == "extra_forbidden" and name in retired.FIELDS:
+        return f"{name} is retired, use {retired.FIELDS[name]}"
     if error["type"] == "extra_forbidden":
         return f"{name} is not a field of this request"
     if error["type"] == "missing":

@@ -24,6 +24,9 @@ NEW, LEGACY = Generation.NEW, Generation.LEGACY
 TEXT = {"prompt": "A fox"}
 PICTURE = {"kind": "image_to_video", "first_frame": "https://example.org/a.png"}
 
+KINDS = {"text_to_video", "image_to_video"}
+"""The other products have tests of their own."""
+
 
 def broken(params, generation=NEW):
     with pytest.raises(InvalidRequestError) as caught:
@@ -61,6 +64,10 @@ class TestParsing:
             ({**TEXT, "kind": "hologram"}, "kind"),
             ({**TEXT, "cfg_scale": 2}, "cfg_scale"),
             ({**TEXT, "audio": "loud"}, "audio"),
+            ({"kind": "multi_image_to_video"}, "retired multi_image_to_video"),
+            ({"kind": "video_extend"}, "retired video_extend"),
+            ({**TEXT, "camera_control": {}}, "camera_control is retired, use the words of the prompt"),
+            ({**PICTURE, "static_mask": "x"}, "static_mask is retired, use kind motion_control"),
         ],
     )
     def test_every_fault_is_named(self, params, words):
@@ -117,6 +124,8 @@ class TestRules:
             ({**TEXT, "cfg_scale": 0.5}, NEW, "cfg_scale is not known to it"),
             ({**TEXT, "model": "kling-2.6", "cfg_scale": 0.5}, LEGACY, "cfg_scale is not known to it"),
             ({**TEXT, "model": "kling-2.6", "multi_shot": True}, NEW, "multi_shot cannot be set"),
+            ({}, NEW, "prompt is missing"),
+            ({"prompt": " \n"}, NEW, "prompt is missing"),
         ],
     )
     def test_each_rule_names_the_value_and_what_is_legal(self, params, generation, words):

@@ -127,7 +127,7 @@ class OmniVideoRequest(WatermarkedRequest):
 
 def _aspect_ratio(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
     """Source: kling-api sections 6.3 and 7.2."""
-    deciding = ("base",) if can.generation is Generation.LEGACY else ("base", "feature")
+    deciding = ("base",) if _is_legacy(can) else ("base", "feature")
     if request.aspect_ratio is None and not request.has_frames and request.video_use not in deciding:
         yield f"aspect_ratio is missing; only a first_frame or a reference_video ({' or '.join(deciding)}) decides it"
 
@@ -138,20 +138,30 @@ def _last_frame(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
         yield "last_frame needs a first_frame"
 
 
-def _audio(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
-    """Source: kling-api sections 6.3 and 7.2."""
-    if request.audio == "native" and request.video_use == "base":
-        yield "audio native excludes a reference_video with use base"
-    if request.audio not in ("default", "off") and request.video_use == "feature":
+def _audio(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.3 and 7.2; kling-o1 may keep the sound of a video that it only goes by."""
+    if request.audio == "native" and (request.video_use == "base" or (request.video_use and _is_legacy(can))):
+        yield f"audio native excludes a reference_video with use {request.video_use}"
+    elif request.audio not in ("default", "off") and request.video_use == "feature" and _is_new_omni(can):
         yield "a reference_video with use feature needs audio off"
 
 
 def _multi_shot(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
-    """Source: kling-api section 6.3."""
+    """Source: kling-api sections 6.3 and 7.2."""
     if (request.multi_shot or request.shots) and request.video_use == "base":
         yield "several shots exclude a reference_video with use base"
-    if request.multi_shot is False and request.video_use == "feature" and can.multi_shot:
-        yield "a reference_video with use feature needs multi_shot"
+    if request.multi_shot is False and request.video_use == "feature" and _is_new_omni(can):
+        yield "a reference_video with use feature excludes multi_shot false"
+    if request.shots and request.video_use == "feature" and _is_legacy(can):
+        yield "a reference_video with use feature excludes shots in the legacy API generation; set multi_shot"
+
+
+def _is_legacy(can: Capability) -> bool:
+    return can.generation is Generation.LEGACY
+
+
+def _is_new_omni(can: Capability) -> bool:
+    return can.generation is Generation.NEW and can.model != O1
 
 
 def _base_video(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
@@ -162,7 +172,7 @@ def _base_video(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
 
 def _counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
     """Source: kling-api section 6.3; the frames are pictures, too."""
-    if can.generation is Generation.LEGACY:
+    if _is_legacy(can):
         return
     characters = sum(one.from_video for one in request.elements)
     pictures = _pictures(request) + len(request.elements) - characters
@@ -183,7 +193,7 @@ def _counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
 
 def _legacy_counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
     """Source: kling-api section 7.2."""
-    if can.generation is not Generation.LEGACY:
+    if not _is_legacy(can):
         return
     references = _pictures(request) + len(request.elements)
     if request.reference_video:
@@ -247,12 +257,14 @@ def _new_body(request: OmniVideoRequest, can: Capability | None, external_task_i
 
 
 def _multi_shot_setting(request: OmniVideoRequest, can: Capability | None) -> bool | None:
-    """The vendor's default is several shots, which a video that is changed cannot have."""
+    """A video to go by needs several shots, one that is changed cannot have them (kling-api section 6.3)."""
     if can is not None and not can.multi_shot:
         return None
     if request.video_use == "base":
         return False
-    return True if request.shots else request.multi_shot
+    if request.shots or (request.video_use == "feature" and request.multi_shot is None):
+        return True
+    return request.multi_shot
 
 
 def _given(part: ReferenceImage | ReferenceVideo) -> dict[str, Any]:
@@ -312,6 +324,7 @@ PRODUCT = Product(
         video.aspect_ratio,
         video.audio,
         video.prompt_length,
+        video.multi_shot,
         video.shots,
         video.prompt_or_shots,
         _aspect_ratio,
