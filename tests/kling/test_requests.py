@@ -124,8 +124,6 @@ class TestRules:
             ({**TEXT, "cfg_scale": 0.5}, NEW, "cfg_scale is not known to it"),
             ({**TEXT, "model": "kling-2.6", "cfg_scale": 0.5}, LEGACY, "cfg_scale is not known to it"),
             ({**TEXT, "model": "kling-2.6", "multi_shot": True}, NEW, "multi_shot cannot be set"),
-            ({}, NEW, "prompt is missing"),
-            ({"prompt": " \n"}, NEW, "prompt is missing"),
         ],
     )
     def test_each_rule_names_the_value_and_what_is_legal(self, params, generation, words):
