@@ -6,7 +6,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import (
@@ -161,20 +161,25 @@ class TestLegacyBodies:
     def test_omni_from_everything(self):
         params = {
             **OMNI,
-            "prompt": "@hero, @p0 and @p1 as in @clip",
+            "prompt": "@hero and @p as in @plan",
             "resolution": "1080p",
-            "reference_images": PICTURES[:2],
+            "reference_images": [{"url": A, "id": "p"}],
             "elements": [HERO],
             "first_frame": A,
-            "reference_video": FEATURE,
+            "last_frame": B,
+            "reference_video": {**FEATURE, "id": "plan"},
         }
         assert body(params, LEGACY) == (
             "/v1/videos/omni-video",
             {
                 "model_name": "kling-v3-omni",
                 "mode": "pro",
-                "prompt": "<<<element_1>>>, <<<image_1>>> and <<<image_2>>> as in <<<video_1>>>",
-                "image_list": [{"image_url": A}, {"image_url": A}, {"image_url": A, "type": "first_frame"}],
+                "prompt": "<<<element_1>>> and <<<image_1>>> as in <<<video_1>>>",
+                "image_list": [
+                    {"image_url": A},
+                    {"image_url": A, "type": "first_frame"},
+                    {"image_url": B, "type": "end_frame"},
+                ],
                 "element_list": [{"element_id": 829836802793406551}],
                 "video_list": [{"video_url": CLIP, "refer_type": "feature", "keep_original_sound": "no"}],
                 "sound": "off",
@@ -448,6 +453,7 @@ class TestLipSyncPreparation:
         assert self.prepare(session_id="s", face_id="f") is None
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(MINIMAL),
     st.dictionaries(
