@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.reading import list_of, text_of, whole_number
 
@@ -38,8 +39,18 @@ class FacesInVideo:
 
 def identify_faces(*, video_url: str | None = None, video_id: str | None = None) -> Operation[FacesInVideo]:
     """Look for faces in a video of 2 to 60 seconds, given by its URL or by the vendor's id. It costs money."""
-    body = {"video_url": video_url} if video_url else {"video_id": video_id}
-    return Operation("POST", "/v1/videos/identify-face", read_faces, json=body, is_create=True)
+    source = video_source(video_url, video_id)
+    return Operation("POST", "/v1/videos/identify-face", read_faces, json=source, is_create=True)
+
+
+def video_source(video_url: str | None, video_id: str | None) -> dict[str, str | None]:
+    """Name a video by its URL or by the vendor's id (kling-api section 7.2).
+
+    :raises InvalidRequestError: unless exactly one is given.
+    """
+    if bool(video_url) == bool(video_id):
+        raise InvalidRequestError("Exactly one of video_url and video_id is needed")
+    return {"video_url": video_url} if video_url else {"video_id": video_id}
 
 
 def read_faces(data: Any) -> FacesInVideo:

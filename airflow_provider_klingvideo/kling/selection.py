@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
+from airflow_provider_klingvideo.kling.faces import video_source
 from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.reading import list_of, mapping_of, seconds_of, text_of, whole_number
 
@@ -63,8 +64,8 @@ class SelectionPreview:
 
 def init_selection(*, video_url: str | None = None, video_id: str | None = None) -> Operation[SelectionSession]:
     """Begin a session with a video of 2 to 5 or 7 to 10 seconds, given by its URL or by the vendor's id."""
-    body = {"video_url": video_url} if video_url else {"video_id": video_id}
-    return Operation("POST", f"{PATH}/init-selection", _session, json=body, is_create=True)
+    source = video_source(video_url, video_id)
+    return Operation("POST", f"{PATH}/init-selection", _session, json=source, is_create=True)
 
 
 def add_selection(session_id: str, frame_index: int, points: Sequence[Point]) -> Operation[SelectedFrame]:
