@@ -29,14 +29,23 @@ if TYPE_CHECKING:
         ServerError,
         TaskNotFoundError,
     )
+    from airflow_provider_klingvideo.kling.faces import Face, FacesInVideo
     from airflow_provider_klingvideo.kling.operations import REGIONS, base_url_for
     from airflow_provider_klingvideo.kling.prices import Estimate, estimate
     from airflow_provider_klingvideo.kling.products import PRODUCTS
+    from airflow_provider_klingvideo.kling.products.avatar import AvatarRequest
     from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Product
+    from airflow_provider_klingvideo.kling.products.effect import EffectRequest
     from airflow_provider_klingvideo.kling.products.image_to_video import ImageToVideoRequest
+    from airflow_provider_klingvideo.kling.products.lip_sync import LipSyncRequest
+    from airflow_provider_klingvideo.kling.products.lip_sync_text import LipSyncTextRequest
+    from airflow_provider_klingvideo.kling.products.motion_control import MotionControlRequest
+    from airflow_provider_klingvideo.kling.products.multi_elements import MultiElementsRequest
+    from airflow_provider_klingvideo.kling.products.omni_video import OmniVideoRequest
     from airflow_provider_klingvideo.kling.products.text_to_video import TextToVideoRequest
     from airflow_provider_klingvideo.kling.requests import parse_request
     from airflow_provider_klingvideo.kling.rules import check_request
+    from airflow_provider_klingvideo.kling.selection import SelectedFrame, SelectionPreview, SelectionSession
     from airflow_provider_klingvideo.kling.speech import Speech
     from airflow_provider_klingvideo.kling.tasks import Output, Task, TaskStatus
 
@@ -65,6 +74,15 @@ _HOMES = {
     "products.base": ("GenerationRequest", "Product"),
     "products.image_to_video": ("ImageToVideoRequest",),
     "products.text_to_video": ("TextToVideoRequest",),
+    "faces": ("Face", "FacesInVideo"),
+    "products.avatar": ("AvatarRequest",),
+    "products.effect": ("EffectRequest",),
+    "products.lip_sync": ("LipSyncRequest",),
+    "products.lip_sync_text": ("LipSyncTextRequest",),
+    "products.motion_control": ("MotionControlRequest",),
+    "products.multi_elements": ("MultiElementsRequest",),
+    "products.omni_video": ("OmniVideoRequest",),
+    "selection": ("SelectedFrame", "SelectionPreview", "SelectionSession"),
     "requests": ("parse_request",),
     "rules": ("check_request",),
     "speech": ("Speech",),
@@ -80,9 +98,13 @@ __all__ = [
     "ApiKeyAuth",
     "AsyncKlingClient",
     "AuthenticationError",
+    "AvatarRequest",
     "ConcurrencyLimitError",
     "ContentPolicyError",
+    "EffectRequest",
     "Estimate",
+    "Face",
+    "FacesInVideo",
     "Generation",
     "GenerationFailedError",
     "GenerationRequest",
@@ -90,13 +112,21 @@ __all__ = [
     "InvalidRequestError",
     "KlingClient",
     "KlingError",
+    "LipSyncRequest",
+    "LipSyncTextRequest",
+    "MotionControlRequest",
+    "MultiElementsRequest",
     "NetworkError",
+    "OmniVideoRequest",
     "Output",
     "PermissionDeniedError",
     "Product",
     "RateLimitError",
     "Registry",
     "ResourcePack",
+    "SelectedFrame",
+    "SelectionPreview",
+    "SelectionSession",
     "ServerError",
     "Speech",
     "Task",
