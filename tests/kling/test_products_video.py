@@ -469,3 +469,35 @@ def test_anything_is_a_request_or_a_clear_error(minimal, odd):
             with contextlib.suppress(InvalidRequestError):
                 check_request(request, generation)
                 assert create(request, generation, "job-1").json
+
+
+# What each path knows (kling-api sections 6.1 to 6.3 and 7.2); the vendor ignores anything else silently.
+OPTION_KEYS = {"external_task_id", "callback_url", "watermark_info"}
+OMNI_LEGACY = {"model_name", "mode", "prompt", "multi_shot", "shot_type", "multi_prompt", "image_list", "element_list"}
+OMNI_LEGACY |= {"video_list", "sound", "aspect_ratio", "duration"}
+MOTION_LEGACY = {"model_name", "image_url", "video_url", "character_orientation", "mode", "keep_original_sound"}
+MOTION_LEGACY |= {"element_list", "prompt"}
+KNOWN = {
+    "/omni-video/kling-3.0-omni": {"resolution", "aspect_ratio", "duration", "audio", "multi_shot"},
+    "/omni-video/kling-o1": {"resolution", "aspect_ratio", "duration", "audio"},
+    "/motion-control/kling-3.0": {"character_orientation", "audio", "resolution"},
+    "/motion-control/kling-2.6": {"character_orientation", "audio", "resolution"},
+    "/v1/videos/omni-video": OMNI_LEGACY | OPTION_KEYS,
+    "/v1/videos/motion-control": MOTION_LEGACY | OPTION_KEYS,
+}
+
+
+@pytest.mark.parametrize("generation", [NEW, LEGACY])
+@pytest.mark.parametrize("model", ["kling-3.0-omni", "kling-o1", "kling-3.0", "kling-2.6"])
+@pytest.mark.parametrize("use", ["base", "feature", None])
+@pytest.mark.parametrize("audio", ["default", "original", "off"])
+def test_nothing_is_sent_that_the_path_would_ignore(generation, model, use, audio):
+    is_omni = model in ("kling-3.0-omni", "kling-o1")
+    references = {"reference_video": {"url": CLIP, "use": use} if use else None, "elements": [HERO], "audio": audio}
+    audio_of_motion = "original" if audio == "default" else audio
+    params = {**OMNI, **references} if is_omni else {**MOTION, "audio": audio_of_motion, "prompt": "dances"}
+    request = parse_request({**params, "model": model, "watermark": True, "callback_url": "https://e.org/cb"})
+    sent = create(request, generation, "job-1")
+    keys = set(sent.json) if generation is LEGACY else set(sent.json["settings"])
+    assert keys <= KNOWN[sent.path]
+    assert generation is LEGACY or set(sent.json["options"]) == OPTION_KEYS
