@@ -247,6 +247,8 @@ def _legacy_choice(fields: Fields, model: OmniModel, references: References) -> 
 def _legacy_prompt(fields: Fields, model: OmniModel, references: References, seconds: int) -> str:
     prompt = fields.text("prompt", LEGACY_PROMPT_LIMIT)
     if not fields.flag("multi_shot", False):
+        if not (prompt.strip() or references.images or references.elements or references.use):
+            raise invalid("prompt is required")
         return prompt
     if not model.plain.multi_shot:
         raise invalid("multi_shot is not supported by the current model")

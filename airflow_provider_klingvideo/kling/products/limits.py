@@ -61,3 +61,15 @@ def exactly_one(*fields: str) -> Rule[Any]:
             yield f"exactly one of {' and '.join(fields)} is needed"
 
     return rule
+
+
+def by_url(*fields: str) -> Rule[Any]:
+    """The vendor takes these by URL only; an absent one is fine."""
+
+    def rule(request: Any, _can: Capability) -> Iterator[str]:
+        for field in fields:
+            value = getattr(request, field)
+            if value is not None and not value.startswith(("http://", "https://")):
+                yield f"{field} must be an http(s) URL"
+
+    return rule

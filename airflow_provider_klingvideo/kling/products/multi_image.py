@@ -23,9 +23,9 @@ class MultiImageRequest(WatermarkedRequest):
     """Pictures composed of one to four subjects, a scene and a style.
 
     :param model: the model.
-    :param subjects: one to four pictures of subjects.
-    :param scene: a picture of the scene.
-    :param style: a picture in the style.
+    :param subject_images: one to four pictures of subjects.
+    :param scene_image: a picture of the scene.
+    :param style_image: a picture in the style.
     :param prompt: what the picture shows.
     :param n: how many pictures, 1 to 9; each is paid.
     :param aspect_ratio: ``16:9``, ``9:16``, ``1:1``, ``4:3``, ``3:4``, ``3:2``, ``2:3`` or ``21:9``.
@@ -33,9 +33,9 @@ class MultiImageRequest(WatermarkedRequest):
 
     kind: Literal["multi_image"] = "multi_image"
     model: Model = "kling-v2-1"
-    subjects: tuple[Picture, ...]
-    scene: Picture | None = None
-    style: Picture | None = None
+    subject_images: tuple[Picture, ...]
+    scene_image: Picture | None = None
+    style_image: Picture | None = None
     prompt: str = ""
     n: int = 1
     aspect_ratio: str = "16:9"
@@ -46,9 +46,9 @@ def _body(request: MultiImageRequest, can: Capability | None, external_task_id: 
         {
             "model_name": picture.vendor_name(request, can),
             "prompt": request.prompt or None,
-            "subject_image_list": [{"subject_image": one} for one in request.subjects],
-            "scene_image": request.scene,
-            "style_image": request.style,
+            "subject_image_list": [{"subject_image": one} for one in request.subject_images],
+            "scene_image": request.scene_image,
+            "style_image": request.style_image,
             "n": request.n,
             "aspect_ratio": request.aspect_ratio,
             **common_options(request, external_task_id),
@@ -65,7 +65,7 @@ PRODUCT = Product(
     label="Image from several",
     request=MultiImageRequest,
     routes={Generation.LEGACY: Route("/v1/images/multi-image2image", _body)},
-    rules=(counted("subjects", 1, 4), video.aspect_ratio, video.prompt_length, picture.count),
+    rules=(counted("subject_images", 1, 4), video.aspect_ratio, video.prompt_length, picture.count),
     units=_units,
     pack="image",
 )

@@ -132,6 +132,13 @@ def _aspect_ratio(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
         yield f"aspect_ratio is missing; only a first_frame or a reference_video ({' or '.join(deciding)}) decides it"
 
 
+def _something(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
+    """Source: kling-api section 6.2: contents cannot be empty."""
+    given = (request.prompt.strip(), request.shots, request.first_frame, request.reference_images, request.elements)
+    if not any(given) and not request.reference_video:
+        yield "prompt is missing, and nothing else says what is to be seen"
+
+
 def _last_frame(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
     """Source: kling-api section 6.3."""
     if request.last_frame and not request.has_frames:
@@ -171,8 +178,8 @@ def _base_video(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
 
 
 def _counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
-    """Source: kling-api section 6.3; the frames are pictures, too."""
-    if _is_legacy(can):
+    """Source: kling-api section 6.3, 3.0 omni counts; the frames are pictures, too."""
+    if not _is_new_omni(can):
         return
     characters = sum(one.from_video for one in request.elements)
     pictures = _pictures(request) + len(request.elements) - characters
@@ -191,9 +198,9 @@ def _counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
         yield from _too_many(pictures, MAX_REFERENCES, "")
 
 
-def _legacy_counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
-    """Source: kling-api section 7.2."""
-    if not _is_legacy(can):
+def _sum(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+    """Source: kling-api sections 6.3, O1, and 7.2."""
+    if _is_new_omni(can):
         return
     references = _pictures(request) + len(request.elements)
     if request.reference_video:
@@ -326,14 +333,14 @@ PRODUCT = Product(
         video.prompt_length,
         video.multi_shot,
         video.shots,
-        video.prompt_or_shots,
+        _something,
         _aspect_ratio,
         _last_frame,
         _audio,
         _multi_shot,
         _base_video,
         _counts,
-        _legacy_counts,
+        _sum,
         _o1,
         _handles,
     ),

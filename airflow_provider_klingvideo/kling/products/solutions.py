@@ -21,7 +21,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
     without_nones,
 )
-from airflow_provider_klingvideo.kling.products.limits import counted, longest, one_of, ranged
+from airflow_provider_klingvideo.kling.products.limits import by_url, counted, longest, one_of, ranged
 
 MAX_PICTURES = 5
 SPEECH_RATES = (0.8, 1.0, 1.2)
@@ -77,7 +77,7 @@ class ClothingDupeRequest(WatermarkedRequest):
     :param product_info: what the clothes are, at most 2500 characters.
     :param product_images: one to five pictures of the clothes.
     :param model_images: up to five pictures of the person.
-    :param music: music in the background; None: the vendor's own.
+    :param music: music in the background, http(s) URL only; None: the vendor's own.
     :param voice_id: a voice from this product's own list.
     :param resolution: ``720p`` or ``1080p``.
     :param aspect_ratio: ``9:16``, ``2:3``, ``3:4``, ``1:1``, ``4:3``, ``3:2``, ``16:9``, ``21:9``; None: the video's.
@@ -324,6 +324,7 @@ PRODUCTS = (
             longest("product_info", 2500),
             counted("product_images", 1, MAX_PICTURES),
             counted("model_images", 0, MAX_PICTURES),
+            by_url("music"),
             video.resolution,
             video.aspect_ratio,
         ),

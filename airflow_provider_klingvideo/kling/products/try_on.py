@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     WatermarkedRequest,
     common_options,
 )
-from airflow_provider_klingvideo.kling.products.limits import one_of
+from airflow_provider_klingvideo.kling.products.limits import by_url, one_of
 from airflow_provider_klingvideo.kling.products.solutions import solution_options
 
 KOLORS_MODELS = ("kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5")
@@ -24,7 +23,7 @@ KOLORS_MODELS = ("kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5")
 class VirtualTryOnRequest(WatermarkedRequest):
     """A person in other clothes.
 
-    :param product_image: the clothes; http(s) URL only.
+    :param product_image: the clothes; http(s) URL only, ``kolors_virtual_try_on`` takes files.
     :param person_image: the person; http(s) URL only.
     :param keep_face: keep the face as it is.
     :param keep_pose: keep the pose as it is.
@@ -52,13 +51,6 @@ class KolorsVirtualTryOnRequest(GenerationRequest):
     human_image: Picture
     cloth_image: Picture
     variant: str = KOLORS_MODELS[0]
-
-
-def _by_url(request: VirtualTryOnRequest, _can: Capability) -> Iterator[str]:
-    """Source: kling-api section 8."""
-    for name in ("product_image", "person_image"):
-        if not getattr(request, name).startswith(("http://", "https://")):
-            yield f"{name} must be an http(s) URL; kolors_virtual_try_on takes files"
 
 
 def _body(request: VirtualTryOnRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
@@ -95,7 +87,7 @@ PRODUCT = Product(
     label="Virtual try-on",
     request=VirtualTryOnRequest,
     routes={Generation.SOLUTIONS: Route("/solutions/virtual_try_on", _body)},
-    rules=(_by_url,),
+    rules=(by_url("product_image", "person_image"),),
     units=_units,
     pack="try_on",
 )
