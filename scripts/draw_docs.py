@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
 from airflow_provider_klingvideo.kling import PRODUCTS, Product, matrix
 from airflow_provider_klingvideo.kling.capabilities import registry
+from airflow_provider_klingvideo.kling.endpoints import endpoints as all_endpoints
 from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.kling.products.base import Part
 from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
@@ -118,6 +119,12 @@ def _models_in(annotation: Any) -> Iterator[type[Part]]:
         yield from _models_in(arm)
 
 
+def endpoints() -> str:
+    """List what becomes of every endpoint of the vendor."""
+    rows = [[one.name, f"`{one.method} {one.path}`", one.support, one.by] for one in all_endpoints()]
+    return _table(["endpoint", "path", "here", "by, or why not"], rows)
+
+
 def prices() -> str:
     """List what products cost."""
     known = registry()
@@ -177,6 +184,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "options": ("docs/configuration.md", options),
     "models": ("docs/requests.md", models),
     "products": ("docs/products.md", products),
+    "endpoints": ("docs/api-coverage.md", endpoints),
     "prices": ("docs/requests.md", prices),
     "errors": ("docs/reliability.md", errors),
 }

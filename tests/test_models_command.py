@@ -21,7 +21,15 @@ def test_one_product_with_prices_and_what_is_gone(capsys):
     printed = capsys.readouterr().out
     assert "text_to_video" not in printed
     assert "native+voice" in printed
-    assert "retired: kling-v1-6 (image_to_video, 2026-09-15): use kling-2.5-turbo" in printed
+    assert "kling-v1-6 (image_to_video, 2026-09-15): use kling-2.5-turbo" in printed
+
+
+def test_scenes_and_voices(capsys):
+    assert main(["models", "--kind", "effect", "--scenes", "--voices"]) == 0
+    printed = capsys.readouterr().out
+    assert "scenes with 2 pictures" in printed
+    assert all(one.name in printed for one in registry().effect_scenes.values() if not one.is_gone)
+    assert "oversea_male1" in printed
 
 
 def test_a_kind_that_there_is_not_is_told_with_all_that_there_are(capsys):

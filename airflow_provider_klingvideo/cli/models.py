@@ -1,9 +1,16 @@
-"""``klingvideo models``: what can be ordered, and what is legal."""
+"""``klingvideo models``: what can be ordered, what is legal, what it costs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from airflow_provider_klingvideo.kling.capabilities import Registry
 
 SUMMARY = "print what every model and product can do, and what it costs"
 DESCRIPTION = """Print the capability matrix: every product (the kind of a request), its models, and what is legal.
@@ -19,8 +26,8 @@ WIDE = 200
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--kind", metavar="KIND", help="only this product, for example text_to_video")
-    parser.add_argument("--prices", action="store_true", help="print the price list, too")
-    parser.add_argument("--retired", action="store_true", help="print the retired models and their successors, too")
+    for name, (what, _) in _SECTIONS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=f"print {what}, too")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from airflow_provider_klingvideo.kling.capabilities import registry
     from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-    from airflow_provider_klingvideo.kling.matrix import HEAD, matrix, retired
+    from airflow_provider_klingvideo.kling.matrix import HEAD, matrix
 
     known, kind = registry(), arguments.kind
     rows = matrix(kind)
@@ -43,20 +50,52 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(f"Kling AI models and products, as of {known.as_of}\n")
     for name, some in groupby(rows, key=itemgetter(0)):
         console.print(f"[bold]{name}[/bold]", _table(HEAD[1:], [row[1:] for row in some]), "", sep="\n")
-    if arguments.prices:
-        names = {one.model for one in known.capabilities if kind in (None, one.kind)}
-        prices = [
-            [one.model, one.feature, one.per, ", ".join(f"{name}: {units}" for name, units in one.units.items())]
-            for one in known.prices
-            if kind is None or one.model in names
-        ]
-        console.print("[bold]prices in units[/bold]", _table(("of", "feature", "per", "units"), prices), "", sep="\n")
-    for line in retired(kind) if arguments.retired else ():
-        console.print(f"retired: {line}")
+    for name, (_, parts) in _SECTIONS.items():
+        for title, part in parts(known, kind) if getattr(arguments, name) else ():
+            console.print(f"[bold]{title}[/bold]", part, "", sep="\n")
     return 0
 
 
-def _table(head: tuple[str, ...], rows: list[list[str]]) -> object:
+_Parts = Callable[["Registry", "str | None"], "Iterator[tuple[str, RenderableType]]"]
+
+
+def _prices(known: Registry, kind: str | None) -> Iterator[tuple[str, RenderableType]]:
+    names = {one.model for one in known.capabilities if kind in (None, one.kind)}
+    rows = [
+        [one.model, one.feature, one.per, ", ".join(f"{name}: {units}" for name, units in one.units.items())]
+        for one in known.prices
+        if kind is None or one.model in names
+    ]
+    yield "prices in units", _table(("of", "feature", "per", "units"), rows)
+
+
+def _scenes(known: Registry, _kind: str | None) -> Iterator[tuple[str, RenderableType]]:
+    scenes = [one for one in known.effect_scenes.values() if not one.is_gone]
+    for pictures in sorted({one.images for one in scenes}):
+        names = ", ".join(one.name for one in scenes if one.images == pictures)
+        yield f"effect scenes with {pictures} picture{'s' if pictures > 1 else ''}", names
+
+
+def _voices(known: Registry, _kind: str | None) -> Iterator[tuple[str, RenderableType]]:
+    for language, names in known.voices.items():
+        yield f"voices that speak {language}", ", ".join(names)
+
+
+def _retired(_known: Registry, kind: str | None) -> Iterator[tuple[str, RenderableType]]:
+    from airflow_provider_klingvideo.kling.matrix import retired
+
+    yield "retired", "\n".join(retired(kind)) or "none"
+
+
+_SECTIONS: dict[str, tuple[str, _Parts]] = {
+    "prices": ("the price list", _prices),
+    "scenes": ("the scenes of the effects", _scenes),
+    "voices": ("the voices that speak texts", _voices),
+    "retired": ("the retired models and their successors", _retired),
+}
+
+
+def _table(head: tuple[str, ...], rows: list[list[str]]) -> RenderableType:
     """Lay out a table without its empty columns; words are broken only where they are long and the screen is narrow."""
     from rich import box
     from rich.table import Table
