@@ -21,7 +21,7 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": _NAME, "external-doc-url": "https://kling.ai/document-api", "tags": ["service"]}
         ],
         "hooks": _modules("hooks.klingai"),
-        "operators": _modules("operators.klingvideo", "operators.outcome"),
+        "operators": _modules("operators.klingvideo", "operators.outcome", "operators.speech"),
         "sensors": _modules("sensors.klingvideo"),
         "triggers": _modules("triggers.klingvideo"),
         "extra-links": [f"{_PACKAGE}.links.klingvideo.KlingConsoleLink"],

@@ -93,8 +93,16 @@ def job_id_of(task: JobTask, context: Context) -> str:
         return str(given["id"])
     if given:
         return str(given)
+    return place_of(context, job_key_of(task))
+
+
+def place_of(context: Context, key: str) -> str:
+    """Return the name of what a task instance makes, the same on every try.
+
+    :param key: tells several things of one run apart.
+    """
     ti = context["ti"]
-    return job_id(ti.dag_id, ti.run_id, job_key_of(task), ti.map_index if ti.map_index is not None else -1)
+    return job_id(ti.dag_id, ti.run_id, key, ti.map_index if ti.map_index is not None else -1)
 
 
 def job_key_of(task: JobTask) -> str:

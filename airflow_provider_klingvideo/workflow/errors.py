@@ -14,6 +14,14 @@ class SubmissionUnknownError(KlingVideoError):
     default_advice = "Run the task again later: it looks the task up by its external id before anything is sent"
 
 
+class SpeechUnknownError(KlingVideoError):
+    """A call for a speech was sent, its answer was lost, and the vendor cannot be asked about it."""
+
+    kind = "ambiguous_speech"
+    default_money = Money.MAYBE
+    default_advice = "Set repeat_unanswered to order it again, at the risk of paying twice for this speech"
+
+
 class GenerationTimeoutError(KlingVideoError):
     """The vendor had not finished when the deadline came."""
 

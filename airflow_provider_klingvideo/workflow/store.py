@@ -53,7 +53,7 @@ class JobStore:
 
     def save(self, job: WorkflowJob) -> None:
         """Keep a record, whole or not at all."""
-        self._write(job.id, RECORD_NAME, job.as_json())
+        self.write(job.id, RECORD_NAME, job.as_json())
 
     async def asave(self, job: WorkflowJob) -> None:
         """Keep a record without blocking the event loop."""
@@ -61,7 +61,7 @@ class JobStore:
 
     def archive(self, job: WorkflowJob) -> None:
         """Keep an ended record under the number of its revision, before the job is taken up again."""
-        self._write(job.id, f"job.r{job.revision}.json", job.as_json())
+        self.write(job.id, f"job.r{job.revision}.json", job.as_json())
 
     def request_cancel(self, job_id: str, reason: str, *, revision: int = 1) -> None:
         """Ask that a job be cancelled; it is heeded as long as the job has not left QUEUED.
@@ -70,17 +70,28 @@ class JobStore:
         :param revision: the revision of the job that is meant, so that a job which is taken up again is not hit.
         """
         request = {"reason": reason, "revision": revision, "requested_at": utc_now().isoformat()}
-        self._write(job_id, CANCEL_NAME, request)
+        self.write(job_id, CANCEL_NAME, request)
 
     def cancel_request(self, job: WorkflowJob) -> str | None:
         """Return the reason for which a job is to be cancelled, None when nobody asked for it."""
-        path = self.folder(job.id) / CANCEL_NAME
+        request = self.read(job.id, CANCEL_NAME)
+        return str(request["reason"]) if request and request["revision"] == job.revision else None
+
+    def read(self, job_id: str, name: str) -> dict[str, Any] | None:
+        """Read a file of a job, None when there is none.
+
+        :raises UnreadableRecordError: when there is one that cannot be read.
+        """
+        path = self.folder(job_id) / name
         if not path.exists():
             return None
-        request = json.loads(path.read_text())
-        return str(request["reason"]) if request["revision"] == job.revision else None
+        try:
+            return dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise UnreadableRecordError(f"The record {path} cannot be read: {error}") from error
 
-    def _write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
+    def write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
+        """Keep a file of a job, whole or not at all."""
         path = self.folder(job_id) / name
         self.folder(job_id).mkdir(parents=True, exist_ok=True)
         # Two workers may keep the same record at the same time: each has a part file of its own.
