@@ -86,10 +86,11 @@ class Airflow:
 
     def run_again(self, dag_id: str, **conf: Any) -> Run:
         """Run all tasks of the last run once more, as after clearing it."""
+        import klingvideo_examples
         import klingvideo_tests
 
-        dag = getattr(klingvideo_tests, dag_id)
-        date, run_id, store = self._run_of(dag_id, self._date)
+        dag = getattr(klingvideo_tests, dag_id, None) or getattr(klingvideo_examples, dag_id)
+        date, run_id, store = self._run_of(dag.dag_id, self._date)
         dag_run = dag.test(logical_date=date, run_after=date, run_conf=conf)
         assert dag_run.run_id == run_id
         return Run(dag_run, store)
