@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.kling import (
     Generation,
     InvalidRequestError,
@@ -19,6 +20,7 @@ from airflow_provider_klingvideo.kling import (
 )
 from airflow_provider_klingvideo.kling.operations import create
 from airflow_provider_klingvideo.kling.products import PRODUCTS
+from airflow_provider_klingvideo.kling.products.parts import with_placeholders
 
 NEW, LEGACY = Generation.NEW, Generation.LEGACY
 A, B, CLIP, SOUND = "https://e.org/a.png", "https://e.org/b.png", "https://e.org/c.mp4", "https://e.org/d.mp3"
@@ -449,6 +451,11 @@ class TestLipSyncPreparation:
         data = {"session_id": "s", "face_data": [{"face_id": "1"}, {"face_id": "2"}]}
         assert self.prepare(video=CLIP).parse(data) == {"session_id": "s", "face_id": "1"}
 
+    def test_a_video_without_a_face_is_told_and_the_look_is_paid(self):
+        with pytest.raises(InvalidRequestError, match="No face was found in the video") as caught:
+            self.prepare(video=CLIP).parse({"session_id": "s", "face_data": []})
+        assert caught.value.money is Money.BILLED
+
     def test_a_known_face_needs_no_look(self):
         assert self.prepare(session_id="s", face_id="f") is None
 
@@ -501,3 +508,10 @@ def test_nothing_is_sent_that_the_path_would_ignore(generation, model, use, audi
     keys = set(sent.json) if generation is LEGACY else set(sent.json["settings"])
     assert keys <= KNOWN[sent.path]
     assert generation is LEGACY or set(sent.json["options"]) == OPTION_KEYS
+
+
+@pytest.mark.parametrize("handles", [["p", "p1"], ["p1", "p"]])
+def test_a_handle_that_begins_like_another_is_not_taken_for_it(handles):
+    prompt = with_placeholders("@p1 beside @p", {"image": handles})
+    number = {handle: index for index, handle in enumerate(handles, start=1)}
+    assert prompt == f"<<<image_{number['p1']}>>> beside <<<image_{number['p']}>>>"

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.faces import identify_faces, read_faces
 from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.products.base import (
@@ -75,7 +77,12 @@ def _times(request: LipSyncRequest, _can: Capability) -> Iterator[str]:
 
 def _read_fields(data: Any) -> Mapping[str, Any]:
     found = read_faces(data)
-    return {"session_id": found.session_id, "face_id": found.faces[0].id if found.faces else None}
+    if not found.faces:
+        # The look is paid, whatever it finds (kling-api section 14).
+        raise InvalidRequestError(
+            "No face was found in the video", money=Money.BILLED, advice="Give a video in which a face can be seen"
+        )
+    return {"session_id": found.session_id, "face_id": found.faces[0].id}
 
 
 def _preparation(request: LipSyncRequest) -> Operation[Mapping[str, Any]] | None:
