@@ -60,7 +60,7 @@ def test_another_table_as_the_page_on_operators_shows_it_has_no_task_for_cancell
 
     from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
-    (block,) = python_blocks(ROOT / "docs" / "operators.md")
+    block, *_ = python_blocks(ROOT / "docs" / "operators.md")
     with DAG("another_table", schedule=None) as dag:
         exec(block, {"kling_video_workflow": kling_video_workflow})
     assert set(dag.task_ids) == {f"video.{task}" for task in TASKS - {"cancelled"}}

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
+from workshop import KEY, Workshop
 
-from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
-from airflow_provider_klingvideo.media import MediaSettings, file_type
+from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient
+from airflow_provider_klingvideo.media import file_type
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.workflow import (
-    JobStore,
-    PollPolicy,
-    StepSettings,
-    VideoHandlers,
-    VideoSteps,
-    WorkflowEngine,
-    WorkflowJob,
-)
+from airflow_provider_klingvideo.workflow import WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 
-KEY = "sandbox-key"
 FACES = "POST /v1/videos/identify-face 200/0"
 
 
@@ -30,29 +20,12 @@ def server():
         yield server
 
 
-class Studio:
-    """Processes jobs with the standard handlers, as one process does it."""
+class Studio(Workshop):
+    """Makes results, and looks at what is stored."""
 
-    def __init__(self, server, folder):
-        server.reset()
-        self.server, self.store = server, JobStore(folder)
-        self.client = KlingClient(ApiKeyAuth(KEY), base_url=server.url)
-        media = MediaSettings(allowed_private_hosts=frozenset({server.url.removeprefix("http://")}))
-        policy = PollPolicy(min_seconds=0.02, max_seconds=0.1)
-        self.settings = StepSettings(media=media, poll=policy, slot_pause_seconds=0.05)
-
-    def outputs(self, task_id, kind):
-        return self.client.get_task(task_id, kind=kind).outputs
-
-    def process(self, job):
-        return asyncio.run(self._process(job))
-
-    async def _process(self, job):
-        async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=self.server.url, read_attempts=1) as client:
-            engine = WorkflowEngine(store=self.store)
-            steps = VideoSteps(client, self.store, outputs=self.outputs, settings=self.settings)
-            VideoHandlers(steps).register(engine)
-            return await engine.process(job)
+    @property
+    def client(self):
+        return KlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url)
 
     def make(self, job_id, **params):
         job = self.process(WorkflowJob(id=job_id, prompt=params.pop("prompt", ""), params=params))
@@ -63,11 +36,12 @@ class Studio:
         return sorted(path.name for path in self.store.folder(job.id).iterdir())
 
     def called(self, request):
-        return self.server.ledger()["requests"].get(request, 0)
+        return self.sandbox.ledger()["requests"].get(request, 0)
 
 
 @pytest.fixture
 def studio(server, tmp_path):
+    server.reset()
     return Studio(server, tmp_path)
 
 
@@ -122,7 +96,7 @@ class TestFacesBeforeLips:
     def test_a_job_that_is_taken_up_again_does_not_look_twice(self, studio):
         params = self.params(studio)
         create = {"method": "POST", "path": "/v1/videos/advanced-lip-sync"}
-        studio.server.add_rule({"match": create, "action": {"type": "refuse", "code": 1300}, "times": 1})
+        studio.sandbox.add_rule({"match": create, "action": {"type": "refuse", "code": 1300}, "times": 1})
         failed = studio.process(WorkflowJob(id="job", params=params))
         assert (failed.state, studio.called(FACES)) == (S.FAILED, 1)
         again = studio.process(failed.model_copy(update={"state": S.CREATED, "history": [], "error": None}))
@@ -131,7 +105,7 @@ class TestFacesBeforeLips:
     def test_a_refused_look_ends_the_job_and_orders_nothing(self, studio):
         params = self.params(studio)
         look = {"method": "POST", "path": "/v1/videos/identify-face"}
-        studio.server.add_rule({"match": look, "action": {"type": "refuse", "code": 1301}})
+        studio.sandbox.add_rule({"match": look, "action": {"type": "refuse", "code": 1301}})
         job = studio.process(WorkflowJob(id="job", params=params))
         assert (job.state, job.failure["kind"]) == (S.FAILED, "content_policy")
         assert [one.outcome for one in job.submissions] == ["refused"]
@@ -139,9 +113,9 @@ class TestFacesBeforeLips:
 
 
 def test_a_picture_that_comes_damaged_loses_nothing(studio):
-    studio.server.add_rule({"match": {"path": "/media/*"}, "action": {"type": "truncate_media"}, "times": 1})
+    studio.sandbox.add_rule({"match": {"path": "/media/*"}, "action": {"type": "truncate_media"}, "times": 1})
     failed = studio.process(WorkflowJob(id="job", prompt="a red fox", params={"kind": "image", "n": 2}))
     assert (failed.state, failed.failure["money"]) == (S.FAILED, "billed")
     again = studio.process(failed.model_copy(update={"state": S.POST_PROCESSING, "error": None}))
     assert (again.state, len(again.metadata["artifacts"])) == (S.COMPLETED, 2)
-    assert len(studio.server.ledger()["tasks"]) == 1
+    assert len(studio.sandbox.ledger()["tasks"]) == 1

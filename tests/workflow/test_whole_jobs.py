@@ -6,15 +6,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
-from airflow_provider_klingvideo.media import MediaSettings
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import (
-    JobStore,
     PollPolicy,
     StepSettings,
-    VideoHandlers,
     VideoSteps,
     WorkflowEngine,
     WorkflowJob,
@@ -24,8 +22,6 @@ from airflow_provider_klingvideo.workflow import (
 from airflow_provider_klingvideo.workflow.job import utc_now
 
 S = WorkflowState
-KEY = "sandbox-key"
-POLICY = PollPolicy(min_seconds=0.05, max_seconds=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -38,30 +34,6 @@ def server():
 def sandbox(server):
     server.reset()
     return server
-
-
-class Workshop:
-    """Processes jobs with the standard handlers."""
-
-    def __init__(self, sandbox, folder, **settings):
-        self.sandbox = sandbox
-        self.store = JobStore(folder)
-        media = MediaSettings(allowed_private_hosts=frozenset({sandbox.url.removeprefix("http://")}))
-        self.settings = StepSettings(media=media, poll=POLICY, slot_pause_seconds=0.05, **settings)
-
-    def outputs(self, task_id, kind):
-        with KlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url) as client:
-            return client.get_task(task_id, kind=kind).outputs
-
-    def process(self, job):
-        return asyncio.run(self._process(job))
-
-    async def _process(self, job):
-        async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url, read_attempts=1) as client:
-            engine = WorkflowEngine(store=self.store)
-            steps = VideoSteps(client, self.store, outputs=self.outputs, settings=self.settings)
-            VideoHandlers(steps).register(engine)
-            return await engine.process(job)
 
 
 def fox(**fields):
