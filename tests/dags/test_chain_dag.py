@@ -9,7 +9,7 @@ from airflow_provider_klingvideo.workflow import WorkflowState
 
 pytestmark = pytest.mark.airflow
 
-JOBS = ("picture", "character", "first", "second")
+JOBS = ("picture", "character", "first", "lips", "second")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def large_sandbox():
         yield server
 
 
-def test_picture_character_video_and_the_next_shot(airflow, connect, large_sandbox):
+def test_picture_character_video_lips_and_the_next_shot(airflow, connect, large_sandbox):
     connect(url=large_sandbox.url)
     run = airflow.run("chain", request={"kind": "image", "prompt": "A red fox asleep", "model": "kling-3.0"})
     jobs = {key: run.job(key=key) for key in JOBS}

@@ -12,6 +12,7 @@ from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoQueueOperator,
     KlingVideoValidateOperator,
 )
+from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 from airflow_provider_klingvideo.task_groups.chaining import file_of, id_of, last_frame_of
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
@@ -69,7 +70,8 @@ with DAG("by_hand", schedule=None, params=PARAMS) as by_hand:
     KlingVideoValidateOperator(task_id="validate", job=created.output)
 
 with DAG("chain", schedule=None, params={**PARAMS, "character": Param({}, type="object")}) as chain:
-    # A picture, a character made of it, a video that begins with the picture, and one that goes on where it ends.
+    # A picture, a character made of it, a video that begins with the picture, the same one with moving lips, and one
+    # that goes on where it ends.
     picture = WORKFLOW(group_id="picture", request=the_request())
     character = WORKFLOW(
         group_id="character",
@@ -90,7 +92,15 @@ with DAG("chain", schedule=None, params={**PARAMS, "character": Param({}, type="
             "prompt": "@fox wakes up",
         },
     )
+    speech = KlingVideoSpeakOperator(
+        task_id="speech", text="Good morning, little fox, did you sleep well?", voice_id="oversea_male1"
+    )
+    first >> speech
+    lips = WORKFLOW(
+        group_id="lips",
+        request={"kind": "lip_sync", "video": file_of(first), "audio_id": speech.output, "sound_end_ms": 2000},
+    )
     WORKFLOW(
         group_id="second",
-        request={"first_frame": last_frame_of(first), "model": "kling-2.5-turbo", "prompt": "It runs into the snow"},
+        request={"first_frame": last_frame_of(lips), "model": "kling-2.5-turbo", "prompt": "It runs into the snow"},
     )
