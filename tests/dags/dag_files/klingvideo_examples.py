@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[3] / "example_dags"
+import airflow_provider_klingvideo
+
+# This file is copied elsewhere for a running Airflow.
+FOLDER = Path(airflow_provider_klingvideo.__file__).parents[1] / "example_dags"
 
 
 def dag_of(name):
