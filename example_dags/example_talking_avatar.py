@@ -32,7 +32,11 @@ with DAG(
         ),
         "voice": Param("oversea_male1", type="string", enum=registry().voices["en"], title="Voice", section="What"),
         "manner": Param(
-            "", type="string", title="Manner", description="How the person moves and looks.", section="How"
+            None,
+            type=["null", "string"],
+            title="Manner",
+            description="Optional: how the person moves and looks.",
+            section="How",
         ),
         "resolution": Param("720p", type="string", enum=["720p", "1080p"], title="Resolution", section="How"),
     },
@@ -49,7 +53,7 @@ with DAG(
             "kind": "avatar",
             "image": "{{ params.portrait }}",
             "audio_id": speech.output,
-            "prompt": "{{ params.manner }}",
+            "prompt": "{{ params.manner or '' }}",
             "resolution": "{{ params.resolution }}",
         },
     )

@@ -114,7 +114,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
             self._conclude(run, Ended.from_event(event))
 
         run = self._run(context)
-        if run.job.state is not WorkflowState.GENERATING or run.job.klingai_job_id != event.get("task_id"):
+        if run.job.state is not WorkflowState.GENERATING or run.job.klingai_job_id != event.get("vendor_task_id"):
             self.log.warning("The job has moved on while this task waited; looking again.")
             return dict(self.execute(context))
         return run.work(work)
@@ -145,7 +145,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         self.defer(
             trigger=KlingVideoTaskTrigger(
                 klingai_conn_id=self.klingai_conn_id,
-                task_id=watch.task_id,
+                vendor_task_id=watch.task_id,
                 kind=kind,
                 submitted_at=watch.submitted_at.isoformat(),
                 deadline=watch.deadline.isoformat(),

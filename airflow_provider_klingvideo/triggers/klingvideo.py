@@ -19,7 +19,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
     Its arguments are stored in plain text: no credentials, no signed address.
 
     :param klingai_conn_id: the connection.
-    :param task_id: the vendor's id.
+    :param vendor_task_id: the vendor's id of the task; the triggerer writes the Airflow task's name into ``task_id``.
     :param kind: the product, for example ``text_to_video``.
     :param submitted_at: when the vendor accepted the task, ISO 8601.
     :param deadline: when to stop waiting, ISO 8601; it stays the same when the triggerer is restarted.
@@ -29,13 +29,10 @@ class KlingVideoTaskTrigger(BaseTrigger):
     :param minimum_seconds: the event comes no sooner after the start.
     """
 
-    # BaseTrigger declares an attribute of this name for its own use.
-    task_id: str
-
     def __init__(
         self,
         klingai_conn_id: str,
-        task_id: str,
+        vendor_task_id: str,
         kind: str,
         submitted_at: str,
         deadline: str,
@@ -46,7 +43,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klingai_conn_id = klingai_conn_id
-        self.task_id = task_id
+        self.vendor_task_id = vendor_task_id
         self.kind = kind
         self.submitted_at = submitted_at
         self.deadline = deadline
@@ -59,7 +56,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
         """Return the class path and the arguments."""
         names = (
             "klingai_conn_id",
-            "task_id",
+            "vendor_task_id",
             "kind",
             "submitted_at",
             "deadline",
@@ -71,23 +68,24 @@ class KlingVideoTaskTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: ``task_id`` and the fields of :class:`Ended`."""
+        """Yield one event: ``vendor_task_id`` and the fields of :class:`Ended`."""
         earliest = asyncio.get_running_loop().time() + self.minimum_seconds
         ended = await self._followed()
         await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
-        yield TriggerEvent({"task_id": self.task_id, **ended.as_event()})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({"vendor_task_id": self.vendor_task_id, **ended.as_event()})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
         """Say what a kill means: nothing can be cancelled at the vendor."""
         self.log.warning(
-            "Nobody waits for task %s any more; it runs on at the vendor, is billed, and can be adopted.", self.task_id
+            "Nobody waits for task %s any more; it runs on at the vendor, is billed, and can be adopted.",
+            self.vendor_task_id,
         )
 
     async def _followed(self) -> Ended:
         from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
 
         watch = GenerationWatch(
-            self.task_id,
+            self.vendor_task_id,
             submitted_at=datetime.fromisoformat(self.submitted_at),
             deadline=datetime.fromisoformat(self.deadline),
             typical_seconds=self.typical_seconds,
@@ -98,7 +96,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
             while isinstance(decision, Wait):
                 decision = await self._asked_until_refused(watch, decision)
         except Exception as error:
-            self.log.exception("Following task %s failed", self.task_id)
+            self.log.exception("Following task %s failed", self.vendor_task_id)
             return Ended(Outcome.LOST, f"{type(error).__name__}: {error}")
         return decision
 

@@ -37,6 +37,10 @@ def test_waiting_holds_no_worker_slot(live, sandbox):
     until(lambda: live.tasks("single", "deferred").get("generation") == "deferred", "the sensor defers")
     assert live.job("single", "deferred").state is S.GENERATING
     assert live.ended("single", "deferred") == "success"
+    # The triggerer asked about this task and about nothing else.
+    task_id = live.job("single", "deferred").klingai_job_id
+    asked = {one["path"] for one in sandbox.requests() if "?task_ids=" in one["path"]}
+    assert asked == {f"/tasks?task_ids={task_id}"}
 
 
 def test_an_abandoned_task_is_on_record_and_adopted_for_free_when_the_task_is_cleared(live, sandbox):

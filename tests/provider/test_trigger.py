@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow_home import connection
@@ -38,7 +39,7 @@ def trigger(task_id, *, seconds=20, **arguments):
     now = datetime.now(UTC)
     return KlingVideoTaskTrigger(
         klingai_conn_id="klingai_default",
-        task_id=task_id,
+        vendor_task_id=task_id,
         kind=KIND,
         submitted_at=now.isoformat(),
         deadline=(now + timedelta(seconds=seconds)).isoformat(),
@@ -69,8 +70,34 @@ def test_it_comes_back_from_the_database_as_it_was():
 
 
 def test_a_trigger_of_the_first_version_is_revived():
-    arguments = dict.fromkeys(("klingai_conn_id", "task_id", "kind", "submitted_at", "deadline"), "x")
+    arguments = dict.fromkeys(("klingai_conn_id", "vendor_task_id", "kind", "submitted_at", "deadline"), "x")
     assert KlingVideoTaskTrigger(**arguments).poll_max_seconds == 30
+
+
+def test_no_argument_lies_where_the_triggerer_writes_something_of_its_own():
+    from airflow.triggers.base import BaseTrigger
+
+    class Bare(BaseTrigger):
+        """A trigger without anything of its own."""
+
+        def serialize(self):
+            return "", {}
+
+        async def run(self):
+            yield
+
+    _, arguments = trigger("1").serialize()
+    assert not arguments.keys() & {*vars(Bare()), *dir(Bare)}
+
+
+def test_it_asks_about_the_vendors_task_in_a_triggerer_too(sandbox):
+    task_id = ordered(sandbox)
+    one = trigger(task_id)
+    # What the triggerer does to it before it runs.
+    one.task_instance = SimpleNamespace(task_id="video.generation")
+    payload = event(one)
+    assert (payload["outcome"], payload["vendor_task_id"]) == ("succeeded", task_id)
+    assert all("generation" not in request["path"] for request in sandbox.requests())
 
 
 def test_success_carries_no_signed_address(sandbox):
