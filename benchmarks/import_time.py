@@ -14,9 +14,11 @@ VARIANTS = {
     "this provider": (
         "airflow_provider_klingvideo.operators.klingvideo",
         "airflow_provider_klingvideo.operators.outcome",
+        "airflow_provider_klingvideo.operators.speech",
         "airflow_provider_klingvideo.sensors.klingvideo",
         "airflow_provider_klingvideo.triggers.klingvideo",
         "airflow_provider_klingvideo.task_groups.klingvideo",
+        "airflow_provider_klingvideo.task_groups.chaining",
     ),
     "openai provider": (
         "airflow.providers.openai.operators.openai",

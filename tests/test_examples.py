@@ -19,6 +19,16 @@ def test_airflow_reads_every_example(folder):
     assert len(bag.dags) == len(list(folder.glob("*.py")))
 
 
+def test_no_form_begins_with_an_empty_field_that_blocks_the_button():
+    from airflow.models.dagbag import DagBag
+
+    for folder in FOLDERS:
+        for dag in DagBag(dag_folder=str(folder)).dags.values():
+            for name, param in dag.params.items():
+                schema = dag.params.get_param(name).schema
+                assert param != "" or schema.get("type") != "string", f"{dag.dag_id}: {name}"
+
+
 def test_what_a_form_proposes_is_a_legal_request():
     from airflow_provider_klingvideo.kling import Generation, check_request, parse_request
     from airflow_provider_klingvideo.params import image_to_video_params, text_to_video_params

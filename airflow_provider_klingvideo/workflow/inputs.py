@@ -23,14 +23,13 @@ from airflow_provider_klingvideo.media import MediaSettings, file_type, last_fra
 from airflow_provider_klingvideo.workflow.errors import InputError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.paths import OpenPath, RecordPath
+from airflow_provider_klingvideo.workflow.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import GenerationRequest
 
 MEGABYTE = 1024 * 1024
-LAST_FRAME = "#last_frame"
-"""Behind the path of a video it means its last frame: the picture with which the next shot goes on."""
 
 # No path that a person writes is as long; base64 of the smallest legal picture is longer.
 LONGEST_PATH = 1024

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.inputs import LAST_FRAME
 from airflow_provider_klingvideo.workflow.states import WorkflowState
+
+LAST_FRAME = "#last_frame"
+"""Behind the path of a video it means its last frame."""
 
 FILE_OF = "file_of"
 """The main file: the master of a video, or the first picture or sound."""

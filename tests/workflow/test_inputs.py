@@ -19,13 +19,13 @@ from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import WorkflowJob
 from airflow_provider_klingvideo.workflow.errors import InputError
 from airflow_provider_klingvideo.workflow.inputs import (
-    LAST_FRAME,
     MEGABYTE,
     PICTURES,
     InputReader,
     inline_media,
     without_inline_media,
 )
+from airflow_provider_klingvideo.workflow.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.rows import read_requests
 from airflow_provider_klingvideo.workflow.submission import fingerprint
 
