@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient, Output
     from airflow_provider_klingvideo.kling.auth import Auth
+    from airflow_provider_klingvideo.kling.operation import Operation
+
+T = TypeVar("T")
 
 CONSOLE_URL = "https://kling.ai/dev"
 DEFAULT_REGION = "singapore"
@@ -129,8 +132,32 @@ def _limit(value: Any) -> int | None:
     return limit
 
 
-class KlingAIHook(BaseHook):
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.kling.calls import SyncSender
+    from airflow_provider_klingvideo.kling.methods import VendorMethods
+
+    class _Calls(VendorMethods, SyncSender):
+        """The hook's methods as a type checker sees them."""
+else:
+
+    class _Calls:
+        """The vendor's calls as methods, loaded when one is used: DAG files that import the hook stay quick."""
+
+        def __getattr__(self, name):
+            from airflow_provider_klingvideo.kling.methods import VendorMethods
+
+            call = None if name.startswith("_") else getattr(VendorMethods, name, None)
+            if call is None:
+                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+            return call.__get__(self, type(self))
+
+
+class KlingAIHook(_Calls, BaseHook):
     """Talks to Kling AI with the credentials, region and address of an Airflow connection.
+
+    It has the methods of :class:`~airflow_provider_klingvideo.kling.methods.VendorMethods` (``speak``,
+    ``list_elements``, ``account_costs`` ...); each opens a client and closes it. :meth:`get_conn` returns one for
+    several calls, and for tasks.
 
     :param klingai_conn_id: the connection, of type ``klingai``.
     """
@@ -172,6 +199,11 @@ class KlingAIHook(BaseHook):
     def get_async_conn(self) -> AsyncKlingClient:
         """Return a client for an event loop; use it as an asynchronous context manager."""
         return async_client(self.settings)
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send one operation of :mod:`airflow_provider_klingvideo.kling`; what may cost money is sent once."""
+        with self.get_conn() as client:
+            return client.send(operation)
 
     def task_outputs(self, task_id: str, kind: str) -> Sequence[Output]:
         """Ask for the outputs of a finished task, with fresh, signed addresses.

@@ -63,12 +63,13 @@ class KlingVideoSpeakOperator(BaseOperator):
         from airflow_provider_klingvideo.workflow.speech import spoken_once
 
         wanted: dict[str, Any] = {"voice_id": self.voice_id, "language": self.language, "speed": self.speed}
-        with airflow_errors(), KlingAIHook(self.klingai_conn_id).get_conn() as client:
+        hook = KlingAIHook(self.klingai_conn_id)
+        with airflow_errors():
             speech = spoken_once(
                 run_store(context, self.output_path),
                 place_of(context, self.task_id),
                 {"text": self.text, **wanted},
-                lambda: client.speak(self.text, **wanted),
+                lambda: hook.speak(self.text, **wanted),
                 repeat_unanswered=self.repeat_unanswered,
             )
         self.log.info("Speech %s lasts %s s", speech["audio_id"], speech["duration"])

@@ -37,7 +37,6 @@ from airflow_provider_klingvideo.workflow.watch import PollPolicy
 
 T = TypeVar("T")
 MASTER = "master.mp4"
-RunBlocking = Callable[[Callable[[], T]], Awaitable[T]]
 
 
 async def inline(work: Callable[[], T]) -> T:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import pytest
 from airflow_home import connection
@@ -131,3 +133,27 @@ def test_the_outputs_of_a_task_come_with_fresh_addresses(connect, server):
         task = client.create(parse_request({"prompt": "x"}), external_task_id="j")
     (video,) = hook.task_outputs(task.id, "text_to_video")
     assert (video.type, "Signature=" in video.url) == ("video", True)
+
+
+class TestTheVendorsCallsAsMethods:
+    def test_each_is_there(self, connect):
+        from airflow_provider_klingvideo.kling.methods import VendorMethods
+
+        hook = connect()
+        names = [name for name in vars(VendorMethods) if not name.startswith("_")]
+        assert len(names) > 10
+        assert all(callable(getattr(hook, name)) for name in names)
+
+    def test_one_is_sent_with_the_connections_key(self, connect):
+        assert connect().speak("Hello there, how are you?", voice_id="oversea_male1").audio_id
+        assert [element.name for element in connect().preset_elements()]
+
+    def test_other_names_are_not_there(self, connect):
+        with pytest.raises(AttributeError, match="'KlingAIHook' has no attribute 'dance'"):
+            connect().dance()
+
+    def test_a_dag_file_that_imports_the_hook_loads_no_models(self):
+        code = "import sys, airflow_provider_klingvideo.hooks.klingai as home\n"
+        code += "print([name for name in sys.modules if name.startswith('airflow_provider_klingvideo.kling.')])"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"

@@ -28,7 +28,6 @@ from airflow_provider_klingvideo.kling.products.parts import (
 from airflow_provider_klingvideo.kling.products.picture import MAX_REFERENCES, PictureRequest
 
 SERIES_MODEL = "kling-3.0-omni"
-DEFAULT_SERIES = 4
 SERIES = range(2, 10)
 
 

@@ -30,25 +30,6 @@ LONGEST_LIST_ITEM = {"target_audience": 200, "selling_points": 500}
 MAX_GLOSSARY = 200
 LONGEST_TERM = 100
 
-AVATARS = (
-    "avatar_vivian_female",
-    "avatar_lee_male",
-    "avatar_chenjing_female",
-    "avatar_zhaochen_male",
-    "avatar_wanglei_male",
-    "avatar_eva_female",
-    "avatar_oliver_male",
-    "avatar_elena_female",
-    "avatar_adam_male",
-    "avatar_anna_female",
-    "avatar_rajput_male",
-    "avatar_mia_female",
-    "avatar_river_male",
-    "avatar_marcus_male",
-    "avatar_toto_cartoon",
-)
-"""The vendor's own speakers; a name that is not among them is sent as it is."""
-
 
 class GoodsStudioRequest(WatermarkedRequest):
     """A video about a product.
