@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 OLDEST := .venv-oldest
-# Most tests wait: for a task to end, for Airflow to look again.
-PARALLEL := -n 2 --dist loadgroup
+# Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help demo test test-fast test-live test-oldest lint bench-imports clean
 
