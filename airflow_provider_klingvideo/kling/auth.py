@@ -95,12 +95,13 @@ def _checked(name: str, key: str) -> str:
     return key
 
 
-def _code_of(response: httpx.Response) -> object:
+def _code_of(response: httpx.Response) -> int | None:
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
         return None
-    return body.get("code") if isinstance(body, dict) else None
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, int) else None
 
 
 Auth = ApiKeyAuth | AccessKeyAuth

@@ -430,6 +430,15 @@ def test_a_failed_task_and_a_fault_of_a_request_do_not_show_a_signature() -> Non
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("code", [[], {}, "1004", None, 1e400])
+def test_a_refused_token_whose_answer_names_no_code_is_an_error_of_the_project(
+    call: Driver, scripted: ScriptedServer, code: Any
+) -> None:
+    scripted.script(envelope(code=code, status=401))
+    with pytest.raises(KlingVideoError):
+        call(AccessKeyAuth(ACCESS_KEY, SECRET_KEY), scripted.url, "get_tasks", ["1"], kind=TEXT)
+
+
 def test_pictures_and_signed_addresses_are_not_shown() -> None:
     request = ImageToVideoRequest(first_frame="QUJD" * 1000, last_frame="REVG" * 1000)
     for text in (repr(request), repr(create(request, Generation.NEW, "job-1"))):
