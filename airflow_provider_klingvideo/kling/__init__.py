@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.rules import check_request
     from airflow_provider_klingvideo.kling.selection import SelectedFrame, SelectionPreview, SelectionSession
     from airflow_provider_klingvideo.kling.speech import Speech
-    from airflow_provider_klingvideo.kling.tasks import Output, Task, TaskStatus
+    from airflow_provider_klingvideo.kling.tasks import Output, Task, TaskStatus, first_video
 
 _HOMES = {
     "auth": ("AccessKeyAuth", "ApiKeyAuth"),
@@ -86,7 +86,7 @@ _HOMES = {
     "requests": ("parse_request",),
     "rules": ("check_request",),
     "speech": ("Speech",),
-    "tasks": ("Output", "Task", "TaskStatus"),
+    "tasks": ("Output", "Task", "TaskStatus", "first_video"),
     "billing": ("ResourcePack",),
 }
 __all__ = [
@@ -136,6 +136,7 @@ __all__ = [
     "base_url_for",
     "check_request",
     "estimate",
+    "first_video",
     "parse_request",
     "registry",
 ]

@@ -189,6 +189,12 @@ def registry() -> Registry:
     return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
 
 
+def in_words(values: tuple[int, ...], separator: str = " or ") -> str:
+    """Write ascending numbers as a range where they are one, else one after the other."""
+    contiguous = len(values) > 2 and values[-1] - values[0] == len(values) - 1
+    return f"{values[0]} to {values[-1]}" if contiguous else separator.join(map(str, values))
+
+
 def _capability(row: dict[str, Any]) -> Capability:
     values = {one.name: row[one.name] for one in fields(Capability)}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

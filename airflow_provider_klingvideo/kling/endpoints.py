@@ -26,29 +26,29 @@ RETIRED_PATHS = {
 """By path, with the kind whose message tells the successor."""
 
 # An operation of each method, for its method and path.
-_CALLS: dict[str, Operation[Any]] = {
-    "get_task": operations.get_tasks(["1"], "text_to_video"),
-    "get_task ": operations.get_tasks(["1"], "talking_agent"),
-    "list_tasks": operations.list_tasks((), None),
-    "list_tasks ": operations.list_solutions((), None),
-    "speak": speech.speak("x", voice_id="x"),
-    "identify_faces": faces.identify_faces(video_id="x"),
-    "recognize_image": recognition.recognize_image("x"),
-    "init_selection": selection.init_selection(video_id="x"),
-    "add_selection": selection.add_selection("x", 0, [(0, 0)]),
-    "delete_selection": selection.delete_selection("x", 0, [(0, 0)]),
-    "clear_selection": selection.clear_selection("x"),
-    "preview_selection": selection.preview_selection("x"),
-    "list_voices": library.list_voices(),
-    "preset_voices": library.preset_voices(),
-    "delete_voice": library.delete_voice("x"),
-    "list_elements": library.list_elements(),
-    "preset_elements": library.preset_elements(),
-    "delete_element": library.delete_element("x"),
-    "account_costs": billing.account_costs(0, 0),
-    "package_ledger": billing.package_ledger(0, 0),
-    "balance_ledger": billing.balance_ledger(0, 0),
-}
+_CALLS: tuple[tuple[str, Operation[Any]], ...] = (
+    ("get_task", operations.get_tasks(["1"], "text_to_video")),
+    ("get_task", operations.get_tasks(["1"], "talking_agent")),
+    ("list_tasks", operations.list_tasks((), None)),
+    ("list_tasks", operations.list_solutions((), None)),
+    ("speak", speech.speak("x", voice_id="x")),
+    ("identify_faces", faces.identify_faces(video_id="x")),
+    ("recognize_image", recognition.recognize_image("x")),
+    ("init_selection", selection.init_selection(video_id="x")),
+    ("add_selection", selection.add_selection("x", 0, [(0, 0)])),
+    ("delete_selection", selection.delete_selection("x", 0, [(0, 0)])),
+    ("clear_selection", selection.clear_selection("x")),
+    ("preview_selection", selection.preview_selection("x")),
+    ("list_voices", library.list_voices()),
+    ("preset_voices", library.preset_voices()),
+    ("delete_voice", library.delete_voice("x")),
+    ("list_elements", library.list_elements()),
+    ("preset_elements", library.preset_elements()),
+    ("delete_element", library.delete_element("x")),
+    ("account_costs", billing.account_costs(0, 0)),
+    ("package_ledger", billing.package_ledger(0, 0)),
+    ("balance_ledger", billing.balance_ledger(0, 0)),
+)
 
 
 @dataclass(frozen=True)
@@ -97,5 +97,5 @@ def _supported() -> Iterator[tuple[str, str, str]]:
                 yield "POST", route.path, f"`create`, kind `{kind}`"
                 yield "GET", f"{route.path}/{{id}}", f"`get_task`, kind `{kind}`, with AK/SK"
                 yield "GET", route.path, "`list_tasks`, with AK/SK"
-    for name, operation in _CALLS.items():
-        yield operation.method, operation.path, f"`{name.strip()}`"
+    for name, operation in _CALLS:
+        yield operation.method, operation.path, f"`{name}`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, registry
+from airflow_provider_klingvideo.kling.capabilities import Capability, in_words, registry
 
 HEAD = ("kind", "model", "API", "resolutions", "seconds", "ratios", "sound", "last frame", "elements", "prompt", "also")
 """The columns; ``prompt`` is the longest one in characters."""
@@ -32,7 +32,7 @@ def _cells(one: Capability) -> list[str]:
         one.model if one.model != one.kind else "",
         str(one.generation),
         ", ".join(one.resolutions),
-        _numbers(one.durations),
+        in_words(one.durations, ", "),
         ", ".join(one.aspect_ratios or ()),
         _sound(one) if one.fps else "",
         _last_frame(one) if one.kind in ("image_to_video", "omni_video") else "",
@@ -40,12 +40,6 @@ def _cells(one: Capability) -> list[str]:
         str(one.prompt_max or ""),
         ", ".join(name for name in _FLAGS if getattr(one, name)),
     ]
-
-
-def _numbers(values: tuple[int, ...]) -> str:
-    if len(values) > 2 and len(values) == values[-1] - values[0] + 1:
-        return f"{values[0]} to {values[-1]}"
-    return ", ".join(map(str, values))
 
 
 def _sound(one: Capability) -> str:

@@ -25,7 +25,8 @@ class Estimate:
 def estimate(request: GenerationRequest, generation: Generation) -> Estimate | None:
     """Return what a request is expected to cost, None when no price is known for it."""
     product, known = PRODUCTS[request.kind], registry()
-    units = product.units(request, known.find(request.kind, request.model_name, generation))
+    can = known.find(request.kind, request.model_name, generation)
+    units = product.units(request, can) if product.units else None
     if units is None:
         return None
     usd = known.usd_per_unit.get(product.pack)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -89,11 +89,16 @@ class Task:
     @property
     def video(self) -> Output | None:
         """The first video that can be loaded."""
-        return next((one for one in self.outputs if "video" in one.type and one.url), None)
+        return first_video(self.outputs)
 
     def public_answer(self) -> dict[str, Any]:
         """The vendor's answer without signed queries, for records and support."""
         return dict(_without_queries(self.raw))
+
+
+def first_video(outputs: Iterable[Output]) -> Output | None:
+    """Return the first video that can be loaded, whatever the vendor's word for it (``product_video`` ...)."""
+    return next((one for one in outputs if "video" in one.type and one.url), None)
 
 
 def parse_task(data: Any) -> Task | None:

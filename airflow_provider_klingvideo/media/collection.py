@@ -12,16 +12,16 @@ import ffmpeg
 from airflow_provider_klingvideo.media.artifacts import Artifact
 from airflow_provider_klingvideo.media.binaries import find_binaries
 from airflow_provider_klingvideo.media.boxes import walk_boxes
-from airflow_provider_klingvideo.media.errors import ExpiredUrlError, FFmpegError, VerificationError
+from airflow_provider_klingvideo.media.errors import ExpiredUrlError, VerificationError
 from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, FileType, picture_size, require_type
 from airflow_provider_klingvideo.media.paths import StoragePath
 from airflow_provider_klingvideo.media.probing import file_argument
 from airflow_provider_klingvideo.media.publishing import publish, sha256_of
-from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.scratch import scratch_folder
 from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.media.storage import storage_errors
 from airflow_provider_klingvideo.media.transfer import Download, download
+from airflow_provider_klingvideo.media.verify import require_whole
 
 logger = logging.getLogger(__name__)
 
@@ -132,14 +132,5 @@ def _require_utf8(local: Path) -> None:
 def _require_decodable(local: Path, demuxer: str, settings: MediaSettings) -> None:
     # The format is named, so that no file can pass for a playlist that opens others.
     source = ffmpeg.input(file_argument(local), f=demuxer, protocol_whitelist="file")
-    argv = ffmpeg.compile(ffmpeg.output(source, "-", format="null"), cmd=ffmpeg_command(_ffmpeg(settings)))
-    try:
-        run_ffmpeg(argv, timeout=settings.ffmpeg_seconds)
-    except FFmpegError as error:
-        if error.returncode is None or error.returncode < 0:
-            raise
-        raise VerificationError(f"{local.name} does not decode: {error.message}") from error
-
-
-def _ffmpeg(settings: MediaSettings) -> str:
-    return find_binaries(settings.ffmpeg_path).ffmpeg
+    output = ffmpeg.output(source, "-", format="null")
+    require_whole(output, local.name, find_binaries(settings.ffmpeg_path), settings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
@@ -55,14 +56,24 @@ def require_decodable(path: Path, binaries: Binaries, settings: MediaSettings) -
     :raises VerificationError: at the first damaged one, with ffmpeg's words.
     :raises FFmpegError: ffmpeg was ended before it could tell.
     """
-    output = decode_everything(open_source(path, settings.threads))
+    require_whole(decode_everything(open_source(path, settings.threads)), path.name, binaries, settings)
+
+
+def require_whole(output: Any, name: str, binaries: Binaries, settings: MediaSettings) -> None:
+    """Run an output that decodes a file and writes nothing.
+
+    :param output: node of ffmpeg-python.
+    :param name: of the file, for the error.
+    :raises VerificationError: at the first damaged part, with ffmpeg's words.
+    :raises FFmpegError: ffmpeg was ended before it could tell.
+    """
     argv = ffmpeg.compile(output, cmd=ffmpeg_command(binaries.ffmpeg))
     try:
         run_ffmpeg(argv, timeout=settings.ffmpeg_seconds)
     except FFmpegError as error:
         if error.returncode is None or error.returncode < 0:
             raise
-        raise VerificationError(f"{path.name} does not decode: {error.message}") from error
+        raise VerificationError(f"{name} does not decode: {error.message}") from error
 
 
 def _require_decodable_size(info: MediaInfo, max_pixels: int) -> None:

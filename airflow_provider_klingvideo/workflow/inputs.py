@@ -6,25 +6,22 @@ They are read, measured and encoded when they are needed, so that nothing large 
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling.capabilities import Generation
 from airflow_provider_klingvideo.kling.media_fields import with_media
 from airflow_provider_klingvideo.kling.products.base import MediaKind
-from airflow_provider_klingvideo.media import MediaSettings, file_type, last_frame, picture_size
+from airflow_provider_klingvideo.media import MediaSettings, file_type, last_frame, picture_size, sha256_of
 from airflow_provider_klingvideo.workflow.errors import InputError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.paths import OpenPath, RecordPath
 from airflow_provider_klingvideo.workflow.references import LAST_FRAME
-from airflow_provider_klingvideo.workflow.store import RECORD_NAME
+from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore, UnreadableRecordError
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import GenerationRequest
@@ -168,10 +165,8 @@ class InputReader:
 
     def _last_frame(self, where: str, value: str, limits: FileLimits) -> tuple[str, str]:
         path = self._existing(where, value.removesuffix(LAST_FRAME))
-        with _readable(where, value):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
         try:
-            frame = last_frame(path, self.settings)
+            digest, frame = sha256_of(path), last_frame(path, self.settings)
         except KlingVideoError as error:
             raise InputError(f"{where}: {value} cannot be taken: {error.message}", retryable=error.retryable) from error
         _check(where, value, frame, limits)
@@ -180,18 +175,17 @@ class InputReader:
     def _video(self, where: str, value: str) -> tuple[str, str]:
         """The vendor takes videos by URL only: a file must be one that it made itself."""
         path = self._existing(where, value)
-        record = path if path.name == RECORD_NAME else path.parent / RECORD_NAME
-        with _readable(where, value):
-            text = record.read_text() if record.exists() else None
-        if text is None:
+        folder = path.parent
+        try:
+            with _readable(where, value):
+                job = JobStore(folder.parent).load(folder.name)
+        except UnreadableRecordError as error:
+            raise InputError(f"{where}: {folder / RECORD_NAME} is no job record") from error
+        if job is None:
             raise InputError(
                 f"{where}: {value} is no file of a job, and the vendor takes videos by URL only",
                 advice="Publish the video at an http(s) address, or give the path of a job's video",
             )
-        try:
-            job = WorkflowJob.model_validate_json(text)
-        except ValidationError as error:
-            raise InputError(f"{where}: {record} is no job record") from error
         if job.klingai_job_id is None:
             raise InputError(f"{where}: job {job.id} has no video; it is {job.state}")
         return self.video_of(job), f"task:{job.klingai_job_id}"

@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.kling import (
     AsyncKlingClient,
     check_request,
     estimate,
+    first_video,
     parse_request,
 )
 from airflow_provider_klingvideo.media import Artifact, Expected, MediaSettings, collect, deliver
@@ -247,8 +248,7 @@ class VideoSteps:
         return Order(inputs.request, inputs.identity, generation)
 
     def _video_of(self, job: WorkflowJob) -> str:
-        outputs = self._outputs(task_id_of(job), kind_of(job))
-        video = next((one for one in outputs if "video" in one.type and one.url), None)
+        video = first_video(self._outputs(task_id_of(job), kind_of(job)))
         if video is None:
             raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after generation")
         return video.url

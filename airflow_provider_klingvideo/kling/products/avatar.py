@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
@@ -50,15 +49,10 @@ def _body(request: AvatarRequest, _can: Capability | None, external_task_id: str
             "audio_id": request.audio_id,
             "sound_file": request.sound,
             "prompt": request.prompt or None,
-            "mode": video.MODES.get(request.resolution, request.resolution),
+            "mode": video.mode_of(request),
             **common_options(request, external_task_id),
         }
     )
-
-
-def _units(_request: AvatarRequest, _can: Capability | None) -> Decimal | None:
-    """The length follows the sound, which only the vendor hears."""
-    return None
 
 
 PRODUCT = Product(
@@ -67,5 +61,4 @@ PRODUCT = Product(
     request=AvatarRequest,
     routes={Generation.LEGACY: Route("/v1/videos/avatar/image2video", _body)},
     rules=(_one_sound, video.resolution, video.prompt_length),
-    units=_units,
 )

@@ -126,7 +126,8 @@ class Product(Generic[R]):
     :param request: model of the request.
     :param routes: by API generation.
     :param rules: what is legal.
-    :param units: the units that a request is expected to cost, None when no price is known.
+    :param units: the units that a request is expected to cost; None where they follow an input that only the vendor
+        sees, or where the vendor publishes no price.
     :param pack: whose units it draws on, and whose slots it takes: ``video``, ``image`` or ``try_on``.
     :param preparation: makes the call whose result, a mapping of fields, completes a request before it can be ordered;
         returns None when nothing is missing.
@@ -137,9 +138,14 @@ class Product(Generic[R]):
     request: type[R]
     routes: Mapping[Generation, Route[R]]
     rules: tuple[Rule[R], ...]
-    units: Callable[[R, Capability | None], Decimal | None]
+    units: Callable[[R, Capability | None], Decimal | None] | None = None
     pack: str = "video"
     preparation: Callable[[R], Operation[Mapping[str, Any]] | None] | None = None
+
+
+def vendor_name(request: GenerationRequest, can: Capability | None) -> str:
+    """Return what the vendor calls a request's model; an unknown one is sent under its own name."""
+    return can.vendor_name if can else request.model_name
 
 
 def without_nones(body: Mapping[str, Any]) -> dict[str, Any]:

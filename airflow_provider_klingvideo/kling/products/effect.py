@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -51,16 +50,10 @@ def _body(request: EffectRequest, _can: Capability | None, external_task_id: str
     }
 
 
-def _units(_request: EffectRequest, _can: Capability | None) -> Decimal | None:
-    """The vendor's price list of scenes is on a page of its own that is not part of the registry."""
-    return None
-
-
 PRODUCT = Product(
     kind="effect",
     label="Effects",
     request=EffectRequest,
     routes={Generation.LEGACY: Route("/v1/videos/effects", _body)},
     rules=(_scene,),
-    units=_units,
 )

@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Route,
     Text,
     common_options,
+    vendor_name,
     without_nones,
 )
 from airflow_provider_klingvideo.kling.products.limits import longest, ranged
@@ -92,7 +93,7 @@ def _elements(request: ImageRequest, can: Capability) -> Iterator[str]:
 def _body(request: ImageRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
     return without_nones(
         {
-            "model_name": picture.vendor_name(request, can),
+            "model_name": vendor_name(request, can),
             "prompt": with_placeholders(request.prompt, request.handles),
             "negative_prompt": request.negative_prompt or None,
             "image": request.image,

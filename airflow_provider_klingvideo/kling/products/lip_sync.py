@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Money
@@ -112,11 +111,6 @@ def _body(request: LipSyncRequest, _can: Capability | None, external_task_id: st
     )
 
 
-def _units(_request: LipSyncRequest, _can: Capability | None) -> Decimal | None:
-    """The length follows the video, which only the vendor sees."""
-    return None
-
-
 PRODUCT = Product(
     kind="lip_sync",
     label="Lip-sync",
@@ -129,6 +123,5 @@ PRODUCT = Product(
         ranged("sound_volume", 0, 2),
         ranged("original_volume", 0, 2),
     ),
-    units=_units,
     preparation=_preparation,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
@@ -55,16 +54,10 @@ def _body(request: LipSyncTextRequest, _can: Capability | None, external_task_id
     }
 
 
-def _units(_request: LipSyncTextRequest, _can: Capability | None) -> Decimal | None:
-    """The length follows the video, which only the vendor sees."""
-    return None
-
-
 PRODUCT = Product(
     kind="lip_sync_text",
     label="Lip-sync of a text",
     request=LipSyncTextRequest,
     routes={Generation.LEGACY: Route("/v1/videos/lip-sync", _body)},
     rules=(exactly_one("video", "video_id"), longest("text", 120), ranged("speed", 0.8, 2)),
-    units=_units,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
@@ -16,6 +15,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Video,
     WatermarkedRequest,
     common_options,
+    vendor_name,
     without_nones,
 )
 from airflow_provider_klingvideo.kling.products.parts import Element, element_list, with_placeholders
@@ -77,22 +77,17 @@ def _legacy_body(request: MotionControlRequest, can: Capability | None, external
     elements = [request.element] if request.element else []
     return without_nones(
         {
-            "model_name": can.vendor_name if can else request.model,
+            "model_name": vendor_name(request, can),
             "image_url": request.image,
             "video_url": request.video,
             "character_orientation": request.orientation,
-            "mode": video.MODES.get(request.resolution, request.resolution),
+            "mode": video.mode_of(request),
             "keep_original_sound": "yes" if request.audio == "original" else "no",
             "prompt": with_placeholders(request.prompt, {"element": [one.id for one in elements]}) or None,
             "element_list": element_list(elements) or None,
             **common_options(request, external_task_id),
         }
     )
-
-
-def _units(_request: MotionControlRequest, _can: Capability | None) -> Decimal | None:
-    """The length follows the video, which only the vendor sees."""
-    return None
 
 
 PRODUCT = Product(
@@ -104,5 +99,4 @@ PRODUCT = Product(
         Generation.LEGACY: Route("/v1/videos/motion-control", _legacy_body),
     },
     rules=(video.resolution, video.prompt_length, _element),
-    units=_units,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
@@ -63,16 +62,11 @@ def _body(request: MultiElementsRequest, _can: Capability | None, external_task_
             "image_list": [{"image": one} for one in request.images] or None,
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt or None,
-            "mode": video.MODES.get(request.resolution, request.resolution),
+            "mode": video.mode_of(request),
             "duration": str(request.duration),
             **common_options(request, external_task_id),
         }
     )
-
-
-def _units(_request: MultiElementsRequest, _can: Capability | None) -> Decimal | None:
-    """The price is not on the vendor's present list."""
-    return None
 
 
 PRODUCT = Product(
@@ -81,5 +75,4 @@ PRODUCT = Product(
     request=MultiElementsRequest,
     routes={Generation.LEGACY: Route("/v1/videos/multi-elements", _body)},
     rules=(video.resolution, video.duration, video.prompt_length, longest("negative_prompt", 2500), _images),
-    units=_units,
 )

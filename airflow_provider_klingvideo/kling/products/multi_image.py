@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Route,
     WatermarkedRequest,
     common_options,
+    vendor_name,
     without_nones,
 )
 from airflow_provider_klingvideo.kling.products.limits import counted
@@ -44,7 +45,7 @@ class MultiImageRequest(WatermarkedRequest):
 def _body(request: MultiImageRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:
     return without_nones(
         {
-            "model_name": picture.vendor_name(request, can),
+            "model_name": vendor_name(request, can),
             "prompt": request.prompt or None,
             "subject_image_list": [{"subject_image": one} for one in request.subject_images],
             "scene_image": request.scene_image,

@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Route,
     Text,
     common_options,
+    vendor_name,
     without_nones,
 )
 from airflow_provider_klingvideo.kling.products.parts import (
@@ -95,7 +96,7 @@ def _body(request: OmniImageRequest, can: Capability | None, external_task_id: s
     series = {"result_type": "series", "series_amount": request.series}
     return without_nones(
         {
-            "model_name": picture.vendor_name(request, can),
+            "model_name": vendor_name(request, can),
             "prompt": with_placeholders(request.prompt, request.handles),
             "image_list": [{"image": one.image} for one in request.images] or None,
             "element_list": element_list(request.elements) or None,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, in_words
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Model,
@@ -17,6 +17,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Video,
     WatermarkedRequest,
     common_options,
+    vendor_name,
     without_nones,
 )
 from airflow_provider_klingvideo.kling.products.parts import (
@@ -232,7 +233,7 @@ def _o1(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
     if request.video_use == "feature" and request.last_frame:
         yield "a reference_video with use feature excludes a last_frame"
     if not references and not request.last_frame and request.duration not in O1_SHORT_DURATIONS:
-        yield f"duration is {request.duration} s, legal without references: {video.numbers(O1_SHORT_DURATIONS)}"
+        yield f"duration is {request.duration} s, legal without references: {in_words(O1_SHORT_DURATIONS)}"
 
 
 def _handles(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
@@ -286,8 +287,8 @@ def _legacy_body(request: OmniVideoRequest, can: Capability | None, external_tas
     videos = [request.reference_video] if request.reference_video else []
     return without_nones(
         {
-            "model_name": can.vendor_name if can else request.model,
-            "mode": video.MODES.get(request.resolution, request.resolution),
+            "model_name": vendor_name(request, can),
+            "mode": video.mode_of(request),
             "prompt": (None if request.shots else with_placeholders(request.prompt, request.handles)) or None,
             **video.legacy_shots(request, request.handles),
             "image_list": images or None,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, registry
+from airflow_provider_klingvideo.kling.capabilities import registry
 from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
 from airflow_provider_klingvideo.kling.products.limits import ranged
 
@@ -39,8 +38,3 @@ def units(model: str, feature: str, resolution: str, pictures: int) -> Decimal |
     """Return the price of pictures (kling-api section 14)."""
     each = registry().units(model, feature, resolution)
     return None if each is None else each * pictures
-
-
-def vendor_name(request: Any, can: Capability | None) -> str:
-    """Return what the vendor calls the model."""
-    return str(can.vendor_name if can else request.model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
@@ -275,11 +274,6 @@ def _subtitle_body(request: DramaSubtitleRequest, _can: Capability | None, exter
     }
 
 
-def _units(_request: GenerationRequest, _can: Capability | None) -> Decimal | None:
-    """The prices of solutions are not on the vendor's list."""
-    return None
-
-
 PRODUCTS = (
     Product(
         kind="goods_studio",
@@ -294,7 +288,6 @@ PRODUCTS = (
             video.aspect_ratio,
             video.duration,
         ),
-        units=_units,
     ),
     Product(
         kind="clothing_dupe",
@@ -309,7 +302,6 @@ PRODUCTS = (
             video.resolution,
             video.aspect_ratio,
         ),
-        units=_units,
     ),
     Product(
         kind="talking_agent",
@@ -329,7 +321,6 @@ PRODUCTS = (
             _agent_product,
             _agent_lists,
         ),
-        units=_units,
     ),
     Product(
         kind="drama_subtitle",
@@ -337,6 +328,5 @@ PRODUCTS = (
         request=DramaSubtitleRequest,
         routes={Generation.SOLUTIONS: Route("/solutions/drama_subtitle", _subtitle_body)},
         rules=(_glossary, ranged("target_cps", 10, 20), ranged("margin_v", 1, 4096), ranged("font_size", 1, 512)),
-        units=_units,
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
@@ -77,18 +76,12 @@ def _kolors_body(request: KolorsVirtualTryOnRequest, _can: Capability | None, ex
     }
 
 
-def _units(_request: GenerationRequest, _can: Capability | None) -> Decimal | None:
-    """The price is not on the vendor's list."""
-    return None
-
-
 PRODUCT = Product(
     kind="virtual_try_on",
     label="Virtual try-on",
     request=VirtualTryOnRequest,
     routes={Generation.SOLUTIONS: Route("/solutions/virtual_try_on", _body)},
     rules=(by_url("product_image", "person_image"),),
-    units=_units,
     pack="try_on",
 )
 KOLORS_PRODUCT = Product(
@@ -97,6 +90,5 @@ KOLORS_PRODUCT = Product(
     request=KolorsVirtualTryOnRequest,
     routes={Generation.LEGACY: Route("/v1/images/kolors-virtual-try-on", _kolors_body)},
     rules=(one_of("variant", KOLORS_MODELS),),
-    units=_units,
     pack="try_on",
 )

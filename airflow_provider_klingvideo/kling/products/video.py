@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
-from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
+from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, in_words, registry
+from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest, vendor_name
 from airflow_provider_klingvideo.kling.products.parts import (
     Handles,
     Shot,
@@ -58,7 +58,7 @@ def resolution(request: Any, can: Capability) -> Iterator[str]:
 def duration(request: Any, can: Capability) -> Iterator[str]:
     """Sources: the durations of kling-api sections 6.2, 7.2 and 11."""
     if request.duration not in can.durations:
-        yield f"duration is {request.duration} s, legal: {numbers(can.durations)}"
+        yield f"duration is {request.duration} s, legal: {in_words(can.durations)}"
 
 
 def aspect_ratio(request: Any, can: Capability) -> Iterator[str]:
@@ -152,6 +152,11 @@ def units_by_second(model: str, feature: str, resolution: str, seconds: int) -> 
     return None if per_second is None else per_second * seconds
 
 
+def mode_of(request: Any) -> str:
+    """Return the legacy generation's name of a request's resolution; an unknown one is sent as it is."""
+    return MODES.get(request.resolution, str(request.resolution))
+
+
 def has_audio_field(can: Capability | None) -> bool:
     """Whether the model leaves a choice of sound, so that there is a field for it."""
     return can is None or len(can.audio) > 1
@@ -179,8 +184,8 @@ def legacy_settings(request: VideoRequest, can: Capability | None, handles: Hand
     :param handles: by which the prompt speaks of elements and voices.
     """
     return {
-        "model_name": can.vendor_name if can else request.model,
-        "mode": MODES.get(request.resolution, request.resolution),
+        "model_name": vendor_name(request, can),
+        "mode": mode_of(request),
         "duration": str(request.duration),
         "prompt": with_placeholders(request.prompt, handles or {}) or None,
         "negative_prompt": request.negative_prompt,
@@ -196,9 +201,3 @@ def legacy_shots(request: Any, handles: Handles) -> dict[str, Any]:
         shots = [one.model_copy(update={"prompt": with_placeholders(one.prompt, handles)}) for one in request.shots]
         return {"multi_shot": True, "shot_type": "customize", "multi_prompt": multi_prompt(shots)}
     return {"multi_shot": True, "shot_type": "intelligence"} if request.multi_shot else {}
-
-
-def numbers(values: tuple[int, ...]) -> str:
-    """Write numbers as a range where they are one."""
-    contiguous = len(values) > 2 and values[-1] - values[0] == len(values) - 1
-    return f"{values[0]} to {values[-1]}" if contiguous else " or ".join(map(str, values))
