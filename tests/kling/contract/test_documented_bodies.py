@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 from product_requests import LEGAL
 
-from airflow_provider_klingvideo.kling import Generation, parse_request
+from airflow_provider_klingvideo.kling import Generation, InvalidRequestError, parse_request
 from airflow_provider_klingvideo.kling.operations import create
 
 ROWS = json.loads(files("airflow_provider_klingvideo.kling").joinpath("endpoints.json").read_text())
@@ -49,3 +49,21 @@ def test_every_field_is_documented(name, generation):
     assert {field for field in sent if not is_documented(field, known)} == set()
     if generation is not Generation.LEGACY and "contents" in operation.json:
         assert {item["type"] for item in operation.json["contents"]} <= set(row["contents"])
+
+
+def with_unknown_fields(value):
+    """The request, once for each object in it, with a field that it does not have."""
+    if isinstance(value, dict):
+        yield {**value, "durration": 5}
+        yield from ({**value, name: inner} for name, some in value.items() for inner in with_unknown_fields(some))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from ([*value[:index], inner, *value[index + 1 :]] for inner in with_unknown_fields(item))
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_a_field_that_there_is_not_is_refused_at_every_depth(name):
+    parse_request(LEGAL[name][1])
+    for fields in with_unknown_fields(LEGAL[name][1]):
+        with pytest.raises(InvalidRequestError, match="durration is not a field of this request"):
+            parse_request(fields)
