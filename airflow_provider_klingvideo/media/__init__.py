@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
     from airflow_provider_klingvideo.media.frames import last_frame
     from airflow_provider_klingvideo.media.probing import MediaInfo, probe
-    from airflow_provider_klingvideo.media.publishing import publish, sha256_of
+    from airflow_provider_klingvideo.media.publishing import part_name, publish, remove_parts, sha256_of
     from airflow_provider_klingvideo.media.runner import terminate_all
     from airflow_provider_klingvideo.media.settings import DownloadLimits, Expected, MediaSettings
     from airflow_provider_klingvideo.media.transfer import download
@@ -50,7 +50,7 @@ _HOMES = {
         "VerificationError",
     ),
     "probing": ("MediaInfo", "probe"),
-    "publishing": ("publish", "sha256_of"),
+    "publishing": ("part_name", "publish", "remove_parts", "sha256_of"),
     "runner": ("terminate_all",),
     "settings": ("DownloadLimits", "Expected", "MediaSettings"),
 }
@@ -76,9 +76,11 @@ __all__ = [
     "file_type",
     "find_binaries",
     "last_frame",
+    "part_name",
     "picture_size",
     "probe",
     "publish",
+    "remove_parts",
     "sha256_of",
     "terminate_all",
 ]

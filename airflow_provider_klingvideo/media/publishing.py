@@ -7,24 +7,27 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
+from uuid import uuid4
 
 from airflow_provider_klingvideo.media.errors import StorageError
 from airflow_provider_klingvideo.media.paths import StoragePath
 from airflow_provider_klingvideo.media.settings import MEBIBYTE
 from airflow_provider_klingvideo.media.storage import storage_errors
 
+PART = ".part"
+
 
 def publish(local: Path, destination: StoragePath) -> None:
-    """Copy a file to its final name; until it is whole it is called ``.{name}.part``.
+    """Copy a file to its final name; until it is whole it is called ``.{name}.{random}.part``.
 
-    An existing file of that name is replaced at the end. A killed process leaves at most the ``.part`` file, which the
-    next run overwrites.
+    An existing file of that name is replaced at the end. Two processes may publish the same file at the same time: each
+    has a part of its own. A killed process leaves at most its part, see :func:`remove_parts`.
 
     :param local: the whole file.
     :param destination: its final path, local or in an object store; missing folders are made.
     :raises StorageError: the store refused or the copy has another size; the part is removed.
     """
-    part = destination.with_name(f".{destination.name}.part")
+    part = destination.with_name(part_name(destination.name))
     with storage_errors(f"publishing {destination}"):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -38,6 +41,22 @@ def publish(local: Path, destination: StoragePath) -> None:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def part_name(name: str) -> str:
+    """Return a name for a file that is being written, one of its own for every call."""
+    return f".{name}.{uuid4().hex[:8]}{PART}"
+
+
+def remove_parts(folder: StoragePath) -> None:
+    """Remove what killed processes have left half written.
+
+    :raises StorageError: the store refused.
+    """
+    with storage_errors(f"tidying {folder}"):
+        for path in list(folder.iterdir()) if folder.exists() else ():
+            if path.name.startswith(".") and path.name.endswith(PART):
+                path.unlink(missing_ok=True)
 
 
 def fetch(stored: StoragePath, local: Path) -> str:

@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from airflow_provider_klingvideo.workflow.failure import failure_data
 from airflow_provider_klingvideo.workflow.job import ENGINE_FIELDS, HistoryEntry, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.states import WorkflowState
-from airflow_provider_klingvideo.workflow.store import JobStore
+from airflow_provider_klingvideo.workflow.store import JobStore, RecordOvertakenError
 from airflow_provider_klingvideo.workflow.transitions import (
     TRANSITIONS,
     InvalidTransitionError,
@@ -111,6 +111,7 @@ class WorkflowEngine:
         :param job: the job, changed in place.
         :returns: the same job, in a terminal state.
         :raises HandlerError: when a state on the way has no handler.
+        :raises RecordOvertakenError: when another worker has brought the job further.
         """
         while not job.is_terminal:
             handler = self._handlers.get(job.state)
@@ -121,6 +122,8 @@ class WorkflowEngine:
                 await handler(self, job)
                 if len(job.history) == before:
                     raise HandlerError(f"The handler of {job.state} returned without a transition.")
+            except RecordOvertakenError:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is the job's fate, and on record
                 log.warning("Job %s: %s failed: %s", job.id, job.state, error)
                 if not job.is_terminal:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.media import part_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import RecordPath
 
@@ -22,6 +22,14 @@ class UnreadableRecordError(KlingVideoError):
 
     kind = "record"
     default_advice = "Restore or remove the file; nothing is submitted until it can be read"
+
+
+class RecordOvertakenError(KlingVideoError):
+    """Another worker has brought the job further than this one knows; what this one wanted to write is dropped."""
+
+    kind = "record"
+    default_retryable = True
+    default_advice = "Nothing is lost: the record is the other worker's, and the next try goes on from there"
 
 
 class JobStore:
@@ -52,7 +60,17 @@ class JobStore:
             raise UnreadableRecordError(f"The job record {path} cannot be read: {error}") from error
 
     def save(self, job: WorkflowJob) -> None:
-        """Keep a record, whole or not at all."""
+        """Keep a record, whole or not at all.
+
+        :raises RecordOvertakenError: when the stored one has gone further: Airflow may start a second try of a task
+            whose first one has only lost touch, and the slower one must not turn an ended job back.
+        """
+        stored = self.load(job.id)
+        if stored is not None and _is_further(stored, job):
+            raise RecordOvertakenError(
+                f"Job {job.id} is {stored.state} (revision {stored.revision}) on record, "
+                f"so that {job.state} (revision {job.revision}) is not written"
+            )
         self.write(job.id, RECORD_NAME, job.as_json())
 
     async def asave(self, job: WorkflowJob) -> None:
@@ -94,7 +112,15 @@ class JobStore:
         """Keep a file of a job, whole or not at all."""
         path = self.folder(job_id) / name
         self.folder(job_id).mkdir(parents=True, exist_ok=True)
-        # Two workers may keep the same record at the same time: each has a part file of its own.
-        part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+        part = path.with_name(part_name(path.name))
         part.write_text(json.dumps(value, ensure_ascii=False, indent=2))
         part.replace(path)
+
+
+def _is_further(stored: WorkflowJob, job: WorkflowJob) -> bool:
+    """Whether a stored record must not be replaced by another one: it is newer, or has ended otherwise."""
+    if stored.revision != job.revision:
+        return stored.revision > job.revision
+    if stored.is_terminal:
+        return stored.path != job.path
+    return len(stored.history) > len(job.history)

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_klingvideo.media import StorageError, publish, sha256_of
+from airflow_provider_klingvideo.media import StorageError, publish, remove_parts, sha256_of
 from airflow_provider_klingvideo.media.publishing import fetch
 from airflow_provider_klingvideo.media.storage import require_free_space
 
@@ -37,14 +39,30 @@ def test_a_file_is_copied_into_folders_that_are_made(local: Path, tmp_path: Path
     assert names(tmp_path / "dag" / "run") == ["video.mp4"]
 
 
-def test_an_older_file_and_a_leftover_are_replaced(local: Path, tmp_path: Path) -> None:
+def test_an_older_file_is_replaced(local: Path, tmp_path: Path) -> None:
     target = tmp_path / "out" / "video.mp4"
     target.parent.mkdir()
     target.write_bytes(b"older")
-    target.with_name(".video.mp4.part").write_bytes(b"left by a killed run" * 1_000_000)
     publish(local, target)
     assert target.read_bytes() == DATA
     assert names(target.parent) == ["video.mp4"]
+
+
+def test_several_processes_may_publish_the_same_file(local: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out" / "video.mp4"
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(publish, local, target) for _ in range(8)]:
+            done.result()
+    assert target.read_bytes() == DATA
+    assert names(target.parent) == ["video.mp4"]
+
+
+def test_parts_of_killed_runs_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".video.mp4.0badcafe.part", "video.mp4", ".hidden", "film.part"):
+        (tmp_path / name).write_bytes(b"x")
+    remove_parts(tmp_path)
+    assert sorted(names(tmp_path)) == [".hidden", "film.part", "video.mp4"]
+    remove_parts(tmp_path / "nowhere")
 
 
 class ShortFile(io.FileIO):
@@ -89,12 +107,12 @@ def test_a_run_killed_in_mid_write_leaves_no_file_under_the_final_name(tmp_path:
         half.write(DATA[:3_000_000])
         half.flush()
         deadline = time.monotonic() + 20
-        part = target.with_name(".video.mp4.part")
-        while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+        while not any(part.stat().st_size for part in target.parent.glob("*")) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.kill()
         process.wait(10)
-    assert names(target.parent) == [".video.mp4.part"]
+    (left,) = names(target.parent)
+    assert fnmatchcase(left, ".video.mp4.*.part")
 
 
 @given(data=st.binary(max_size=5000))

@@ -8,7 +8,7 @@ from workshop import KEY, Workshop
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient
 from airflow_provider_klingvideo.media import file_type
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.workflow import WorkflowJob
+from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 
 FACES = "POST /v1/videos/identify-face 200/0"
@@ -99,7 +99,7 @@ class TestFacesBeforeLips:
         studio.sandbox.add_rule({"match": create, "action": {"type": "refuse", "code": 1300}, "times": 1})
         failed = studio.process(WorkflowJob(id="job", params=params))
         assert (failed.state, studio.called(FACES)) == (S.FAILED, 1)
-        again = studio.process(failed.model_copy(update={"state": S.CREATED, "history": [], "error": None}))
+        again = studio.process(reopened(failed, S.CREATED))
         assert (again.state, studio.called(FACES)) == (S.COMPLETED, 1)
 
     def test_a_refused_look_ends_the_job_and_orders_nothing(self, studio):
@@ -116,6 +116,6 @@ def test_a_picture_that_comes_damaged_loses_nothing(studio):
     studio.sandbox.add_rule({"match": {"path": "/media/*"}, "action": {"type": "truncate_media"}, "times": 1})
     failed = studio.process(WorkflowJob(id="job", prompt="a red fox", params={"kind": "image", "n": 2}))
     assert (failed.state, failed.failure["money"]) == (S.FAILED, "billed")
-    again = studio.process(failed.model_copy(update={"state": S.POST_PROCESSING, "error": None}))
+    again = studio.process(reopened(failed, S.POST_PROCESSING))
     assert (again.state, len(again.metadata["artifacts"])) == (S.COMPLETED, 2)
     assert len(studio.sandbox.ledger()["tasks"]) == 1
