@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import airflow.sdk
+from airflow.sdk import BaseOperator
+
 try:
     from airflow.sdk.configuration import conf
 except ImportError:
@@ -22,7 +25,14 @@ except ImportError:
         AirflowSkipException,
     )
 
+HAS_RETRY_POLICIES = "RetryPolicy" in airflow.sdk.__all__
+
+# By what the pause between two tries is multiplied; Airflow below 3.2 takes only whether it grows.
+BACKOFF: float | bool = True if isinstance(BaseOperator.retry_exponential_backoff, bool) else 2.0
+
 __all__ = [
+    "BACKOFF",
+    "HAS_RETRY_POLICIES",
     "AirflowException",
     "AirflowFailException",
     "AirflowSensorTimeout",

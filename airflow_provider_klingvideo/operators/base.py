@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
+
 if TYPE_CHECKING:
-    pass
+    from airflow.sdk import Context
 
 DEFAULT_CONNECTION = "klingai_default"
-# Every task can be run again without paying again, and a deferral that ends at a bad moment fails its try.
-DEFAULT_RETRIES = 2
+
+RETRY_DEFAULTS: dict[str, Any] = {
+    # Every task can be run again without paying again, and a deferral that ends at a bad moment fails its try.
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": BACKOFF,
+    "max_retry_delay": timedelta(minutes=10),
+}
+if HAS_RETRY_POLICIES:
+    from airflow_provider_klingvideo.operators.retries import KlingVideoRetryPolicy
+
+    RETRY_DEFAULTS["retry_policy"] = KlingVideoRetryPolicy()
 
 UI_COLORS = {
     "work": "#e8f0fe",
@@ -21,6 +34,15 @@ UI_COLORS = {
     "bad": "#fce8e6",
     "neutral": "#f1f3f4",
 }
+
+
+def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a task with this provider's way of trying again, where nothing else is said.
+
+    :param arguments: those of the constructor; Airflow puts the defaults of DAG and group among them.
+    """
+    chosen = {**(arguments.get("default_args") or {}), **arguments}
+    return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
 
 
 class KlingVideoTask:
@@ -63,6 +85,10 @@ class KlingVideoTask:
         """Return the settings of the workflow that this task sets itself."""
         return {}
 
+    def resume(self, context: Context, event: Any = None) -> Any:
+        """Do the task's work again after a wait that ended by the clock."""
+        return self.execute(context)  # type: ignore[attr-defined]
+
 
 class KlingVideoOperator(KlingVideoTask, BaseOperator):
     """Base of the operators: one job, one state."""
@@ -78,8 +104,7 @@ class KlingVideoOperator(KlingVideoTask, BaseOperator):
         klingai_conn_id: str = DEFAULT_CONNECTION,
         output_path: str | None = None,
         transitions: Mapping[str, Sequence[str]] | None = None,
-        retries: int = DEFAULT_RETRIES,
         **kwargs: Any,
     ) -> None:
-        super().__init__(retries=retries, **kwargs)
+        super().__init__(**with_retry_defaults(kwargs))
         self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions)

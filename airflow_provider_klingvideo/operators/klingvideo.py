@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_klingvideo.links.klingvideo import CONSOLE_URL_KEY, KlingConsoleLink
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
@@ -92,9 +91,9 @@ class KlingVideoQueueOperator(KlingVideoOperator):
         """Return the queue's timeout."""
         return {"queue_seconds": self.queue_timeout}
 
-    def execute(self, context: Context, event: Any = None) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any]:
         """Return the job once it is admitted, else defer and look again."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred
 
         pause: float | None = None
 
@@ -109,8 +108,8 @@ class KlingVideoQueueOperator(KlingVideoOperator):
         run.take_up(WorkflowState.VALIDATED)
         job = run.work(work)
         if pause is not None:
-            self.log.info("Every slot is taken; looking again in %.0f s", pause)
-            _defer_for(self, pause)
+            self.log.info("Every slot is taken")
+            wait_deferred(self, pause)
         return job
 
 
@@ -123,6 +122,8 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
     :param generation_number: (templated) the number of this generation; a number higher than that of the last one
         orders, and pays, another video for the same request.
     :param regenerate_failed: order another video where the vendor has confirmed that the last task failed.
+    :param on_changed_request: what to do when the job, run again, asks for something else than the video that was paid
+        before: ``order`` another one, or ``fail`` and spend nothing.
     :param slot_timeout: seconds for which the vendor may refuse the job for want of a slot; the wait is deferred.
     """
 
@@ -134,22 +135,25 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
         *,
         generation_number: int | str = 1,
         regenerate_failed: bool = False,
+        on_changed_request: Literal["order", "fail"] = "order",
         slot_timeout: float = 24 * 3600,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.generation_number = generation_number
         self.regenerate_failed = regenerate_failed
+        self.on_changed_request = on_changed_request
         self.slot_timeout = slot_timeout
 
     def step_overrides(self) -> dict[str, Any]:
         """Return the timeout of the wait for a slot."""
         return {"slot_seconds": self.slot_timeout}
 
-    def execute(self, context: Context, event: Any = None) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, the vendor's task id in it; defer while the vendor has no slot."""
-        from airflow_provider_klingvideo.kling import ConcurrencyLimitError
-        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
+        from airflow_provider_klingvideo.operators.memory import remember, remind
+        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred
         from airflow_provider_klingvideo.workflow.job import utc_now
 
         number = int(self.generation_number)
@@ -162,22 +166,29 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
                 run.engine.transition(run.job, WorkflowState.GENERATING)
             if run.job.state is not WorkflowState.GENERATING:
                 return
+            remind(context, run.job)
             try:
                 await steps.submit(
-                    run.job, run.engine.save, generation_number=number, regenerate_failed=self.regenerate_failed
+                    run.job,
+                    run.engine.save,
+                    generation_number=number,
+                    regenerate_failed=self.regenerate_failed,
+                    on_changed_request=self.on_changed_request,
                 )
-            except ConcurrencyLimitError:
+            except (ConcurrencyLimitError, RateLimitError) as error:
                 if steps.slot_timed_out(run.job, utc_now()):
                     raise
-                pause = steps.settings.slot_pause_seconds
+                self.log.info("Nothing was created. %s", error)
+                pause = max(error.retry_after or 0, steps.settings.slot_pause_seconds)
+            else:
+                remember(context, run.job)
 
         run = JobRun.start(self, context)
         run.take_up(WorkflowState.QUEUED)
         run.order_again(number)
         job = run.work(work)
         if pause is not None:
-            self.log.info("The vendor has no free slot (nothing was created); trying again in %.0f s", pause)
-            _defer_for(self, pause)
+            wait_deferred(self, pause)
         self.log.info("Job %s is task %s at the vendor", run.job.id, run.job.klingai_job_id)
         return job
 
@@ -238,12 +249,6 @@ class KlingVideoCompleteOperator(KlingVideoOperator):
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = _asset_facts(run)
         return job
-
-
-def _defer_for(operator: KlingVideoOperator, seconds: float) -> None:
-    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-
-    operator.defer(trigger=DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=seconds)), method_name="execute")
 
 
 def _origin(context: Context) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow.sdk import ObjectStoragePath
@@ -38,12 +40,18 @@ from airflow_provider_klingvideo.workflow.errors import GenerationTimeoutError
 from airflow_provider_klingvideo.workflow.failure import failure_data
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
 from airflow_provider_klingvideo.workflow.steps import inline
+from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 log = logging.getLogger(__name__)
+
+# Jobs that were refused together shall not come back together.
+JITTER = 0.25
+# For tasks without a timeout of their own: how long the vendor may put a job off, in seconds.
+LONGEST_WAIT = 24 * 3600.0
 
 
 class JobTask(Protocol):
@@ -64,6 +72,9 @@ class JobTask(Protocol):
 
     def step_overrides(self) -> dict[str, Any]:
         """Return the settings of the workflow that the task sets itself."""
+
+    def defer(self, *, trigger: Any, method_name: str) -> NoReturn:
+        """Leave the worker until the trigger fires."""
 
 
 StepsWork = Callable[["JobRun", VideoSteps], Awaitable[None]]
@@ -191,6 +202,8 @@ class JobRun:
         before = self.job.as_json()
         try:
             asyncio.run(self._with_steps(work))
+        except RecordOvertakenError as error:
+            raise AirflowException(str(error)) from error
         except KlingVideoError as error:
             if not self.job.is_terminal:
                 self._raise(error)
@@ -223,6 +236,9 @@ class JobRun:
     def _raise(self, error: KlingVideoError) -> NoReturn:
         if error.retryable:
             self._note(error)
+            if error.retry_after and getattr(self.task, "deferrable", True) and not self._has_waited_too_long():
+                log.warning("%s", self.job.error)
+                wait_deferred(self.task, error.retry_after)
             raise AirflowException(self.job.error) from error
         self.engine.fail(self.job, error)
         self.store.save(self.job)
@@ -231,6 +247,13 @@ class JobRun:
         if isinstance(error, GenerationTimeoutError):
             raise AirflowSensorTimeout(self.job.error) from error
         raise AirflowFailException(self.job.error) from error
+
+    def _has_waited_too_long(self) -> bool:
+        """Whether the vendor has put the job off for longer than it may wait for a slot."""
+        overrides = self.task.step_overrides()
+        longest = timedelta(seconds=overrides.get("slot_seconds") or overrides.get("queue_seconds") or LONGEST_WAIT)
+        since = self.job.entered_at(self.job.state) or self.job.created_at
+        return datetime.now(UTC) - since > longest
 
     def _note(self, error: Exception) -> None:
         self.job.error, self.job.failure = failure_data(self.job, error)
@@ -244,6 +267,18 @@ def airflow_errors() -> Iterator[None]:
         yield
     except KlingVideoError as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
+
+
+def wait_deferred(task: JobTask, seconds: float) -> NoReturn:
+    """Do a task's work again after some time; the wait holds no worker and spends no retry.
+
+    :param seconds: the least time to wait.
+    """
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+    pause = max(seconds, configuration.minimum_deferral_seconds()) * (1 + JITTER * random.random())  # noqa: S311
+    log.info("Waiting for %.0f s, deferred; this spends no retry", pause)
+    task.defer(trigger=DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=pause)), method_name="resume")
 
 
 def table_of(task: JobTask) -> TransitionTable:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_klingvideo.operators.base import DEFAULT_CONNECTION, DEFAULT_RETRIES, UI_COLORS
+from airflow_provider_klingvideo.operators.base import DEFAULT_CONNECTION, UI_COLORS, with_retry_defaults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,10 +44,9 @@ class KlingVideoSpeakOperator(BaseOperator):
         repeat_unanswered: bool = False,
         klingai_conn_id: str = DEFAULT_CONNECTION,
         output_path: str | None = None,
-        retries: int = DEFAULT_RETRIES,
         **kwargs: Any,
     ) -> None:
-        super().__init__(retries=retries, **kwargs)
+        super().__init__(**with_retry_defaults(kwargs))
         self.text = text
         self.voice_id = voice_id
         self.language = language

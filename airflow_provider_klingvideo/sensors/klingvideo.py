@@ -11,9 +11,9 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_klingvideo._compat import AirflowException, AirflowSkipException
 from airflow_provider_klingvideo.operators.base import (
     DEFAULT_CONNECTION,
-    DEFAULT_RETRIES,
     UI_COLORS,
     KlingVideoTask,
+    with_retry_defaults,
 )
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 
@@ -54,10 +54,9 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         deferrable: bool = True,
         timeout: timedelta | float = 3600,
         poke_interval: timedelta | float = 15,
-        retries: int = DEFAULT_RETRIES,
         **kwargs: Any,
     ) -> None:
-        super().__init__(timeout=timeout, poke_interval=poke_interval, retries=retries, **kwargs)
+        super().__init__(timeout=timeout, poke_interval=poke_interval, **with_retry_defaults(kwargs))
         self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions)
         self.deferrable = deferrable
         self._watch: GenerationWatch | None = None
@@ -79,7 +78,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
             raise
         job: dict[str, Any] = found.xcom_value or {}
         if not found.is_done:
-            self._defer(job["metadata"]["kind"])
+            self._defer(context, job)
         return job
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -132,8 +131,9 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         facts = conclude(run.job, ended)
         self.log.info("Task %s succeeded at the vendor: %s", run.job.klingai_job_id, facts)
 
-    def _defer(self, kind: str) -> None:
+    def _defer(self, context: Context, job: Mapping[str, Any]) -> None:
         from airflow_provider_klingvideo import configuration
+        from airflow_provider_klingvideo.operators.runtime import run_store
         from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
         from airflow_provider_klingvideo.workflow.job import utc_now
 
@@ -146,13 +146,16 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
             trigger=KlingVideoTaskTrigger(
                 klingai_conn_id=self.klingai_conn_id,
                 vendor_task_id=watch.task_id,
-                kind=kind,
+                kind=job["metadata"]["kind"],
                 submitted_at=watch.submitted_at.isoformat(),
                 deadline=watch.deadline.isoformat(),
                 typical_seconds=watch.typical_seconds,
                 poll_min_seconds=watch.policy.min_seconds,
                 poll_max_seconds=watch.policy.max_seconds,
                 minimum_seconds=configuration.minimum_deferral_seconds(),
+                job_id=job["id"],
+                # A trigger knows the product's own table only.
+                records_path=None if self.transitions else str(run_store(context, self.output_path).base),
             ),
             method_name="execute_complete",
             timeout=max(watch.deadline - utc_now(), timedelta(0)) + BACKSTOP,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow.sdk import TaskGroup, TriggerRule, task_group
 
@@ -53,6 +53,8 @@ class KlingVideoWorkflow:
     :param generation_timeout: seconds that the vendor may take.
     :param generation_number: number of the generation; a higher one than the last orders, and pays, another video.
     :param regenerate_failed: order another video where the vendor has confirmed that the last task failed.
+    :param on_changed_request: ``order`` another video, or ``fail``, when a job that is run again asks for something
+        else than the one that was paid before.
     :param deferrable: wait for the vendor in the triggerer.
     :param outlets: assets that a completed video updates.
     :param max_failed_share: for a batch: the share of failed jobs up to which it counts as a success.
@@ -68,6 +70,7 @@ class KlingVideoWorkflow:
     generation_timeout: float = 3600
     generation_number: int | str = 1
     regenerate_failed: bool = False
+    on_changed_request: Literal["order", "fail"] = "order"
     deferrable: bool = True
     outlets: Sequence[Asset] = ()
     max_failed_share: float = 0.0
@@ -216,6 +219,7 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
             job=job,
             generation_number=build.generation_number,
             regenerate_failed=build.regenerate_failed,
+            on_changed_request=build.on_changed_request,
             slot_timeout=build.slot_timeout,
             **build._shared(),
         ),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Wait
 
 
+ENDED_RUNS = frozenset({"success", "failed"})
+
+
 class KlingVideoTaskTrigger(BaseTrigger):
     """Asks about one vendor task until it has ended or its deadline has come; it submits and loads nothing.
 
@@ -27,6 +30,8 @@ class KlingVideoTaskTrigger(BaseTrigger):
     :param poll_min_seconds: shortest pause between two questions.
     :param poll_max_seconds: longest pause.
     :param minimum_seconds: the event comes no sooner after the start.
+    :param job_id: the job that waits.
+    :param records_path: where the records of the job's DAG run lie; None keeps the trigger from writing to the record.
     """
 
     def __init__(
@@ -40,6 +45,8 @@ class KlingVideoTaskTrigger(BaseTrigger):
         poll_min_seconds: float = 5,
         poll_max_seconds: float = 30,
         minimum_seconds: float = 10,
+        job_id: str | None = None,
+        records_path: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klingai_conn_id = klingai_conn_id
@@ -51,6 +58,9 @@ class KlingVideoTaskTrigger(BaseTrigger):
         self.poll_min_seconds = poll_min_seconds
         self.poll_max_seconds = poll_max_seconds
         self.minimum_seconds = minimum_seconds
+        self.job_id = job_id
+        self.records_path = records_path
+        self._has_fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
@@ -64,6 +74,8 @@ class KlingVideoTaskTrigger(BaseTrigger):
             "poll_min_seconds",
             "poll_max_seconds",
             "minimum_seconds",
+            "job_id",
+            "records_path",
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -72,14 +84,53 @@ class KlingVideoTaskTrigger(BaseTrigger):
         earliest = asyncio.get_running_loop().time() + self.minimum_seconds
         ended = await self._followed()
         await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
+        self._has_fired = True
         yield TriggerEvent({"vendor_task_id": self.vendor_task_id, **ended.as_event()})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """Say what a kill means: nothing can be cancelled at the vendor."""
+        """Put on record that nobody waits any more, if that is so; nothing can be cancelled at the vendor.
+
+        Airflow (3.3 and newer) calls this when a person ends the wait, but also after the event, when another
+        triggerer takes over, and while a cleared task begins anew. Only when the whole run has been ended does no task
+        follow that would keep the record.
+        """
+        if self._has_fired:
+            return
+        ending = await self._ending_of_the_run()
+        if ending is None:
+            self.log.info("Task %s is not followed here any more; it runs on at the vendor.", self.vendor_task_id)
+            return
         self.log.warning(
-            "Nobody waits for task %s any more; it runs on at the vendor, is billed, and can be adopted.",
+            "The DAG run was ended as %s; task %s runs on at the vendor, is billed, and can be adopted.",
+            ending,
             self.vendor_task_id,
         )
+        await asyncio.to_thread(self._abandon, f"the DAG run was ended as {ending}")
+
+    async def _ending_of_the_run(self) -> str | None:
+        """The state of the DAG run, None while it goes on."""
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+        from asgiref.sync import sync_to_async
+
+        ti: Any = self.task_instance
+        if ti is None:
+            return None
+        state = await sync_to_async(RuntimeTaskInstance.get_dagrun_state)(ti.dag_id, ti.run_id)
+        return str(state) if state in ENDED_RUNS else None
+
+    def _abandon(self, cause: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowState
+        from airflow_provider_klingvideo.workflow.closing import close
+
+        if self.records_path is None or self.job_id is None:
+            return
+        store = JobStore(ObjectStoragePath(self.records_path))
+        job = store.load(self.job_id)
+        if job and job.state is WorkflowState.GENERATING and job.klingai_job_id == self.vendor_task_id:
+            close(WorkflowEngine(store=store), job, cause)
+            store.save(job)
 
     async def _followed(self) -> Ended:
         from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait

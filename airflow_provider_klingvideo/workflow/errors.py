@@ -14,6 +14,14 @@ class SubmissionUnknownError(KlingVideoError):
     default_advice = "Run the task again later: it looks the task up by its external id before anything is sent"
 
 
+class ChangedRequestError(KlingVideoError):
+    """The job asks for something else than the video that was ordered before, and may not order another one."""
+
+    kind = "changed_request"
+    default_money = Money.MAYBE
+    default_advice = "Put the request back to take that video, or set on_changed_request to order and pay another one"
+
+
 class SpeechUnknownError(KlingVideoError):
     """A call for a speech was sent, its answer was lost, and the vendor cannot be asked about it."""
 

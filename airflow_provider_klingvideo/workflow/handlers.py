@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from airflow_provider_klingvideo.kling import ConcurrencyLimitError
+from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
 from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.following import conclude, kind_of, poll_once, watch_of
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
@@ -70,9 +70,9 @@ class VideoHandlers:
         while True:
             try:
                 await self._steps.submit(job, engine.save)
-            except ConcurrencyLimitError:
+            except (ConcurrencyLimitError, RateLimitError) as error:
                 if self._steps.slot_timed_out(job, utc_now()):
                     raise
-                await self._sleep(self._steps.settings.slot_pause_seconds)
+                await self._sleep(max(error.retry_after or 0, self._steps.settings.slot_pause_seconds))
             else:
                 return

@@ -17,7 +17,7 @@ from airflow_provider_klingvideo.kling import (
     first_video,
     parse_request,
 )
-from airflow_provider_klingvideo.media import Artifact, Expected, MediaSettings, collect, deliver
+from airflow_provider_klingvideo.media import Artifact, Expected, MediaSettings, collect, deliver, remove_parts
 from airflow_provider_klingvideo.workflow.errors import (
     CancelRequestedError,
     InputError,
@@ -33,7 +33,7 @@ from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, main_video, other_files
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
-from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.submission import OnChangedRequest, Order, Save, SubmissionProtocol
 from airflow_provider_klingvideo.workflow.watch import PollPolicy
 
 T = TypeVar("T")
@@ -148,6 +148,7 @@ class VideoSteps:
         *,
         generation_number: int = 1,
         regenerate_failed: bool = False,
+        on_changed_request: OnChangedRequest = "order",
     ) -> Submission:
         """Bring the request to the vendor exactly once; see :class:`SubmissionProtocol`.
 
@@ -159,6 +160,7 @@ class VideoSteps:
             await self.order_of(job),
             generation_number=generation_number,
             regenerate_failed=regenerate_failed,
+            on_changed_request=on_changed_request,
         )
 
     def slot_timed_out(self, job: WorkflowJob, now: datetime) -> bool:
@@ -217,7 +219,7 @@ class VideoSteps:
                 path.replace(aside / name)
 
     async def complete(self, job: WorkflowJob) -> None:
-        """Prove that every file which the record names lies in the store with its size.
+        """Prove that every file which the record names lies in the store with its size; tidy up what killed tries left.
 
         :raises StoredFilesError: naming what is missing or has another size.
         """
@@ -233,6 +235,7 @@ class VideoSteps:
                 faults.append(f"{name} has {size} bytes instead of {artifact['size']}")
         if faults:
             raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
+        remove_parts(folder)
 
     async def order_of(self, job: WorkflowJob) -> Order:
         """Build the typed request of a job, its inputs read.

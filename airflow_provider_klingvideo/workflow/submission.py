@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling import (
@@ -23,7 +23,7 @@ from airflow_provider_klingvideo.kling import (
     InvalidRequestError,
     NetworkError,
 )
-from airflow_provider_klingvideo.workflow.errors import SubmissionUnknownError
+from airflow_provider_klingvideo.workflow.errors import ChangedRequestError, SubmissionUnknownError
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 Save = Callable[[WorkflowJob], Awaitable[None]]
 Prepare = Callable[[WorkflowJob, "Order"], Awaitable["GenerationRequest"]]
 """Completes a request by what the product needs before a create, just before it is sent."""
+
+OnChangedRequest = Literal["order", "fail"]
 
 MAX_SENDS = 3
 # What does not change the video does not change the task.
@@ -95,6 +97,7 @@ class SubmissionProtocol:
         *,
         generation_number: int = 1,
         regenerate_failed: bool = False,
+        on_changed_request: OnChangedRequest = "order",
     ) -> Submission:
         """Make sure that the vendor has the task of this job, and that the record names it.
 
@@ -102,11 +105,15 @@ class SubmissionProtocol:
         :param order: what to generate.
         :param generation_number: a number higher than that of the last task orders, and pays, another one.
         :param regenerate_failed: order another task where the vendor has confirmed that the last one failed.
+        :param on_changed_request: ``order`` another task, or ``fail``, when what may be paid was for another request.
         :returns: the submission, its ``task_id`` set.
+        :raises ChangedRequestError: as ``on_changed_request`` says; nothing was sent.
         :raises ConcurrencyLimitError: every slot is taken; nothing was created; call again later.
         :raises SubmissionUnknownError: it could not be found out whether a task exists; call again later.
         :raises KlingVideoError: the vendor refused; nothing was created.
         """
+        if on_changed_request == "fail":
+            _require_same_request(job, order.fingerprint)
         submission, is_new = self._submission_for(job, order.fingerprint, generation_number, regenerate_failed)
         job.external_task_id, job.klingai_job_id = submission.external_task_id, submission.task_id
         if submission.task_id is None:
@@ -204,3 +211,13 @@ class SubmissionProtocol:
         if task is not None:
             log.info("Task %s exists already at the vendor as %s; adopted.", submission.external_task_id, task.id)
         return task
+
+
+def _require_same_request(job: WorkflowJob, wanted: str) -> None:
+    """Refuse to pay a second time for a job because somebody has edited its request."""
+    if any(one.fingerprint == wanted for one in job.submissions):
+        return
+    paid = [one for one in job.submissions if one.outcome not in ("refused", "failed")]
+    if paid:
+        handles = ", ".join(one.task_id or one.external_task_id for one in paid)
+        raise ChangedRequestError(f"The request of job {job.id} is not the one that {handles} was ordered with")

@@ -12,6 +12,7 @@ from airflow_home import connection
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob
 
 KIND = "text_to_video"
 QUICK = {"typical_seconds": 0.1, "poll_min_seconds": 0.05, "poll_max_seconds": 0.2, "minimum_seconds": 0}
@@ -66,7 +67,7 @@ def test_it_comes_back_from_the_database_as_it_was():
     path, arguments = one.serialize()
     assert path == "airflow_provider_klingvideo.triggers.klingvideo.KlingVideoTaskTrigger"
     assert KlingVideoTaskTrigger(**arguments).serialize() == (path, arguments)
-    assert all(isinstance(value, str | int | float) for value in arguments.values())
+    assert all(isinstance(value, str | int | float | None) for value in arguments.values())
 
 
 def test_a_trigger_of_the_first_version_is_revived():
@@ -159,3 +160,39 @@ def test_an_error_of_our_own_is_an_event_not_a_dead_trigger(sandbox, monkeypatch
 def test_a_kill_asks_nothing_of_the_vendor(sandbox):
     asyncio.run(trigger("867").on_kill())
     assert sandbox.ledger()["requests"] == {}
+
+
+class TestARunThatAPersonHasEnded:
+    """What the triggerer cannot leave to a task, since none follows; a running Airflow shows the rest (tests/live)."""
+
+    def waiting(self, tmp_path, state="GENERATING"):
+        job = WorkflowJob(id="job-1", klingai_job_id="867", params={"model": "kling-2.5-turbo"})
+        engine = WorkflowEngine()
+        for step in ("VALIDATED", "QUEUED", "GENERATING", "POST_PROCESSING")[: STEPS[state]]:
+            engine.transition(job, step)
+        JobStore(tmp_path).save(job)
+        return trigger("867", job_id="job-1", records_path=f"file://{tmp_path}")
+
+    def test_leaves_the_job_abandoned_with_its_handle(self, tmp_path):
+        self.waiting(tmp_path)._abandon("the DAG run was ended as failed")
+        job = JobStore(tmp_path).load("job-1")
+        assert (str(job.state), job.failure["kind"], job.klingai_job_id) == ("FAILED", "abandoned", "867")
+        assert "the DAG run was ended as failed; the vendor task 867 cannot be cancelled" in job.error
+
+    def test_changes_nothing_about_a_job_that_has_gone_on(self, tmp_path):
+        self.waiting(tmp_path, "POST_PROCESSING")._abandon("the DAG run was ended as failed")
+        assert str(JobStore(tmp_path).load("job-1").state) == "POST_PROCESSING"
+
+    def test_changes_nothing_about_a_job_that_follows_another_task(self, tmp_path):
+        self.waiting(tmp_path)
+        trigger("868", job_id="job-1", records_path=f"file://{tmp_path}")._abandon("the DAG run was ended as failed")
+        assert str(JobStore(tmp_path).load("job-1").state) == "GENERATING"
+
+    def test_a_trigger_that_has_fired_says_nothing(self, sandbox, caplog):
+        one = trigger(ordered(sandbox))
+        event(one)
+        asyncio.run(one.on_kill())
+        assert "runs on" not in caplog.text
+
+
+STEPS = {"GENERATING": 3, "POST_PROCESSING": 4}

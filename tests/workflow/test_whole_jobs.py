@@ -19,7 +19,9 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowState,
     reopened,
 )
+from airflow_provider_klingvideo.workflow.errors import ChangedRequestError
 from airflow_provider_klingvideo.workflow.job import utc_now
+from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
 
 S = WorkflowState
 
@@ -71,6 +73,7 @@ def test_a_job_that_was_cut_off_in_any_state_goes_on_and_is_paid_once(workshop, 
 
 def test_a_lost_record_leads_back_to_the_same_task(workshop, sandbox):
     workshop.process(fox())
+    (workshop.store.folder("job-1") / "job.json").unlink()
     again = workshop.process(fox())
     assert again.klingai_job_id == tasks(sandbox)[0]["id"]
     assert len(tasks(sandbox)) == 1
@@ -134,15 +137,20 @@ def test_another_prompt_is_another_task_and_the_old_handle_stays(workshop, sandb
 
 def test_two_workers_on_one_job_pay_once(workshop, sandbox):
     async def both():
-        return await asyncio.gather(workshop._process(fox()), workshop._process(fox()))
+        return await asyncio.gather(workshop._process(fox()), workshop._process(fox()), return_exceptions=True)
 
-    jobs = asyncio.run(both())
-    assert len(tasks(sandbox)) == 1
-    assert {job.klingai_job_id for job in jobs} == {tasks(sandbox)[0]["id"]}
+    outcomes = asyncio.run(both())
+    (task,) = tasks(sandbox)
+    done = workshop.store.load("job-1")
+    assert (done.state, done.klingai_job_id) == (S.COMPLETED, task["id"])
+    # The slower one stands back, or has found everything done.
+    for outcome in outcomes:
+        assert isinstance(outcome, RecordOvertakenError) or outcome.klingai_job_id == task["id"]
 
 
-def test_a_full_account_is_waited_for(workshop, sandbox):
-    creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task", times=3)
+@pytest.mark.parametrize("code", [1302, 1303])
+def test_a_full_account_is_waited_for(workshop, sandbox, code):
+    creates_fail(sandbox, type="refuse", http_status=429, code=code, message="parallel task", times=3)
     assert workshop.process(fox()).state is S.COMPLETED
 
 
@@ -228,6 +236,14 @@ def test_an_expired_address_is_asked_for_anew(workshop, sandbox):
     assert workshop.process(fox()).state is S.COMPLETED
 
 
+def test_nothing_half_written_is_left_behind(workshop):
+    leftover = workshop.store.folder("job-1") / ".source.mp4.0badcafe.part"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"of a process that was killed")
+    assert workshop.process(fox()).state is S.COMPLETED
+    assert not list(leftover.parent.glob(".*"))
+
+
 def test_files_that_vanish_before_the_end_are_missed(workshop):
     job = workshop.process(fox())
     (workshop.store.folder(job.id) / "poster.jpg").unlink()
@@ -261,6 +277,23 @@ class TestAnotherGeneration:
             submission = self.ensure(workshop, job, generation_number=number)
             assert len(tasks(sandbox)) == count
         assert submission.generation_number == 2
+
+    def test_a_changed_request_orders_nothing_when_the_policy_says_so(self, workshop, sandbox):
+        job = workshop.process(fox())
+        job.prompt = "A hare"
+        with pytest.raises(ChangedRequestError, match=f"not the one that {job.klingai_job_id} was ordered with"):
+            self.ensure(workshop, job, on_changed_request="fail")
+        assert len(tasks(sandbox)) == 1
+        job.prompt = "A fox"
+        assert self.ensure(workshop, job, on_changed_request="fail").task_id == job.klingai_job_id
+
+    def test_a_changed_request_is_ordered_when_nothing_was_paid_before(self, workshop, sandbox):
+        job = fox()
+        job.prompt += " [sandbox:fail]"
+        failed = workshop.process(job)
+        failed.prompt = "A hare"
+        self.ensure(workshop, failed, on_changed_request="fail")
+        assert len(tasks(sandbox)) == 2
 
     def test_a_failed_task_is_ordered_again_only_when_the_policy_says_so(self, workshop, sandbox):
         job = fox()
