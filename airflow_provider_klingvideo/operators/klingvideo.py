@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_klingvideo.links.klingvideo import CONSOLE_URL_KEY, KlingConsoleLink
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
@@ -122,12 +122,16 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
     :param generation_number: (templated) the number of this generation; a number higher than that of the last one
         orders, and pays, another video for the same request.
     :param regenerate_failed: order another video where the vendor has confirmed that the last task failed.
-    :param on_changed_request: what to do when the job, run again, asks for something else than the video that was paid
-        before: ``order`` another one, or ``fail`` and spend nothing.
+    :param on_changed_request: (templated) what to do when the job, run again, asks for something else than the video
+        that was paid before: ``order`` another one, or ``fail`` and spend nothing.
     :param slot_timeout: seconds for which the vendor may refuse the job for want of a slot; the wait is deferred.
     """
 
-    template_fields: Sequence[str] = ("generation_number", *KlingVideoOperator.template_fields)
+    template_fields: Sequence[str] = (
+        "generation_number",
+        "on_changed_request",
+        *KlingVideoOperator.template_fields,
+    )
     operator_extra_links: Sequence[BaseOperatorLink] = (KlingConsoleLink(),)
 
     def __init__(
@@ -135,7 +139,7 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
         *,
         generation_number: int | str = 1,
         regenerate_failed: bool = False,
-        on_changed_request: Literal["order", "fail"] = "order",
+        on_changed_request: str = "order",
         slot_timeout: float = 24 * 3600,
         **kwargs: Any,
     ) -> None:

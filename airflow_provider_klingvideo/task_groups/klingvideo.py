@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import TaskGroup, TriggerRule, task_group
 
@@ -70,7 +70,7 @@ class KlingVideoWorkflow:
     generation_timeout: float = 3600
     generation_number: int | str = 1
     regenerate_failed: bool = False
-    on_changed_request: Literal["order", "fail"] = "order"
+    on_changed_request: str = "order"
     deferrable: bool = True
     outlets: Sequence[Asset] = ()
     max_failed_share: float = 0.0

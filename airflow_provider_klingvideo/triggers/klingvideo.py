@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Wait
 
 
-ENDED_RUNS = frozenset({"success", "failed"})
+ENDED_RUNS = ("success", "failed")
+_notes: set[asyncio.Future[None]] = set()
 
 
 class KlingVideoTaskTrigger(BaseTrigger):
@@ -96,6 +97,14 @@ class KlingVideoTaskTrigger(BaseTrigger):
         """
         if self._has_fired:
             return
+        # Airflow cancels a killed trigger once more in every turn of its loop, on_kill included: the note is written
+        # by a task of its own.
+        note = asyncio.ensure_future(self._note_the_end())
+        _notes.add(note)
+        note.add_done_callback(_notes.discard)
+        await asyncio.shield(note)
+
+    async def _note_the_end(self) -> None:
         ending = await self._ending_of_the_run()
         if ending is None:
             self.log.info("Task %s is not followed here any more; it runs on at the vendor.", self.vendor_task_id)
@@ -116,7 +125,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
         if ti is None:
             return None
         state = await sync_to_async(RuntimeTaskInstance.get_dagrun_state)(ti.dag_id, ti.run_id)
-        return str(state) if state in ENDED_RUNS else None
+        return next((ended for ended in ENDED_RUNS if state == ended), None)
 
     def _abandon(self, cause: str) -> None:
         from airflow.sdk import ObjectStoragePath

@@ -33,7 +33,7 @@ from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, main_video, other_files
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
-from airflow_provider_klingvideo.workflow.submission import OnChangedRequest, Order, Save, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
 from airflow_provider_klingvideo.workflow.watch import PollPolicy
 
 T = TypeVar("T")
@@ -148,7 +148,7 @@ class VideoSteps:
         *,
         generation_number: int = 1,
         regenerate_failed: bool = False,
-        on_changed_request: OnChangedRequest = "order",
+        on_changed_request: str = "order",
     ) -> Submission:
         """Bring the request to the vendor exactly once; see :class:`SubmissionProtocol`.
 

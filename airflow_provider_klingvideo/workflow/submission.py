@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling import (
@@ -35,7 +35,7 @@ Save = Callable[[WorkflowJob], Awaitable[None]]
 Prepare = Callable[[WorkflowJob, "Order"], Awaitable["GenerationRequest"]]
 """Completes a request by what the product needs before a create, just before it is sent."""
 
-OnChangedRequest = Literal["order", "fail"]
+ON_CHANGED_REQUEST = ("order", "fail")
 
 MAX_SENDS = 3
 # What does not change the video does not change the task.
@@ -97,7 +97,7 @@ class SubmissionProtocol:
         *,
         generation_number: int = 1,
         regenerate_failed: bool = False,
-        on_changed_request: OnChangedRequest = "order",
+        on_changed_request: str = "order",
     ) -> Submission:
         """Make sure that the vendor has the task of this job, and that the record names it.
 
@@ -107,11 +107,15 @@ class SubmissionProtocol:
         :param regenerate_failed: order another task where the vendor has confirmed that the last one failed.
         :param on_changed_request: ``order`` another task, or ``fail``, when what may be paid was for another request.
         :returns: the submission, its ``task_id`` set.
+        :raises InvalidRequestError: for another word than these two.
         :raises ChangedRequestError: as ``on_changed_request`` says; nothing was sent.
         :raises ConcurrencyLimitError: every slot is taken; nothing was created; call again later.
         :raises SubmissionUnknownError: it could not be found out whether a task exists; call again later.
         :raises KlingVideoError: the vendor refused; nothing was created.
         """
+        if on_changed_request not in ON_CHANGED_REQUEST:
+            legal = ", ".join(ON_CHANGED_REQUEST)
+            raise InvalidRequestError(f"on_changed_request is {on_changed_request!r}, legal: {legal}")
         if on_changed_request == "fail":
             _require_same_request(job, order.fingerprint)
         submission, is_new = self._submission_for(job, order.fingerprint, generation_number, regenerate_failed)

@@ -21,11 +21,13 @@ WORKFLOW = kling_video_workflow.partial(
     default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
     generation_timeout=60,
     generation_number="{{ params.generation_number }}",
+    on_changed_request="{{ params.on_changed_request }}",
     klingai_conn_id="{{ params.conn_id }}",
 )
 PARAMS = {
     "request": Param({}, type="object"),
     "generation_number": Param(1, type="integer"),
+    "on_changed_request": "order",
     "conn_id": "klingai_default",
 }
 

@@ -1,0 +1,49 @@
+"""What survives: the vendor's pauses, an edited request."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_klingvideo.workflow import WorkflowState
+
+from .conftest import FOX
+
+pytestmark = pytest.mark.airflow
+
+S = WorkflowState
+PAUSE = {"headers": {"Retry-After": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("match", "times", "task"),
+    [
+        ({"method": "POST", "path": "/text-to-video/*"}, 2, "video.generating"),
+        # More often than the client itself tries again.
+        ({"method": "GET", "path": "/tasks"}, 5, "video.validated"),
+    ],
+    ids=["create", "read"],
+)
+def test_a_pause_that_the_vendor_asks_for_is_kept_and_spends_no_retry(airflow, sandbox, match, times, task):
+    sandbox.add_rule({"match": match, "action": {"type": "rate_limit", **PAUSE}, "times": times})
+    run = airflow.run("single", request=FOX)
+    assert run.job().state is S.COMPLETED
+    assert run.dag_run.get_task_instance(task).try_number == 1
+    assert len(sandbox.ledger()["tasks"]) == 1
+
+
+def test_an_edited_request_orders_nothing_when_the_user_says_so(airflow, sandbox):
+    first = airflow.run("single", request=FOX).job()
+    run = airflow.run_again("single", request={**FOX, "prompt": "A hare"}, on_changed_request="fail")
+    job = run.job()
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "changed_request", "billed")
+    assert first.klingai_job_id in job.error
+    assert len(sandbox.ledger()["tasks"]) == 1
+    # The request is put back.
+    again = airflow.run_again("single", request=FOX, on_changed_request="fail").job()
+    assert (again.state, again.klingai_job_id, len(sandbox.ledger()["tasks"])) == (S.COMPLETED, first.klingai_job_id, 1)
+
+
+def test_a_policy_that_there_is_not_orders_nothing(airflow, sandbox):
+    run = airflow.run("single", request=FOX, on_changed_request="Fail")
+    assert "on_changed_request is 'Fail', legal: order, fail" in run.job().error
+    assert sandbox.ledger()["tasks"] == []
