@@ -35,10 +35,10 @@ def test_what_the_user_says_wins():
     for task in tasks(retries=7, retry_delay=MINUTE):
         assert (task.retries, task.retry_delay) == (7, MINUTE)
     with DAG(
-        "defaults", schedule=None, default_args={"retries": 5, "retry_exponential_backoff": 0, "retry_policy": None}
+        "defaults", schedule=None, default_args={"retries": 5, "retry_exponential_backoff": False, "retry_policy": None}
     ):
         for task in tasks():
-            assert (task.retries, task.retry_exponential_backoff) == (5, 0)
+            assert (task.retries, task.retry_exponential_backoff) == (5, False)
             assert getattr(task, "retry_policy", None) is None
 
 
