@@ -210,7 +210,7 @@ def _wrap(module: str, function: str, wrapper: Callable[[Any], Any]) -> None:
 
 def _remember_job(start: Any) -> Any:
     def remembering(_cls: Any, task: Any, context: Any) -> Any:
-        global _present_job  # noqa: PLW0603 - one process, one job
+        global _present_job
         run = start(task, context)
         _present_job = job_number(run.job.prompt)
         return run
