@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from .evidence import Evidence
 from .parts import AirflowParts, Sandbox
 from .postgres import Postgres
 
@@ -35,6 +36,17 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def parts(folder: Path, database: Postgres, sandbox_process: Sandbox) -> Iterator[AirflowParts]:
+def running_parts(folder: Path, database: Postgres, sandbox_process: Sandbox) -> Iterator[AirflowParts]:
     with AirflowParts(folder, database.url, sandbox_process.url) as running:
         yield running
+
+
+@pytest.fixture
+def parts(running_parts: AirflowParts, sandbox: Sandbox) -> Iterator[AirflowParts]:
+    yield running_parts
+    running_parts.mend()
+
+
+@pytest.fixture
+def evidence(parts: AirflowParts, sandbox: Sandbox) -> Evidence:
+    return Evidence(parts, sandbox)

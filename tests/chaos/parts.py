@@ -108,6 +108,10 @@ class Sandbox:
         """Return its ledger."""
         return dict(self._call("GET", "ledger"))
 
+    def downloads(self) -> int:
+        """Return how many result files were asked for, among the last 200 requests."""
+        return sum(one["method"] == "GET" and "/media/" in one["path"] for one in self._call("GET", "requests"))
+
     def rule(self, **rule: Any) -> None:
         """Add a rule; it lasts until the sandbox is killed."""
         self._call("POST", "rules", rule)
@@ -230,6 +234,15 @@ class AirflowParts:
         """Wait until Airflow has read a DAG."""
         url = f"{self.airflow.url}/api/v2/dags/{dag_id}"
         until(lambda: httpx.get(url, timeout=30, trust_env=False).is_success, f"Airflow reads {dag_id}")
+
+    def mend(self) -> None:
+        """Start the parts that do not run, end those that are there twice, and forget the tokens that nobody took."""
+        for part in self._processes.keys() - COMMANDS.keys():
+            self.kill(part)
+        for part in COMMANDS:
+            if not self.running(part):
+                self.start(part)
+        self.points.clear()
 
     def stop(self) -> None:
         """End every part and everything that it has started."""

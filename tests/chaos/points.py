@@ -24,7 +24,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,11 @@ def always(*_arguments: Any, **_named: Any) -> bool:
 def completed(_store: Any, job: Any) -> bool:
     """A record of a job that is COMPLETED is kept."""
     return str(job.state) == "COMPLETED"
+
+
+def part_of_record(path: Any, _target: Any) -> bool:
+    """The part file of a job's record is about to get its name."""
+    return str(path.name).startswith(".job.json.")
 
 
 def part_of_source(path: Any, _target: Any) -> bool:
@@ -76,6 +81,10 @@ class Point:
 
 SENSOR = ("sensors.klingvideo", "KlingVideoGenerationSensor")
 POINTS: Mapping[str, Point] = {
+    "before_created": Point("workflow.creation", "created_job", "before"),
+    "after_created": Point("workflow.creation", "created_job", "after"),
+    # A record lies whole under its temporary name.
+    "mid_record": Point("airflow.sdk", "ObjectStoragePath.replace", "before", part_of_record),
     # Nothing of the order is on record.
     "before_intent": Point("workflow.submission", "SubmissionProtocol.ensure_task", "before"),
     # The intent is on record, nothing was sent.
@@ -88,10 +97,11 @@ POINTS: Mapping[str, Point] = {
     "on_resume": Point(SENSOR[0], f"{SENSOR[1]}.execute_complete", "before"),
     # The first bytes have come.
     "during_download": Point("media.transfer", "_Transfer._sniff", "before"),
-    # Whole under its temporary name.
+    # The source lies whole under its temporary name.
     "mid_publish": Point("airflow.sdk", "ObjectStoragePath.replace", "before", part_of_source),
     # Loaded, not on record.
     "after_source_published": Point("media.delivery", "publish", "after", to_source),
+    "during_render": Point("media.runner", "_report", "before"),
     "before_completed_record": Point("workflow.store", "JobStore.save", "before", completed),
     "after_completed_record": Point("workflow.store", "JobStore.save", "after", completed),
 }
@@ -136,12 +146,13 @@ class Points:
         for number in range(times):
             (self.folder / f"{point}@{job}@{number}").write_text(victim)
 
-    def armed(self) -> int:
-        """Return how many tokens nobody has taken."""
-        return len(list(self.folder.glob("*@*@*")))
+    def clear(self) -> None:
+        """Forget the tokens that nobody has taken, and who died."""
+        for path in self.folder.iterdir():
+            path.unlink()
 
     def strikes(self) -> list[Strike]:
-        """Return who died, in order."""
+        """Return who died since the last :meth:`clear`, in order."""
         log = self.folder / LOG_NAME
         lines = log.read_text().splitlines() if log.exists() else []
         return [Strike(**json.loads(line)) for line in lines]
@@ -210,16 +221,26 @@ def _wrap(module: str, function: str, wrapper: Callable[[Any], Any]) -> None:
 
 def _remember_job(start: Any) -> Any:
     def remembering(_cls: Any, task: Any, context: Any) -> Any:
-        global _present_job
         run = start(task, context)
-        _present_job = job_number(run.job.prompt)
+        _note_job([run])
         return run
 
     return classmethod(remembering)
 
 
+def _note_job(arguments: Iterable[Any]) -> None:
+    """Remember which job this process works on, when an argument tells: a task, a job, a request."""
+    global _present_job
+    for argument in arguments:
+        job = getattr(argument, "job", argument)
+        prompt = job.get("prompt") if isinstance(job, Mapping) else getattr(job, "prompt", None)
+        if isinstance(prompt, str):
+            _present_job = job_number(prompt)
+
+
 def _pointed(name: str, point: Point, function: Any) -> Any:
     def reached(when: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        _note_job(arguments)
         if _present_job is not None and point.when == when and point.condition(*arguments, **named):
             strike(name, _present_job)
 
