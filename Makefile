@@ -9,7 +9,7 @@ OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast test-live test-oldest lint bench-imports clean
+.PHONY: help demo test test-fast test-live chaos-tests test-oldest lint bench-imports clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -26,14 +26,17 @@ demo: $(STAMP) ## make four videos with Airflow and the sandbox
 	$(BIN)/klingvideo demo
 
 test: $(STAMP) lint ## all tests, with a scheduler and a triggerer, and their coverage
-	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= tests
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= --ignore tests/chaos tests
 	$(BIN)/python scripts/check_coverage.py
 
 test-fast: $(STAMP) ## the tests that need no Airflow
-	$(BIN)/python -m pytest -m 'not airflow and not live' tests
+	$(BIN)/python -m pytest -m 'not airflow and not live and not chaos' tests
 
 test-live: $(STAMP) ## the tests on a running scheduler and triggerer
 	$(BIN)/python -m pytest -m live tests
+
+chaos-tests: $(STAMP) ## kill Airflow's parts, the database and the sandbox; needs postgresql
+	$(BIN)/python -m pytest -s tests/chaos
 
 $(OLDEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(OLDEST)

@@ -1,4 +1,4 @@
-"""The demonstration's two servers: started in groups of their own, stopped with all their children."""
+"""The demonstration's child processes: started in groups of their own, stopped with all their children."""
 
 from __future__ import annotations
 
@@ -26,28 +26,19 @@ class DemoError(KlingVideoError):
     kind = "demo"
 
 
-class Server:
-    """A child process that answers HTTP.
+class Process:
+    """A child process, in a session of its own.
 
     :param name: for messages.
     :param command: what to run.
-    :param health_url: an address that answers 200 when the server is ready.
-    :param log_path: where its output goes.
+    :param log_path: where its output goes, behind what is there.
     :param environment: variables beside those of this process.
     """
 
-    def __init__(
-        self,
-        name: str,
-        command: list[str],
-        health_url: str,
-        log_path: Path,
-        environment: Mapping[str, str],
-    ) -> None:
+    def __init__(self, name: str, command: list[str], log_path: Path, environment: Mapping[str, str]) -> None:
         self.name = name
-        self.health_url = health_url
         self.log_path = log_path
-        with log_path.open("wb") as log:
+        with log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
                 stdin=subprocess.DEVNULL,
@@ -57,25 +48,20 @@ class Server:
                 start_new_session=True,
             )
 
-    def wait_until_ready(self, timeout: float) -> None:
-        """Wait for the first healthy answer.
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its session and of its group."""
+        return self._process.pid
 
-        :param timeout: seconds.
-        :raises DemoError: when the process ends or the time is up, with the end of its log.
-        """
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                raise DemoError(f"{self.name} ended with code {self._process.returncode}.\n{self._log_tail()}")
-            if self._is_healthy():
-                return
-            time.sleep(0.5)
-        raise DemoError(f"{self.name} did not answer within {timeout:.0f} s.\n{self._log_tail()}")
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
     def ensure_running(self) -> None:
-        """Raise a DemoError when the process has ended."""
-        if self._process.poll() is not None:
-            raise DemoError(f"{self.name} ended with code {self._process.returncode}.\n{self._log_tail()}")
+        """Raise a DemoError, with the end of its log, when the process has ended."""
+        if not self.is_running:
+            raise DemoError(f"{self.name} ended with code {self._process.returncode}.\n{self.log_tail()}")
 
     def stop(self) -> None:
         """End the process and all its children."""
@@ -89,15 +75,56 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
 
+    def wait(self) -> None:
+        """Wait until the process has ended."""
+        self._process.wait(STOP_SECONDS)
+
+    def log_tail(self) -> str:
+        """Return the last lines of its output."""
+        lines = self.log_path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        return "\n".join([f"The end of {self.log_path}:", *lines])
+
+
+class Server(Process):
+    """A child process that answers HTTP.
+
+    :param name: for messages.
+    :param command: what to run.
+    :param health_url: an address that answers 200 when the server is ready.
+    :param log_path: where its output goes, behind what is there.
+    :param environment: variables beside those of this process.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        health_url: str,
+        log_path: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(name, command, log_path, environment)
+        self.health_url = health_url
+
+    def wait_until_ready(self, timeout: float) -> None:
+        """Wait for the first healthy answer.
+
+        :param timeout: seconds.
+        :raises DemoError: when the process ends or the time is up, with the end of its log.
+        """
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            self.ensure_running()
+            if self._is_healthy():
+                return
+            time.sleep(0.5)
+        raise DemoError(f"{self.name} did not answer within {timeout:.0f} s.\n{self.log_tail()}")
+
     def _is_healthy(self) -> bool:
         try:
             return httpx.get(self.health_url, timeout=5).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
-
-    def _log_tail(self) -> str:
-        lines = self.log_path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return "\n".join([f"The end of {self.log_path}:", *lines])
 
 
 @contextmanager

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_provider_klingvideo.demo.processes import Server, own_script
 
 
-def sandbox_server(folder: Path, url: str) -> Server:
+def sandbox_server(folder: Path, url: str, options: Sequence[str] = ()) -> Server:
     """Start a sandbox.
 
     :param folder: its log goes there.
     :param url: ``http://127.0.0.1:PORT``.
+    :param options: further options of its command line.
     """
     port = url.rpartition(":")[2]
-    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "sandbox", "--port", port]
+    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "sandbox", "--port", port, *options]
     return Server("The sandbox", command, f"{url}/sandbox/health", folder / "sandbox.log", {})
 
 
@@ -28,8 +30,20 @@ def airflow_server(folder: Path, url: str, sandbox_url: str) -> Server:
     :param url: ``http://127.0.0.1:PORT``.
     :param sandbox_url: the address of the default connection.
     """
+    environment = airflow_environment(folder, url, sandbox_url)
+    health = f"{url}/api/v2/monitor/health"
+    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", environment)
+
+
+def airflow_environment(folder: Path, url: str, sandbox_url: str) -> dict[str, str]:
+    """Return the settings of an Airflow for this machine alone, as environment variables.
+
+    :param folder: ``dags`` below it is read, ``videos`` and ``airflow`` are written.
+    :param url: ``http://127.0.0.1:PORT``.
+    :param sandbox_url: the address of the default connection.
+    """
     connection = {"conn_type": "klingai", "host": sandbox_url, "password": "sandbox-key"}
-    environment = {
+    return {
         # standalone starts its parts by the name alone.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "AIRFLOW_HOME": str(folder / "airflow"),
@@ -50,5 +64,3 @@ def airflow_server(folder: Path, url: str, sandbox_url: str) -> Server:
         "AIRFLOW__KLINGVIDEO__OUTPUT_PATH": f"file://{folder / 'videos'}",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     }
-    health = f"{url}/api/v2/monitor/health"
-    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", environment)

@@ -6,13 +6,12 @@ import pytest
 from dags.conftest import FOX
 from dags.test_batch_dag import CANCELLED_IN_THE_QUEUE, FAILED_AT_THE_VENDOR, FINE, KEY, requests
 from dags.test_workflow_dag import creates
+from live_airflow import until
 
 from airflow_provider_klingvideo._compat import HAS_RETRY_POLICIES
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
 from airflow_provider_klingvideo.workflow import WorkflowState
 from airflow_provider_klingvideo.workflow.identity import job_id
-
-from .conftest import until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 

@@ -1,0 +1,36 @@
+"""The DAGs of the chaos tests: what they ask for comes from the run's conf."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, get_current_context, task
+from chaos import points
+
+from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
+
+points.install()
+
+WORKFLOW = kling_video_workflow.partial(
+    default_args={"retry_delay": timedelta(seconds=1), "retries": 4},
+    generation_timeout=300,
+)
+
+
+@task(retries=4, retry_delay=timedelta(seconds=1))
+def the_request() -> dict:
+    """Take the request from the run's conf."""
+    return get_current_context()["params"]["request"]
+
+
+@task(retries=4, retry_delay=timedelta(seconds=1))
+def the_requests() -> list:
+    """Take the requests from the run's conf."""
+    return get_current_context()["params"]["requests"]
+
+
+with DAG("single", schedule=None, params={"request": Param({}, type="object")}, max_active_runs=100) as single:
+    WORKFLOW(request=the_request())
+
+with DAG("batch", schedule=None, params={"requests": Param([], type="array")}, max_active_runs=100) as batch:
+    WORKFLOW.partial(group_id="videos").expand(request=the_requests())
