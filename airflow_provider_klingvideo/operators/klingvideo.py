@@ -56,14 +56,43 @@ class KlingVideoCreateOperator(KlingVideoOperator):
 
 
 class KlingVideoValidateOperator(KlingVideoOperator):
-    """VALIDATED: the request is legal, inputs exist, the vendor takes the key, the price is known. Costs nothing."""
+    """VALIDATED: the request is legal, inputs exist, the vendor takes the key, the price is known. Costs nothing.
+
+    :param budget_units: (templated) units that the jobs of a budget may spend together; empty or None for no budget.
+        A job that the whole budget cannot cover fails here, one that finds it short waits in the queue.
+    :param budget_key: (templated) tells budgets apart: jobs with the same key below the same ``output_path`` share
+        one, ``{{ ds[:7] }}`` makes one for each month; default: one for each DAG run.
+    :param unknown_price: (templated) what to do with a job of a budget whose price is on no list: ``fail``, or
+        ``allow`` it and count what the vendor will have billed.
+    """
+
+    template_fields: Sequence[str] = (
+        "budget_units",
+        "budget_key",
+        "unknown_price",
+        *KlingVideoOperator.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        budget_units: float | str | None = None,
+        budget_key: str | None = None,
+        unknown_price: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.budget_units = budget_units
+        self.budget_key = budget_key
+        self.unknown_price = unknown_price
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate and return the job."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.operators.runtime import JobRun, budget_of
         from airflow_provider_klingvideo.workflow import VideoHandlers
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
+            run.job.metadata["budget"] = budget_of(self, context)
             if run.job.state is WorkflowState.CREATED:
                 await VideoHandlers(steps).created(run.engine, run.job)
             self.log.info("Estimated price: %s", run.job.metadata.get("estimate") or "unknown")
@@ -210,11 +239,10 @@ class KlingVideoPostProcessOperator(KlingVideoOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, its files on record."""
         from airflow_provider_klingvideo.operators.runtime import JobRun
-        from airflow_provider_klingvideo.workflow.following import settle
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
             if run.job.state is WorkflowState.GENERATING:
-                facts = await settle(run.job, steps.client)
+                facts = await steps.take_result(run.job)
                 run.engine.transition(run.job, WorkflowState.POST_PROCESSING, **facts)
                 await run.engine.save(run.job)
             for warning in await steps.post_process(run.job, run.engine.save):

@@ -6,8 +6,7 @@ find their job by its place in the DAG.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.operators.runtime import JobRun
 
 __all__ = [
-    "KlingVideoBatchVerdictOperator",
     "KlingVideoCancelOperator",
     "KlingVideoFailOperator",
     "KlingVideoVerdictOperator",
@@ -47,8 +45,7 @@ class KlingVideoFailOperator(KlingVideoOperator):
             failed = run.upstream_in(FAILED_TASK_STATES)
             if not failed:
                 raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}; none of its own tasks has failed.")
-            close(run.engine, run.job, f"task {', '.join(failed)} failed, or was stopped by a person or by Airflow")
-            run.store.save(run.job)
+            run.end(close, f"task {', '.join(failed)} failed, or was stopped by a person or by Airflow")
         return _entered(run, WorkflowState.FAILED)
 
 
@@ -67,8 +64,7 @@ class KlingVideoCancelOperator(KlingVideoOperator):
 
         run = JobRun.start(self, context)
         if not run.job.is_terminal:
-            cancel(run.engine, run.job, "its task was skipped")
-            run.store.save(run.job)
+            run.end(cancel, "its task was skipped")
         return _entered(run, WorkflowState.CANCELLED)
 
 
@@ -89,8 +85,7 @@ class KlingVideoVerdictOperator(KlingVideoOperator):
 
         run = JobRun.start(self, context)
         if not run.job.is_terminal:
-            close(run.engine, run.job, "its tasks ended without a word, or were stopped by a person or by Airflow")
-            run.store.save(run.job)
+            run.end(close, "its tasks ended without a word, or were stopped by a person or by Airflow")
         if run.job.state is WorkflowState.FAILED:
             raise AirflowFailException(f"Job {run.job.id} FAILED. {run.job.error}")
         if run.job.state is WorkflowState.COMPLETED and (failed := run.upstream_in(FAILED_TASK_STATES)):
@@ -98,46 +93,6 @@ class KlingVideoVerdictOperator(KlingVideoOperator):
                 f"Job {run.job.id} was COMPLETED, but {', '.join(failed)} failed when run again."
             )
         return run.job.as_json()
-
-
-class KlingVideoBatchVerdictOperator(KlingVideoOperator):
-    """Judge a batch: write the manifest, and fail when more jobs failed than the policy allows.
-
-    :param requests: (templated) the requests of the batch, in their order.
-    :param max_failed_share: the share of FAILED jobs, 0 to 1, up to which the batch counts as a success; 0 lets no job
-        fail, 1 lets all fail. Cancelled jobs did not fail.
-    """
-
-    template_fields: Sequence[str] = ("requests", *KlingVideoOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
-    ui_color = UI_COLORS["neutral"]
-
-    def __init__(self, *, requests: Any, max_failed_share: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.requests = requests
-        self.max_failed_share = max_failed_share
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, job_key_of, run_store
-        from airflow_provider_klingvideo.workflow.batch import judged, write_manifest
-        from airflow_provider_klingvideo.workflow.identity import job_id
-
-        ti = context["ti"]
-        if self.requests is None:
-            raise AirflowFailException("The batch has no requests: the task that lists them did not succeed.")
-        store, key = run_store(context, self.output_path), job_key_of(self)
-        with airflow_errors():
-            jobs = [store.load(job_id(ti.dag_id, ti.run_id, key, index)) for index in range(len(self.requests))]
-            summary = judged(jobs, self.max_failed_share)
-            summary["manifest"] = write_manifest(store, key, jobs, summary)
-        self.log.info("Batch: %s", summary)
-        if not summary["accepted"]:
-            raise AirflowFailException(
-                f"{summary['failed']} of {summary['total']} jobs failed; the policy lets "
-                f"{self.max_failed_share:.0%} fail. Manifest: {summary['manifest']}"
-            )
-        return summary
 
 
 def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:

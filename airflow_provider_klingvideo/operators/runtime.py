@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow.sdk import ObjectStoragePath
@@ -35,6 +36,8 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowState,
     reopened,
 )
+from airflow_provider_klingvideo.workflow.budget import FOLDER as BUDGETS
+from airflow_provider_klingvideo.workflow.budget import UNKNOWN_PRICE, Budget, Reservations
 from airflow_provider_klingvideo.workflow.creation import RESUMABLE_ENDS
 from airflow_provider_klingvideo.workflow.errors import GenerationTimeoutError
 from airflow_provider_klingvideo.workflow.failure import failure_data
@@ -77,6 +80,14 @@ class JobTask(Protocol):
         """Leave the worker until the trigger fires."""
 
 
+class BudgetTask(JobTask, Protocol):
+    """A task that sets its job's budget."""
+
+    budget_units: float | str | None
+    budget_key: str | None
+    unknown_price: str
+
+
 StepsWork = Callable[["JobRun", VideoSteps], Awaitable[None]]
 
 
@@ -93,8 +104,33 @@ def run_store(context: Context, base: str | None) -> JobStore:
     :param base: a path or URI, None for the configured one.
     """
     ti = context["ti"]
-    folder = ObjectStoragePath(base or configuration.output_path())
-    return JobStore(folder / safe_name(ti.dag_id) / safe_name(ti.run_id))
+    return JobStore(_output_folder(base) / safe_name(ti.dag_id) / safe_name(ti.run_id))
+
+
+def _output_folder(base: str | None) -> ObjectStoragePath:
+    return ObjectStoragePath(base or configuration.output_path())
+
+
+def budget_of(task: BudgetTask, context: Context) -> dict[str, Any] | None:
+    """Return the budget of a task as the record carries it; None when there is none.
+
+    :raises AirflowFailException: when it makes no sense.
+    """
+    if task.budget_units in (None, ""):
+        return None
+    ti = context["ti"]
+    name = task.budget_key or f"{ti.dag_id} {ti.run_id}"
+    try:
+        units = Decimal(str(task.budget_units))
+    except InvalidOperation:
+        units = Decimal(-1)
+    if not units.is_finite() or units < 0:
+        raise AirflowFailException(f"budget_units is {task.budget_units!r}, legal: a number of units, 0 or more")
+    if task.unknown_price not in UNKNOWN_PRICE:
+        legal = ", ".join(UNKNOWN_PRICE)
+        raise AirflowFailException(f"unknown_price is {task.unknown_price!r}, legal: {legal}")
+    folder = _output_folder(task.output_path) / BUDGETS / safe_name(name)
+    return Budget(name, f"{units:f}", str(folder), task.unknown_price).as_json()
 
 
 def job_id_of(task: JobTask, context: Context) -> str:
@@ -176,6 +212,16 @@ class JobRun:
         found = answer.get(ti.run_id, {})
         names = {name: name if ti.map_index in (None, -1) else f"{name}_{ti.map_index}" for name in upstream}
         return [name for name, key in names.items() if found.get(key, found.get(name)) in states]
+
+    def end(self, closing: Callable[[WorkflowEngine, WorkflowJob, str], None], cause: str) -> None:
+        """End a job that nobody works on any more, and give back what it has reserved.
+
+        :param closing: a function of :mod:`airflow_provider_klingvideo.workflow.closing`.
+        :param cause: what ended it, when the record does not say.
+        """
+        closing(self.engine, self.job, cause)
+        self.store.save(self.job)
+        Reservations(ObjectStoragePath).settle(self.job)
 
     def console_url(self) -> str:
         """Return where a person sees the connection's tasks and balance."""

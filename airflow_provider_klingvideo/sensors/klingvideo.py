@@ -94,7 +94,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
                 self._watch = watch_of(run.job, steps.settings.generation_seconds, steps.settings.poll)
             decision = await poll_once(steps.client, self._watch, kind_of(run.job))
             if not isinstance(decision, Wait):
-                self._conclude(run, decision)
+                await self._conclude(run, steps, decision)
 
         run = self._run(context)
         if run.job.state is not WorkflowState.GENERATING:
@@ -110,7 +110,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         from airflow_provider_klingvideo.workflow.watch import Ended
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
-            self._conclude(run, Ended.from_event(event))
+            await self._conclude(run, steps, Ended.from_event(event))
 
         run = self._run(context)
         if run.job.state is not WorkflowState.GENERATING or run.job.klingai_job_id != event.get("vendor_task_id"):
@@ -125,10 +125,8 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         run.take_up(WorkflowState.GENERATING)
         return run
 
-    def _conclude(self, run: JobRun, ended: Ended) -> None:
-        from airflow_provider_klingvideo.workflow.following import conclude
-
-        facts = conclude(run.job, ended)
+    async def _conclude(self, run: JobRun, steps: VideoSteps, ended: Ended) -> None:
+        facts = await steps.conclude(run.job, ended)
         self.log.info("Task %s succeeded at the vendor: %s", run.job.klingai_job_id, facts)
 
     def _defer(self, context: Context, job: Mapping[str, Any]) -> None:

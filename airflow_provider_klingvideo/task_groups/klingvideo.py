@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import TaskGroup, TriggerRule, task_group
 
 from airflow_provider_klingvideo.operators.base import DEFAULT_CONNECTION
+from airflow_provider_klingvideo.operators.batch import KlingVideoBatchVerdictOperator, KlingVideoCheckBatchOperator
 from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoCompleteOperator,
     KlingVideoCreateOperator,
@@ -18,7 +19,6 @@ from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoValidateOperator,
 )
 from airflow_provider_klingvideo.operators.outcome import (
-    KlingVideoBatchVerdictOperator,
     KlingVideoCancelOperator,
     KlingVideoFailOperator,
     KlingVideoVerdictOperator,
@@ -48,6 +48,9 @@ class KlingVideoWorkflow:
     :param output_path: folder for records and videos, a path or object storage URI.
     :param transitions: another transition table, state name to names.
     :param default_args: arguments for every task of the group, for example ``retries`` or ``pool``.
+    :param budget_units: units that the jobs of a budget may spend together; a number, a template, or None for none.
+    :param budget_key: tells budgets apart, may be a template; default: one for each DAG run.
+    :param unknown_price: ``fail`` a job of a budget whose price is on no list, or ``allow`` it.
     :param queue_timeout: seconds after which a job that got no slot is cancelled.
     :param slot_timeout: seconds for which the vendor may refuse a job for want of a slot.
     :param generation_timeout: seconds that the vendor may take.
@@ -57,6 +60,7 @@ class KlingVideoWorkflow:
         else than the one that was paid before.
     :param deferrable: wait for the vendor in the triggerer.
     :param outlets: assets that a completed video updates.
+    :param all_or_nothing: for a batch: order nothing when a request is not legal; every such request is named.
     :param max_failed_share: for a batch: the share of failed jobs up to which it counts as a success.
     """
 
@@ -65,6 +69,9 @@ class KlingVideoWorkflow:
     output_path: str | None = None
     transitions: Mapping[str, Sequence[str]] | None = None
     default_args: Mapping[str, Any] = field(default_factory=dict)
+    budget_units: float | str | None = None
+    budget_key: str | None = None
+    unknown_price: str = "fail"
     queue_timeout: float = 24 * 3600
     slot_timeout: float = 24 * 3600
     generation_timeout: float = 3600
@@ -73,6 +80,7 @@ class KlingVideoWorkflow:
     on_changed_request: str = "order"
     deferrable: bool = True
     outlets: Sequence[Asset] = ()
+    all_or_nothing: bool = False
     max_failed_share: float = 0.0
 
     def partial(self, **arguments: Any) -> KlingVideoWorkflow:
@@ -109,7 +117,10 @@ class KlingVideoWorkflow:
             def jobs(request: Any) -> None:
                 self._tasks(request)
 
-            mapped = cast("TaskGroup", jobs.expand(request=request))
+            checked = request
+            if self.all_or_nothing:
+                checked = KlingVideoCheckBatchOperator(task_id="checked", requests=request, **self._shared()).output
+            mapped = cast("TaskGroup", jobs.expand(request=checked))
             mapped >> KlingVideoBatchVerdictOperator(
                 task_id="verdict",
                 requests=request,
@@ -206,7 +217,14 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
         lambda build, request: KlingVideoCreateOperator(task_id="created", request=request, **build._shared())
     ],
     WorkflowState.VALIDATED: [
-        lambda build, job: KlingVideoValidateOperator(task_id="validated", job=job, **build._shared())
+        lambda build, job: KlingVideoValidateOperator(
+            task_id="validated",
+            job=job,
+            budget_units=build.budget_units,
+            budget_key=build.budget_key,
+            unknown_price=build.unknown_price,
+            **build._shared(),
+        )
     ],
     WorkflowState.QUEUED: [
         lambda build, job: KlingVideoQueueOperator(

@@ -15,6 +15,11 @@ from airflow_provider_klingvideo.workflow.store import JobStore
 RESUMABLE_ENDS = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
 
 
+def given_fields(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request without what counts as not given: forms and files leave fields empty."""
+    return {key: value for key, value in request.items() if value is not None and value != ""}
+
+
 def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, origin: Mapping[str, Any]) -> WorkflowJob:
     """Return the job of a request, its record kept.
 
@@ -25,8 +30,8 @@ def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, ori
     :returns: the record that exists when it is about the same request and has not failed; else a new revision of it,
         which knows of all that was submitted before; else a new record.
     """
-    prompt = str(request.get("prompt") or "")
-    given = {key: value for key, value in request.items() if key != "prompt" and value is not None and value != ""}
+    given = given_fields(request)
+    prompt = str(given.pop("prompt", ""))
     params = without_inline_media(reduced(given))
     existing = store.load(job_id)
     if existing is None:

@@ -84,6 +84,7 @@ def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
     submission = _followed(job)
     if ended.outcome in _VENDOR_SAID:
         submission.outcome = _VENDOR_SAID[ended.outcome]
+        submission.units = submission.units if ended.billed_units is None else ended.billed_units
     if ended.answer:
         job.metadata["vendor_answer"] = ended.answer
     if ended.outcome is not Outcome.SUCCEEDED:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
 from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
-from airflow_provider_klingvideo.workflow.following import conclude, kind_of, poll_once, watch_of
+from airflow_provider_klingvideo.workflow.following import kind_of, poll_once, watch_of
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
@@ -58,7 +58,8 @@ class VideoHandlers:
         while isinstance(decision, Wait):
             await self._sleep(decision.seconds)
             decision = await poll_once(self._steps.client, watch, kind_of(job))
-        engine.transition(job, WorkflowState.POST_PROCESSING, **conclude(job, decision))
+        facts = await self._steps.conclude(job, decision)
+        engine.transition(job, WorkflowState.POST_PROCESSING, **facts)
 
     async def post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         """Load, verify, store, cut."""

@@ -39,6 +39,7 @@ class Submission(BaseModel):
     :param fingerprint: hash of what was asked for.
     :param generation_number: 1, and one more for every repetition that a person or a policy asked for.
     :param task_id: the vendor's id, None while its acceptance is not known.
+    :param units: what it costs: the estimate, then what the vendor billed; a decimal number as text, None when unknown.
     :param outcome: ``refused`` (nothing was created), ``succeeded`` or ``failed`` once the vendor has said so; None
         while a paid task may exist.
     """
@@ -47,6 +48,7 @@ class Submission(BaseModel):
     fingerprint: str
     generation_number: int = Field(ge=1)
     task_id: str | None = None
+    units: str | None = None
     outcome: Literal["refused", "succeeded", "failed"] | None = None
     intended_at: UtcDatetime = Field(default_factory=utc_now)
     accepted_at: UtcDatetime | None = None

@@ -9,22 +9,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
+from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import (
     PRODUCTS,
     AsyncKlingClient,
+    GenerationRequest,
     check_request,
     estimate,
     first_video,
     parse_request,
 )
 from airflow_provider_klingvideo.media import Artifact, Expected, MediaSettings, collect, deliver, remove_parts
+from airflow_provider_klingvideo.workflow.budget import Reservations
 from airflow_provider_klingvideo.workflow.errors import (
     CancelRequestedError,
     InputError,
     QueueTimeoutError,
     StoredFilesError,
 )
-from airflow_provider_klingvideo.workflow.following import kind_of, task_id_of
+from airflow_provider_klingvideo.workflow.following import conclude, kind_of, settle, task_id_of
 from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
@@ -34,7 +37,7 @@ from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutput
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
 from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
-from airflow_provider_klingvideo.workflow.watch import PollPolicy
+from airflow_provider_klingvideo.workflow.watch import Ended, PollPolicy
 
 T = TypeVar("T")
 MASTER = "master.mp4"
@@ -95,6 +98,7 @@ class VideoSteps:
         self._outputs = outputs
         self._open_path = open_path
         self._run_blocking = run_blocking
+        self._reservations = Reservations(open_path)
 
     async def validate(self, job: WorkflowJob) -> dict[str, Any]:
         """Prove that the request is legal, its inputs are there and the vendor takes this key; estimate the price.
@@ -121,6 +125,7 @@ class VideoSteps:
             "warnings": warnings,
         }
         job.metadata.update(facts)
+        self._reservations.require_affordable(job)
         return facts
 
     async def admission(self, job: WorkflowJob, *, now: datetime | None = None) -> float | None:
@@ -133,13 +138,26 @@ class VideoSteps:
         now = now or utc_now()
         if reason := self.store.cancel_request(job):
             raise CancelRequestedError(f"Cancelled in the queue: {reason}")
-        limit = self.settings.concurrency_limit
-        if limit is None or await self.client.count_in_flight(PRODUCTS[kind_of(job)].pack) < limit:
+        obstacle = await self._no_slot(job) or await self._no_budget(job)
+        if obstacle is None:
             return None
         waited = (now - (job.entered_at(WorkflowState.QUEUED) or job.created_at)).total_seconds()
         if waited >= self.settings.queue_seconds:
-            raise QueueTimeoutError(f"No slot became free in {waited:.0f} s (concurrency limit {limit})")
+            raise QueueTimeoutError(f"Waited {waited:.0f} s in vain: {obstacle}")
         return self.settings.slot_pause_seconds
+
+    async def _no_slot(self, job: WorkflowJob) -> str | None:
+        limit = self.settings.concurrency_limit
+        if limit is None or await self.client.count_in_flight(PRODUCTS[kind_of(job)].pack) < limit:
+            return None
+        return f"every slot is taken (concurrency limit {limit})"
+
+    async def _no_budget(self, job: WorkflowJob) -> str | None:
+        """A task that exists is adopted and costs nothing more; should another one be ordered, it is reserved then."""
+        if any(one.outcome in (None, "succeeded") for one in job.submissions):
+            return None
+        missing: str | None = await self._run_blocking(lambda: self._reservations.shortage(job))
+        return missing
 
     async def submit(
         self,
@@ -154,14 +172,43 @@ class VideoSteps:
 
         :raises ConcurrencyLimitError: every slot is taken; call again later.
         """
-        protocol = SubmissionProtocol(self.client, save, Preparation(self.client, save))
-        return await protocol.ensure_task(
-            job,
-            await self.order_of(job),
-            generation_number=generation_number,
-            regenerate_failed=regenerate_failed,
-            on_changed_request=on_changed_request,
-        )
+        prepare = Preparation(self.client, save)
+
+        async def reserve_and_prepare(job: WorkflowJob, order: Order) -> GenerationRequest:
+            if await self._run_blocking(lambda: self._reservations.reserve(job)):
+                await save(job)
+            return await prepare(job, order)
+
+        try:
+            return await SubmissionProtocol(self.client, save, reserve_and_prepare).ensure_task(
+                job,
+                await self.order_of(job),
+                generation_number=generation_number,
+                regenerate_failed=regenerate_failed,
+                on_changed_request=on_changed_request,
+            )
+        except KlingVideoError as error:
+            if not error.retryable:
+                await self.settle_budget(job)
+            raise
+
+    async def conclude(self, job: WorkflowJob, ended: Ended) -> dict[str, Any]:
+        """Write down how the wait for a job's task ended, in its budget, too; see :func:`conclude`."""
+        try:
+            return conclude(job, ended)
+        finally:
+            await self.settle_budget(job)
+
+    async def take_result(self, job: WorkflowJob) -> dict[str, Any]:
+        """Return the facts of a job's result, asking once where nobody has waited; see :func:`settle`."""
+        try:
+            return await settle(job, self.client)
+        finally:
+            await self.settle_budget(job)
+
+    async def settle_budget(self, job: WorkflowJob) -> None:
+        """Give back what the job has reserved and will not spend."""
+        await self._run_blocking(lambda: self._reservations.settle(job))
 
     def slot_timed_out(self, job: WorkflowJob, now: datetime) -> bool:
         """Whether a job has been refused for want of a slot for too long."""

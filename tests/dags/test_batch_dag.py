@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -66,6 +67,46 @@ def test_a_bad_row_harms_no_other(airflow, sandbox):
     run = airflow.run("tolerant_batch", requests=rows)
     assert [run.job(index, KEY).state for index in range(3)] == [S.COMPLETED, S.FAILED, S.COMPLETED]
     assert run.state == "success"
+
+
+@pytest.mark.scenario(6)
+def test_all_or_nothing_orders_nothing_and_names_every_bad_row(airflow, sandbox, capfd):
+    rows = requests(200)
+    rows[17]["duration"] = 7
+    rows[99] = {**FOX, "prompt": ""}
+    run = airflow.run("strict_batch", requests=rows)
+    assert (run.state, run.tasks(prefix="videos.")["checked"]) == ("failed", "failed")
+    assert run.dag_run.get_task_instance("videos.checked").try_number == 1
+    assert sandbox.ledger()["tasks"] == []
+    assert not list(run.store.base.glob("*/job.json"))
+    told = "".join(capfd.readouterr())
+    assert "2 of 200 requests are not legal; nothing was ordered" in told
+    assert "request 17: " in told
+    assert re.search("request 99: .*prompt is missing", told)
+
+
+@pytest.mark.scenario(6)
+def test_all_or_nothing_orders_all_when_all_are_legal(airflow, sandbox):
+    run = airflow.run("strict_batch", requests=requests(2))
+    assert [run.job(index, KEY).state for index in range(2)] == [S.COMPLETED] * 2
+
+
+@pytest.mark.scenario(5)
+def test_a_budget_for_three_makes_three_of_six(airflow, sandbox):
+    run = airflow.run("budgeted", requests=requests(6), budget_units=5)
+    states = sorted(str(run.job(index, KEY).state) for index in range(6))
+    assert states == ["CANCELLED"] * 3 + ["COMPLETED"] * 3
+    assert (run.state, sandbox.ledger()["spent_units"]) == ("success", "4.5")
+
+
+@pytest.mark.scenario(46)
+def test_the_days_of_a_backfill_share_a_budget_and_the_slots(airflow, sandbox, connect):
+    connect(extra={"concurrency_limit": 2})
+    runs = [airflow.run("budgeted", requests=requests(2), budget_units=6, budget_key="backfill") for _ in range(3)]
+    states = [str(run.job(index, KEY).state) for run in runs for index in range(2)]
+    assert states == ["COMPLETED"] * 4 + ["CANCELLED"] * 2
+    assert sandbox.ledger()["spent_units"] == "6"
+    assert sandbox.ledger()["max_in_flight_seen"] <= 2
 
 
 def test_an_empty_batch_is_a_success(airflow, sandbox):

@@ -56,6 +56,18 @@ with DAG("batch", schedule=None, params={**PARAMS, "requests": Param([], type="a
 with DAG("tolerant_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as tolerant_batch:
     WORKFLOW.partial(group_id="videos", max_failed_share=0.5).expand(request=the_requests())
 
+with DAG("strict_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as strict_batch:
+    WORKFLOW.partial(group_id="videos", all_or_nothing=True).expand(request=the_requests())
+
+BUDGET = {"budget_units": Param(None, type=["number", "null"]), "budget_key": Param(None, type=["string", "null"])}
+with DAG("budgeted", schedule=None, params={**PARAMS, **BUDGET, "requests": Param([], type="array")}) as budgeted:
+    WORKFLOW.partial(
+        group_id="videos",
+        budget_units="{{ params.budget_units }}",
+        budget_key="{{ params.budget_key or '' }}",
+        queue_timeout=1,
+    ).expand(request=the_requests())
+
 with DAG("impatient", schedule=None, params=PARAMS) as impatient:
     WORKFLOW(request=the_request(), generation_timeout=1)
 
