@@ -58,7 +58,7 @@ class VendorTask:
 class StoredFile:
     """A file of a video as it lies in the store.
 
-    :param faults: what differs from the record, or is wrong with it: hash, size, length, a picture that does not decode.
+    :param faults: what differs from the record or is wrong with it: hash, size, length, a picture that does not decode.
     """
 
     name: str
@@ -181,7 +181,8 @@ def no_orphans(history: History) -> Iterator[str]:
             owners[handle].append(video.number)
     for task in history.tasks:
         if owners[task.id] != [task.video]:
-            yield f"#{task.video}: vendor task {task.id} ({task.status}) is on the record of {owners[task.id] or 'none'}"
+            on_record = ", ".join(owners[task.id]) or "nobody"
+            yield f"#{task.video}: vendor task {task.id} ({task.status}) is on the record of {on_record}"
     for video in history.videos:
         for before, after in pairwise(video.revisions):
             for lost in sorted(before.handles - after.handles):
@@ -227,7 +228,8 @@ def histories_are_paths(history: History) -> Iterator[str]:
             steps = pairwise(revision.path)
             wrong = [f"{old} > {new}" for old, new in steps if new not in TABLE.get(old, set())]
             if wrong or revision.path[:1] != ("CREATED",):
-                yield f"#{video.number}: revision {revision.number} is no path of the table: {' > '.join(revision.path)}"
+                path = " > ".join(revision.path)
+                yield f"#{video.number}: revision {revision.number} is no path of the table: {path}"
         for before, after in pairwise(video.revisions):
             if before.path[-1] in TERMINAL and before.number == after.number and before.path != after.path:
                 yield f"#{video.number}: ended as {before.path[-1]}, became {after.path[-1]} in the same revision"
@@ -240,7 +242,8 @@ def airflow_tells_the_truth(history: History) -> Iterator[str]:
             yield f"#{video.number}: Airflow shows {video.shown}, the record says {video.state}"
         costing = [task for task in history.tasks_of(video.number) if task.may_cost]
         if video.state == FAILED and costing and video.money not in {"maybe", "billed"}:
-            yield f"#{video.number}: failed, of money it says {video.money or 'nothing'}; the vendor has {costing[0].id}"
+            said = video.money or "nothing"
+            yield f"#{video.number}: failed, of money it says {said}; the vendor has task {costing[0].id}"
         if video.state == FAILED and not history.tasks_of(video.number) and video.money == "billed":
             yield f"#{video.number}: failed, on record as billed; the vendor has no task"
     wanted = "failed" if any(video.state == FAILED for video in history.videos) else "success"
