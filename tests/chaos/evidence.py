@@ -50,10 +50,13 @@ class Evidence:
         paid = Counter(task["external_id"] for task in self._sandbox.ledger()["tasks"])
         assert paid == Counter(job.external_task_id for job in jobs)
         assert all([one.task_id for one in job.submissions] == [job.klingai_job_id] for job in jobs)
-        for run_id, found in runs.items():
-            base = self._parts.airflow.videos / safe_name(dag_id) / safe_name(run_id)
-            faults = [fault for job in found for fault in _faults(base / job.id, job)]
-            assert not faults
+        self.require_files(dag_id, runs)
+
+    def require_files(self, dag_id: str, run_ids: Iterable[str]) -> None:
+        """Require that the files of the jobs of some runs are there, and what the records say."""
+        base = self._parts.airflow.videos / safe_name(dag_id)
+        found = ((base / safe_name(run_id) / job.id, job) for run_id in run_ids for job in self.jobs(dag_id, run_id))
+        assert not [fault for folder, job in found for fault in _faults(folder, job)]
 
 
 def _faults(folder: Path, job: WorkflowJob) -> list[str]:

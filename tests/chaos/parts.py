@@ -62,7 +62,6 @@ IMPATIENT = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
-    "WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
 }
 
 
@@ -108,9 +107,13 @@ class Sandbox:
         """Return its ledger."""
         return dict(self._call("GET", "ledger"))
 
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the last 200 requests."""
+        return list(self._call("GET", "requests"))
+
     def downloads(self) -> int:
         """Return how many result files were asked for, among the last 200 requests."""
-        return sum(one["method"] == "GET" and "/media/" in one["path"] for one in self._call("GET", "requests"))
+        return sum(one["method"] == "GET" and "/media/" in one["path"] for one in self.requests())
 
     def rule(self, **rule: Any) -> None:
         """Add a rule; it lasts until the sandbox is killed."""
@@ -173,7 +176,7 @@ class AirflowParts:
         try:
             for part in COMMANDS:
                 self.start(part)
-            for dag_id in ("single", "batch"):
+            for dag_id in ("single", "batch", "impatient"):
                 self.wait_for_dag(dag_id)
         except BaseException:
             self.stop()
@@ -236,13 +239,18 @@ class AirflowParts:
         until(lambda: httpx.get(url, timeout=30, trust_env=False).is_success, f"Airflow reads {dag_id}")
 
     def mend(self) -> None:
-        """Start the parts that do not run, end those that are there twice, and forget the tokens that nobody took."""
+        """Have each part once, and no tokens."""
         for part in self._processes.keys() - COMMANDS.keys():
             self.kill(part)
-        for part in COMMANDS:
-            if not self.running(part):
-                self.start(part)
+        self.revive()
         self.points.clear()
+
+    def revive(self) -> list[str]:
+        """Start the parts that have ended, as a service manager does; return which."""
+        ended = [part for part in COMMANDS if not self.running(part)]
+        for part in ended:
+            self.start(part)
+        return ended
 
     def stop(self) -> None:
         """End every part and everything that it has started."""

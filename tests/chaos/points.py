@@ -29,12 +29,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 FOLDER_VARIABLE = "KLINGVIDEO_CHAOS_POINTS"
 LOG_NAME = "strikes.jsonl"
 PACKAGE = "airflow_provider_klingvideo"
 SOURCE = "source.mp4"
 
-Victim = Literal["task", "worker"]
+Victim = Literal["task", "worker", "frozen"]
 Condition = Callable[..., bool]
 
 
@@ -113,8 +115,10 @@ class Strike:
 
     :param point: where.
     :param job: the number in the prompt of its job.
-    :param victim: ``task``: the process that runs the task; ``worker``: also the one that supervises it.
+    :param victim: ``task``: the process that runs the task; ``worker``: also the one that supervises it; ``frozen``:
+        both stand still until :meth:`Points.thaw`, as on a machine that hangs and comes back.
     :param pid: the task's process.
+    :param worker: the process that supervises it.
     :param time: seconds since the epoch.
     """
 
@@ -122,6 +126,7 @@ class Strike:
     job: str
     victim: Victim
     pid: int
+    worker: int
     time: float
 
 
@@ -157,6 +162,15 @@ class Points:
         lines = log.read_text().splitlines() if log.exists() else []
         return [Strike(**json.loads(line)) for line in lines]
 
+    def thaw(self) -> None:
+        """Let the frozen processes go on, and wait until their tasks have ended."""
+        frozen = [one for one in self.strikes() if one.victim == "frozen"]
+        for one in frozen:
+            for pid in (one.pid, one.worker):
+                os.kill(pid, signal.SIGCONT)
+        while any(psutil.pid_exists(one.pid) for one in frozen):
+            time.sleep(0.1)
+
     def claim(self, point: str, job: str) -> Victim | None:
         """Take a token; None when there is none."""
         for token in sorted(self.folder.glob(f"{point}@{job}@*")):
@@ -190,10 +204,11 @@ def strike(point: str, job: str) -> None:
     victim = points.claim(point, job)
     if victim is None:
         return
-    points.log(Strike(point, job, victim, os.getpid(), time.time()))
-    if victim == "worker":
-        os.kill(os.getppid(), signal.SIGKILL)
-    os.kill(os.getpid(), signal.SIGKILL)
+    task, worker = os.getpid(), os.getppid()
+    points.log(Strike(point, job, victim, task, worker, time.time()))
+    struck = (task,) if victim == "task" else (worker, task)
+    for pid in struck:
+        os.kill(pid, signal.SIGSTOP if victim == "frozen" else signal.SIGKILL)
 
 
 _present_job: str | None = None

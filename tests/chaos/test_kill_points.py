@@ -14,9 +14,10 @@ from .points import POINTS
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 TIMES = 20
+VERDICT = "videos.verdict"
 
 
-@pytest.mark.scenario(14)
+@pytest.mark.scenario(14, 43)
 def test_killed_between_post_and_record_twenty_times(parts, sandbox, evidence):
     for number in range(TIMES):
         parts.points.arm("after_post", f"{number:03}")
@@ -25,6 +26,8 @@ def test_killed_between_post_and_record_twenty_times(parts, sandbox, evidence):
     killed = Counter((strike.point, strike.job) for strike in parts.points.strikes())
     assert killed == {("after_post", f"{number:03}"): 1 for number in range(TIMES)}
     evidence.require_completed("batch", ["twenty"], TIMES)
+    summary = parts.airflow.call("GET", f"/dags/batch/dagRuns/twenty/taskInstances/{VERDICT}/xcomEntries/return_value")
+    assert all(job.id not in str(summary) for job in evidence.jobs("batch", "twenty"))
     print(f"\n{TIMES} killed between POST and record, {len(sandbox.ledger()['tasks'])} paid tasks, {TIMES} videos")
 
 
@@ -41,15 +44,6 @@ def test_killed_once_at_every_point(parts, sandbox, evidence):
     evidence.require_completed("single", POINTS, len(POINTS))
 
 
-@pytest.mark.scenario(14)
-def test_killed_together_with_the_worker(parts, evidence):
-    parts.points.arm("after_post", "000", victim="worker")
-    parts.airflow.trigger("single", "worker_lost", request=request(0))
-    assert parts.airflow.ended("single", "worker_lost") == "success"
-    assert [strike.victim for strike in parts.points.strikes()] == ["worker"]
-    evidence.require_completed("single", ["worker_lost"], 1)
-
-
 @pytest.mark.scenario(38)
 def test_what_was_loaded_before_the_kill_is_not_loaded_again(parts, sandbox, evidence):
     parts.points.arm("after_source_published", "000")
@@ -61,18 +55,20 @@ def test_what_was_loaded_before_the_kill_is_not_loaded_again(parts, sandbox, evi
 
 
 @pytest.mark.scenario(40)
-@pytest.mark.parametrize("point", ["mid_publish", "during_render"])
-def test_a_kill_in_mid_write_leaves_no_half_file_and_no_way_to_pay_again(parts, evidence, point):
-    parts.points.arm(point, "000", times=5)
-    parts.airflow.trigger("single", f"half_{point}", request=request(0))
-    assert parts.airflow.ended("single", f"half_{point}") == "failed"
-    assert len(parts.points.strikes()) == 5
-    job = parts.airflow.job("single", f"half_{point}")
-    names = {path.name for path in (parts.airflow.store("single", f"half_{point}").folder(job.id)).iterdir()}
-    assert job.state is WorkflowState.FAILED
-    assert {name for name in names if not name.startswith((".", "job."))} <= {"source.mp4"} - (
-        {"source.mp4"} if point == "mid_publish" else set()
-    )
-    parts.airflow.clear("single", f"half_{point}", ["video.post_processing"])
-    assert parts.airflow.ended("single", f"half_{point}") == "success"
-    evidence.require_completed("single", [f"half_{point}"], 1)
+def test_killed_in_mid_write_on_every_try(parts, evidence):
+    whole = {"mid_publish": set(), "during_render": {"source.mp4"}}
+    runs = {point: f"always_{point}" for point in whole}
+    for number, (point, run_id) in enumerate(runs.items()):
+        parts.points.arm(point, f"{number:03}", times=2)
+        parts.airflow.trigger("impatient", run_id, request=request(number))
+    for point, run_id in runs.items():
+        assert parts.airflow.ended("impatient", run_id) == "failed"
+        job = parts.airflow.job("impatient", run_id)
+        assert job.state is WorkflowState.FAILED
+        # What has its final name is whole; the rest is the record and parts of files.
+        found = {path.name for path in parts.airflow.store("impatient", run_id).folder(job.id).iterdir()}
+        assert {name for name in found if not name.startswith((".", "job."))} == whole[point]
+        parts.airflow.clear("impatient", run_id, ["video.post_processing"])
+    assert Counter(strike.point for strike in parts.points.strikes()) == dict.fromkeys(whole, 2)
+    assert [parts.airflow.ended("impatient", run_id) for run_id in runs.values()] == ["success"] * len(runs)
+    evidence.require_completed("impatient", runs.values(), len(runs))

@@ -11,19 +11,18 @@ from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workf
 
 points.install()
 
-WORKFLOW = kling_video_workflow.partial(
-    default_args={"retry_delay": timedelta(seconds=1), "retries": 4},
-    generation_timeout=300,
-)
+# The first retry comes at once, the last ones outlast a minute.
+RETRIES = {"retries": 6, "retry_delay": timedelta(seconds=1), "retry_exponential_backoff": 2.0}
+WORKFLOW = kling_video_workflow.partial(default_args=RETRIES, generation_timeout=300)
 
 
-@task(retries=4, retry_delay=timedelta(seconds=1))
+@task(**RETRIES)
 def the_request() -> dict:
     """Take the request from the run's conf."""
     return get_current_context()["params"]["request"]
 
 
-@task(retries=4, retry_delay=timedelta(seconds=1))
+@task(**RETRIES)
 def the_requests() -> list:
     """Take the requests from the run's conf."""
     return get_current_context()["params"]["requests"]
@@ -34,3 +33,6 @@ with DAG("single", schedule=None, params={"request": Param({}, type="object")}, 
 
 with DAG("batch", schedule=None, params={"requests": Param([], type="array")}, max_active_runs=100) as batch:
     WORKFLOW.partial(group_id="videos").expand(request=the_requests())
+
+with DAG("impatient", schedule=None, params={"request": Param({}, type="object")}) as impatient:
+    WORKFLOW(request=the_request(), generation_timeout=60, default_args={**RETRIES, "retries": 1})
