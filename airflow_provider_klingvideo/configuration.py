@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import conf
@@ -54,6 +55,13 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
         ),
         **chosen,
     )
+
+
+def log_to_standard_error() -> None:
+    """Keep Airflow's log lines off the standard output, for a command that prints its result there."""
+    from airflow.sdk.log import configure_logging
+
+    configure_logging(output=sys.stderr)
 
 
 def _airflow_home() -> str:

@@ -21,7 +21,13 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": _NAME, "external-doc-url": "https://kling.ai/document-api", "tags": ["service"]}
         ],
         "hooks": _modules("hooks.klingai"),
-        "operators": _modules("operators.klingvideo", "operators.outcome", "operators.speech"),
+        "operators": _modules(
+            "operators.batch",
+            "operators.klingvideo",
+            "operators.outcome",
+            "operators.reconciliation",
+            "operators.speech",
+        ),
         "sensors": _modules("sensors.klingvideo"),
         "triggers": _modules("triggers.klingvideo"),
         "extra-links": [f"{_PACKAGE}.links.klingvideo.KlingConsoleLink"],

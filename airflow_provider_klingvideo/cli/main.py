@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 COMMANDS: dict[str, str] = {
     "demo": "airflow_provider_klingvideo.cli.demo",
     "models": "airflow_provider_klingvideo.cli.models",
+    "reconcile": "airflow_provider_klingvideo.cli.reconcile",
     "sandbox": "airflow_provider_klingvideo.cli.sandbox",
 }
 

@@ -104,10 +104,14 @@ def run_store(context: Context, base: str | None) -> JobStore:
     :param base: a path or URI, None for the configured one.
     """
     ti = context["ti"]
-    return JobStore(_output_folder(base) / safe_name(ti.dag_id) / safe_name(ti.run_id))
+    return JobStore(output_folder(base) / safe_name(ti.dag_id) / safe_name(ti.run_id))
 
 
-def _output_folder(base: str | None) -> ObjectStoragePath:
+def output_folder(base: str | None) -> ObjectStoragePath:
+    """Return the folder below which all records, videos and budgets lie.
+
+    :param base: a path or URI, None for the configured one.
+    """
     return ObjectStoragePath(base or configuration.output_path())
 
 
@@ -129,7 +133,7 @@ def budget_of(task: BudgetTask, context: Context) -> dict[str, Any] | None:
     if task.unknown_price not in UNKNOWN_PRICE:
         legal = ", ".join(UNKNOWN_PRICE)
         raise AirflowFailException(f"unknown_price is {task.unknown_price!r}, legal: {legal}")
-    folder = _output_folder(task.output_path) / BUDGETS / safe_name(name)
+    folder = output_folder(task.output_path) / BUDGETS / safe_name(name)
     return Budget(name, f"{units:f}", str(folder), task.unknown_price).as_json()
 
 

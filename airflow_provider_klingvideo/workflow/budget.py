@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.workflow.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.paths import OpenPath, RecordPath
 
@@ -22,13 +22,6 @@ UNKNOWN_PRICE = ("fail", "allow")
 FOLDER = "budgets"
 NONE = Decimal(0)
 _MARK = "@"
-
-
-class BudgetError(KlingVideoError):
-    """The job's budget does not cover it."""
-
-    kind = "budget"
-    default_advice = "Raise budget_units, or wait until other jobs of the budget have ended, and clear the task"
 
 
 @dataclass(frozen=True)

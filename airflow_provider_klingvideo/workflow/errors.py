@@ -67,6 +67,13 @@ class QueueTimeoutError(KlingVideoError):
     default_advice = "Clear the task to queue again, raise queue_timeout, or buy a pack with more concurrency"
 
 
+class BudgetError(KlingVideoError):
+    """The job's budget does not cover it."""
+
+    kind = "budget"
+    default_advice = "Raise budget_units, or wait until other jobs of the budget have ended, and clear the task"
+
+
 class InputError(KlingVideoError):
     """An input file is missing or not what the vendor accepts."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Self
 
 from airflow_provider_klingvideo.media.paths import StoragePath
 
@@ -12,6 +12,7 @@ class RecordPath(StoragePath, Protocol):
     """A path whose content is small enough to be read and written at once."""
 
     def read_bytes(self) -> bytes: ...
+    def rglob(self, pattern: str) -> Iterator[Self]: ...
     def read_text(self) -> str: ...
     def write_text(self, data: str) -> Any: ...
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from airflow_provider_klingvideo.workflow import WorkflowState
@@ -47,3 +50,17 @@ def test_a_policy_that_there_is_not_orders_nothing(airflow, sandbox):
     run = airflow.run("single", request=FOX, on_changed_request="Fail")
     assert "on_changed_request is 'Fail', legal: order, fail" in run.job().error
     assert sandbox.ledger()["tasks"] == []
+
+
+@pytest.mark.scenario(28, 31)
+def test_a_maintenance_dag_takes_what_was_paid_too_late(airflow, sandbox):
+    sandbox.settings(generation_seconds=3)
+    late = airflow.run("impatient", request=FOX)
+    assert (late.job().state, late.job().failure["kind"]) == (S.FAILED, "timeout")
+    time.sleep(3)
+    run = airflow.run("maintenance")
+    assert run.state == "success"
+    done = late.job()
+    assert (done.state, done.klingai_job_id, done.revision) == (S.COMPLETED, sandbox.ledger()["tasks"][0]["id"], 2)
+    (report,) = (run.store.base.parent.parent / "reconcile").glob("*.json")
+    assert json.loads(report.read_text())["open"] == 0

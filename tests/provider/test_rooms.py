@@ -25,7 +25,7 @@ BELOW = {
     "sensors": {"workflow", "operators", "links", "triggers", "configuration", "_compat"},
     "task_groups": {"workflow", "operators", "sensors"},
     "demo": {"workflow", "task_groups"},
-    "cli": {"sandbox", "demo", "kling"},
+    "cli": {"sandbox", "demo", "kling", "workflow", "operators", "configuration"},
 }
 # These lie below every room.
 BOTTOM = {"errors", "_lazy", "_urls", "__version__"}

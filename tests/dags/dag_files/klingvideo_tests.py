@@ -12,6 +12,7 @@ from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoQueueOperator,
     KlingVideoValidateOperator,
 )
+from airflow_provider_klingvideo.operators.reconciliation import KlingVideoReconcileOperator
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 from airflow_provider_klingvideo.task_groups.chaining import file_of, id_of, last_frame_of
@@ -82,6 +83,9 @@ with DAG("by_hand", schedule=None, params=PARAMS) as by_hand:
     # No task group: the job travels by XCom alone.
     created = KlingVideoCreateOperator(task_id="create", request={"prompt": "A fox, {{ dag.dag_id }}"})
     KlingVideoValidateOperator(task_id="validate", job=created.output)
+
+with DAG("maintenance", schedule=None, params=PARAMS) as maintenance:
+    KlingVideoReconcileOperator(task_id="reconcile", adopt=True)
 
 with DAG("chain", schedule=None, params={**PARAMS, "character": Param({}, type="object")}) as chain:
     # A picture, a character made of it, a video that begins with the picture, the same one with moving lips, and one
