@@ -1,0 +1,7 @@
+"""``python -m chaos``."""
+
+import sys
+
+from .run import main
+
+sys.exit(main())

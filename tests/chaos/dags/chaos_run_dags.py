@@ -1,0 +1,34 @@
+"""The DAGs of the seeded run: ours and the baseline, over the same requests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, get_current_context, task
+from chaos import points
+from chaos.naive import NaiveVideoOperator
+
+from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
+
+points.install()
+
+RETRIES = {"retries": 6, "retry_delay": timedelta(seconds=1), "retry_exponential_backoff": 2.0}
+GENERATION_SECONDS = 60
+PARAMS = {"requests": Param([], type="array"), "folder": Param("", type="string")}
+
+
+@task(**RETRIES)
+def the_requests() -> list:
+    """Take the requests from the run's conf."""
+    return get_current_context()["params"]["requests"]
+
+
+with DAG("seeded", schedule=None, params=PARAMS) as seeded:
+    kling_video_workflow.partial(group_id="videos", default_args=RETRIES, generation_timeout=GENERATION_SECONDS).expand(
+        request=the_requests()
+    )
+
+with DAG("seeded_naive", schedule=None, params=PARAMS) as seeded_naive:
+    NaiveVideoOperator.partial(
+        task_id="video", folder="{{ params.folder }}", timeout=GENERATION_SECONDS, **{**RETRIES, "retries": 3}
+    ).expand(request=the_requests())
