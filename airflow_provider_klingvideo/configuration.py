@@ -40,6 +40,7 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
     return StepSettings(
         concurrency_limit=connection.concurrency_limit,
         slot_pause_seconds=conf.getfloat(SECTION, "slot_pause_seconds", fallback=15.0),
+        check_input_urls=conf.getboolean(SECTION, "check_input_urls", fallback=True),
         unknown_models=conf.get(SECTION, "unknown_models", fallback="warn"),
         poll=PollPolicy(
             min_seconds=conf.getfloat(SECTION, "poll_min_seconds", fallback=5.0),

@@ -109,6 +109,12 @@ _CONFIG = {
             "10",
         ),
         "slot_pause_seconds": _option("Pause between two looks for a free slot at the vendor.", "float", "15"),
+        "check_input_urls": _option(
+            "Fetch the first bytes of what a request names by address, before anything is ordered. Turn it off where "
+            "workers have no way out but the vendor has.",
+            "boolean",
+            "True",
+        ),
         "unknown_models": _option(
             "What to do with a model that the capability registry does not know: warn or refuse.", "string", "warn"
         ),

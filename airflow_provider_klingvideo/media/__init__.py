@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         StorageError,
         VerificationError,
     )
+    from airflow_provider_klingvideo.media.fetching import require_reachable
     from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
     from airflow_provider_klingvideo.media.frames import last_frame
     from airflow_provider_klingvideo.media.probing import MediaInfo, probe
@@ -37,6 +38,7 @@ _HOMES = {
     "binaries": ("find_binaries",),
     "collection": ("ResultFile", "collect"),
     "delivery": ("deliver",),
+    "fetching": ("require_reachable",),
     "filetypes": ("FileType", "file_type", "picture_size"),
     "frames": ("last_frame",),
     "transfer": ("download",),
@@ -81,6 +83,7 @@ __all__ = [
     "probe",
     "publish",
     "remove_parts",
+    "require_reachable",
     "sha256_of",
     "terminate_all",
 ]

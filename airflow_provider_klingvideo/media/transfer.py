@@ -6,8 +6,8 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Iterator, Set
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from airflow_provider_klingvideo._urls import without_queries, without_query
 from airflow_provider_klingvideo.media.boxes import MP4
 from airflow_provider_klingvideo.media.errors import DownloadError, ExpiredUrlError, VerificationError
+from airflow_provider_klingvideo.media.fetching import opened
 from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, SHOWN_BYTES, require_type
-from airflow_provider_klingvideo.media.guard import check_target, parse_url
+from airflow_provider_klingvideo.media.guard import parse_url
 from airflow_provider_klingvideo.media.settings import MEBIBYTE, DownloadLimits
 from airflow_provider_klingvideo.media.storage import require_free_space, storage_errors
 
-MAX_REDIRECTS = 5
 LONGEST_PAUSE = 30.0
 EXPIRED = frozenset({403, 404, 410})
 TRANSIENT = frozenset({408, 416, 425, 429})
@@ -158,38 +158,11 @@ class _Transfer:
         if time.monotonic() > self._deadline:
             raise DownloadError(f"{self._shown} did not come whole within {self._limits.total_seconds:g} s")
 
-    @contextmanager
-    def _open(self) -> Iterator[httpx.Response]:
-        """Follow redirects by hand: every hop must pass the same checks."""
-        url = self._url
-        for _ in range(MAX_REDIRECTS + 1):
-            with closing(self._send(url)) as response:
-                if not response.has_redirect_location:
-                    yield response
-                    return
-                url = parse_url(response.headers["Location"], base=url)
-        raise DownloadError(f"{self._shown} redirects more than {MAX_REDIRECTS} times", retryable=False)
-
-    def _send(self, url: httpx.URL) -> httpx.Response:
-        target = check_target(url, self._allowed)
-        timeout = httpx.Timeout(self._limits.read_seconds, connect=self._limits.connect_seconds)
-        headers = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"}
-        if self._validator:
-            headers |= {"Range": f"bytes={self.received}-", "If-Range": self._validator}
-        requests = [
-            self._client.build_request(
-                "GET",
-                url.copy_with(host=host),
-                headers=headers,
-                timeout=timeout,
-                extensions={"sni_hostname": url.host},
-            )
-            for host in target.addresses or (url.host,)
-        ]
-        for request in requests[:-1]:
-            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
-                return self._client.send(request, stream=True, follow_redirects=False)
-        return self._client.send(requests[-1], stream=True, follow_redirects=False)
+    def _open(self) -> AbstractContextManager[httpx.Response]:
+        resumed = {"Range": f"bytes={self.received}-", "If-Range": self._validator} if self._validator else {}
+        return opened(
+            self._client, self._url, limits=self._limits, allowed_private_hosts=self._allowed, headers=resumed
+        )
 
     def _begin(self, response: httpx.Response) -> int | None:
         """Read the answer's head; returns the size of the whole file where it is told."""

@@ -16,7 +16,15 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling.capabilities import Generation
 from airflow_provider_klingvideo.kling.media_fields import with_media
 from airflow_provider_klingvideo.kling.products.base import MediaKind
-from airflow_provider_klingvideo.media import MediaSettings, file_type, last_frame, picture_size, sha256_of
+from airflow_provider_klingvideo.media import (
+    MediaError,
+    MediaSettings,
+    file_type,
+    last_frame,
+    picture_size,
+    require_reachable,
+    sha256_of,
+)
 from airflow_provider_klingvideo.workflow.errors import InputError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.paths import OpenPath, RecordPath
@@ -66,6 +74,29 @@ VideoOf = Callable[[WorkflowJob], str]
 def is_url(value: str) -> bool:
     """Whether the vendor can fetch the value itself."""
     return value.startswith(("http://", "https://"))
+
+
+def require_reachable_inputs(request: GenerationRequest, settings: MediaSettings) -> None:
+    """Find out before anything is paid what the vendor would only say after it accepted the task.
+
+    :param request: a request whose files are named by address.
+    :raises InputError: for an address that cannot be fetched; retryable where that may pass.
+    """
+
+    def check(where: str, _kind: MediaKind, value: str) -> str:
+        if is_url(value):
+            try:
+                require_reachable(value, settings)
+            except MediaError as error:
+                raise InputError(
+                    f"{where}: {error.message}",
+                    http_status=error.http_status,
+                    retryable=error.retryable,
+                    advice="The vendor must be able to fetch it: publish it at a public address, or give a path",
+                ) from error
+        return value
+
+    with_media(request, check)
 
 
 def inline_media(params: Mapping[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ from airflow_provider_klingvideo.workflow.errors import (
     StoredFilesError,
 )
 from airflow_provider_klingvideo.workflow.following import conclude, kind_of, settle, task_id_of
-from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media
+from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media, require_reachable_inputs
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
 from airflow_provider_klingvideo.workflow.preparation import Preparation
@@ -58,6 +58,7 @@ class StepSettings:
     :param slot_pause_seconds: shortest pause between two looks for a free slot.
     :param generation_seconds: how long the vendor may take, counted from the moment it accepted the task.
     :param poll: bounds of polling.
+    :param check_input_urls: fetch the first bytes of what a request names by address, before anything is ordered.
     :param unknown_models: what to do with a model that the capability registry does not know.
     :param media: download, ffmpeg and scratch space.
     """
@@ -68,6 +69,7 @@ class StepSettings:
     slot_pause_seconds: float = 15
     generation_seconds: float = 3600
     poll: PollPolicy = field(default_factory=PollPolicy)
+    check_input_urls: bool = True
     unknown_models: Literal["warn", "refuse"] = "warn"
     media: MediaSettings = field(default_factory=MediaSettings)
 
@@ -114,6 +116,8 @@ class VideoSteps:
         order = await self.order_of(job)
         request, generation = order.request, order.generation
         warnings = check_request(request, generation, unknown_models=self.settings.unknown_models)
+        if self.settings.check_input_urls:
+            await self._run_blocking(lambda: require_reachable_inputs(order.identity, self.settings.media))
         price = estimate(request, generation)
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
