@@ -30,6 +30,7 @@ class Stage:
 
     :param lot: draws the victims.
     :param struck: how often each rule of the sandbox has struck, over its restarts.
+    :param orphans: workers of a scheduler that was killed alone; idle they stay for ever.
     """
 
     parts: AirflowParts
@@ -37,6 +38,7 @@ class Stage:
     database: Postgres
     lot: random.Random
     struck: Counter[str] = field(default_factory=Counter)
+    orphans: list[psutil.Process] = field(default_factory=list)
 
     def set_up(self, plan: Plan, point_names: Mapping[str, str] | None = None) -> None:
         """Forget what was and lay out the faults of a plan.
@@ -52,6 +54,13 @@ class Stage:
             for kill in video.kills:
                 name = (point_names or {}).get(kill.point, kill.point)
                 self.parts.points.arm(name, video.number, victim=kill.victim)
+
+    def clean_up(self) -> None:
+        """End the workers that nobody gives work any more."""
+        for orphan in self.orphans:
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
+        self.orphans.clear()
 
     def strikes(self, plan: Plan) -> Counter[str]:
         """How often each of the vendor's faults has really struck, by its name."""
@@ -93,16 +102,21 @@ _TELLING = {"type", "code", "http_status"}
 
 
 def kill_a_task(stage: Stage) -> None:
-    """SIGKILL the process of some running task."""
-    workers = [child for scheduler in _schedulers() for child in scheduler.children()]
-    tasks = [task for worker in workers for task in worker.children()]
-    if tasks:
-        with suppress(psutil.NoSuchProcess):
-            stage.lot.choice(tasks).kill()
+    """SIGKILL the process of some running task, as soon as there is one."""
+    end = time.monotonic() + OUTAGE_SECONDS
+    while time.monotonic() < end:
+        with suppress(psutil.Error):
+            workers = [child for scheduler in _schedulers() for child in scheduler.children()]
+            tasks = [task for worker in workers for task in worker.children()]
+            if tasks:
+                stage.lot.choice(tasks).kill()
+                return
+        time.sleep(0.1)
 
 
 def _schedulers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "scheduler" in child.cmdline()]
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in children if "scheduler" in child.cmdline()]
 
 
 def kill_the_triggerer(stage: Stage) -> None:
@@ -121,6 +135,7 @@ def kill_the_scheduler(stage: Stage) -> None:
 
 def orphan_the_tasks(stage: Stage) -> None:
     """SIGKILL the scheduler alone; its tasks run on while the next one starts others in their place."""
+    stage.orphans += [worker for scheduler in _schedulers() for worker in scheduler.children()]
     stage.parts.kill("scheduler", orphan=True)
     stage.parts.start("scheduler")
 

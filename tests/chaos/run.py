@@ -183,6 +183,7 @@ class Runner:
         taken_up: int,
     ) -> Outcome:
         seconds = time.monotonic() - start
+        self._stage.clean_up()
         history: History = recorder.history(videos(), regenerates=regenerates)
         strikes = Counter(f"killed at {strike.point}" for strike in self._stage.parts.points.strikes())
         if recorder.missed_requests:
@@ -283,8 +284,8 @@ def _markdown(outcomes: Mapping[int, Mapping[str, Outcome]]) -> str:
 
 INTRODUCTION = """# Chaos
 
-`make chaos` orders hundreds of videos from the [sandbox](sandbox.md) on a running Airflow with PostgreSQL, draws
-from a seed what goes wrong with each of them and with the whole, and checks afterwards what must hold, over the vendor's
+`make chaos` orders hundreds of videos from the [sandbox](sandbox.md) on a running Airflow with PostgreSQL, draws from a
+seed what goes wrong with each of them and with the whole, and checks what must hold afterwards: over the vendor's
 books, Airflow's database and logs, the job records and the files. `make chaos SEED=n` runs one seed again.
 
 The baseline (`naive`) does the same work by the pattern of the official OpenAI batch operator: it orders, keeps the
