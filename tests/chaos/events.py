@@ -30,7 +30,6 @@ class Stage:
 
     :param lot: draws the victims.
     :param struck: how often each rule of the sandbox has struck, over its restarts.
-    :param orphans: workers of a scheduler that was killed alone; idle they stay for ever.
     """
 
     parts: AirflowParts
@@ -38,7 +37,6 @@ class Stage:
     database: Postgres
     lot: random.Random
     struck: Counter[str] = field(default_factory=Counter)
-    orphans: list[psutil.Process] = field(default_factory=list)
 
     def set_up(self, plan: Plan, point_names: Mapping[str, str] | None = None) -> None:
         """Forget what was and lay out the faults of a plan.
@@ -54,13 +52,6 @@ class Stage:
             for kill in video.kills:
                 name = (point_names or {}).get(kill.point, kill.point)
                 self.parts.points.arm(name, video.number, victim=kill.victim)
-
-    def clean_up(self) -> None:
-        """End the workers that nobody gives work any more."""
-        for orphan in self.orphans:
-            with suppress(psutil.NoSuchProcess):
-                orphan.kill()
-        self.orphans.clear()
 
     def strikes(self, plan: Plan) -> Counter[str]:
         """How often each of the vendor's faults has really struck, by its name."""
@@ -134,10 +125,28 @@ def kill_the_scheduler(stage: Stage) -> None:
 
 
 def orphan_the_tasks(stage: Stage) -> None:
-    """SIGKILL the scheduler alone; its tasks run on while the next one starts others in their place."""
-    stage.orphans += [worker for scheduler in _schedulers() for worker in scheduler.children()]
+    """SIGKILL the scheduler alone; its tasks run on while the next one starts others in their place.
+
+    Its workers hold its connections to the database open, and with them what it had locked: when they have nothing to
+    do any more, they go as well.
+    """
+    workers = [worker for scheduler in _schedulers() for worker in scheduler.children()]
     stage.parts.kill("scheduler", orphan=True)
     stage.parts.start("scheduler")
+    end = time.monotonic() + SHORTAGE_SECONDS
+    while workers and time.monotonic() < end:
+        workers = [worker for worker in workers if not _ended_when_idle(worker)]
+        time.sleep(0.2)
+    for worker in workers:
+        worker.kill()
+
+
+def _ended_when_idle(worker: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        if worker.children():
+            return False
+        worker.kill()
+    return True
 
 
 def crash_the_database(stage: Stage) -> None:

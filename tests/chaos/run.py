@@ -183,7 +183,6 @@ class Runner:
         taken_up: int,
     ) -> Outcome:
         seconds = time.monotonic() - start
-        self._stage.clean_up()
         history: History = recorder.history(videos(), regenerates=regenerates)
         strikes = Counter(f"killed at {strike.point}" for strike in self._stage.parts.points.strikes())
         if recorder.missed_requests:
