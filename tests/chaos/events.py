@@ -93,16 +93,21 @@ _TELLING = {"type", "code", "http_status"}
 
 
 def kill_a_task(stage: Stage) -> None:
-    """SIGKILL the process of some running task."""
-    workers = [child for scheduler in _schedulers() for child in scheduler.children()]
-    tasks = [task for worker in workers for task in worker.children()]
-    if tasks:
-        with suppress(psutil.NoSuchProcess):
-            stage.lot.choice(tasks).kill()
+    """SIGKILL the process of some running task, as soon as there is one."""
+    end = time.monotonic() + OUTAGE_SECONDS
+    while time.monotonic() < end:
+        with suppress(psutil.Error):
+            workers = [child for scheduler in _schedulers() for child in scheduler.children()]
+            tasks = [task for worker in workers for task in worker.children()]
+            if tasks:
+                stage.lot.choice(tasks).kill()
+                return
+        time.sleep(0.1)
 
 
 def _schedulers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "scheduler" in child.cmdline()]
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in children if "scheduler" in child.cmdline()]
 
 
 def kill_the_triggerer(stage: Stage) -> None:
@@ -120,9 +125,28 @@ def kill_the_scheduler(stage: Stage) -> None:
 
 
 def orphan_the_tasks(stage: Stage) -> None:
-    """SIGKILL the scheduler alone; its tasks run on while the next one starts others in their place."""
+    """SIGKILL the scheduler alone; its tasks run on while the next one starts others in their place.
+
+    Its workers hold its connections to the database open, and with them what it had locked: when they have nothing to
+    do any more, they go as well.
+    """
+    workers = [worker for scheduler in _schedulers() for worker in scheduler.children()]
     stage.parts.kill("scheduler", orphan=True)
     stage.parts.start("scheduler")
+    end = time.monotonic() + SHORTAGE_SECONDS
+    while workers and time.monotonic() < end:
+        workers = [worker for worker in workers if not _ended_when_idle(worker)]
+        time.sleep(0.2)
+    for worker in workers:
+        worker.kill()
+
+
+def _ended_when_idle(worker: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        if worker.children():
+            return False
+        worker.kill()
+    return True
 
 
 def crash_the_database(stage: Stage) -> None:

@@ -54,8 +54,10 @@ IMPATIENT = {
     "KLINGVIDEO__POLL_MIN_SECONDS": "1",
     "KLINGVIDEO__POLL_MAX_SECONDS": "3",
     "KLINGVIDEO__SLOT_PAUSE_SECONDS": "2",
+    # Of several large runs a few at a time, so that the heartbeat is not late.
+    "SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "3",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
     "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
     "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
@@ -169,6 +171,7 @@ class AirflowParts:
             FOLDER_VARIABLE: str(self.points.folder),
         }
         self._processes: dict[str, Process] = {}
+        self._orphaned: list[Process] = []
         shutil.copytree(dags, folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
 
     def __enter__(self) -> Self:
@@ -215,6 +218,7 @@ class AirflowParts:
         if orphan:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
+            self._orphaned.append(process)
         else:
             _kill_session(process)
 
@@ -239,7 +243,8 @@ class AirflowParts:
         until(lambda: httpx.get(url, timeout=30, trust_env=False).is_success, f"Airflow reads {dag_id}")
 
     def mend(self) -> None:
-        """Have each part once, and no tokens."""
+        """Have each part once, no orphans, and no tokens."""
+        self._end_orphans()
         for part in self._processes.keys() - COMMANDS.keys():
             self.kill(part)
         self.revive()
@@ -254,8 +259,14 @@ class AirflowParts:
 
     def stop(self) -> None:
         """End every part and everything that it has started."""
+        self._end_orphans()
         for process in self._processes.values():
             _kill_session(process)
+
+    def _end_orphans(self) -> None:
+        """End what outlived its part: the idle workers of a scheduler stay for ever."""
+        while self._orphaned:
+            _kill_session(self._orphaned.pop())
 
     def _migrate(self) -> None:
         with (self.folder / "migrate.log").open("wb") as log:

@@ -283,8 +283,8 @@ def _markdown(outcomes: Mapping[int, Mapping[str, Outcome]]) -> str:
 
 INTRODUCTION = """# Chaos
 
-`make chaos` orders hundreds of videos from the [sandbox](sandbox.md) on a running Airflow with PostgreSQL, draws
-from a seed what goes wrong with each of them and with the whole, and checks afterwards what must hold, over the vendor's
+`make chaos` orders hundreds of videos from the [sandbox](sandbox.md) on a running Airflow with PostgreSQL, draws from a
+seed what goes wrong with each of them and with the whole, and checks what must hold afterwards: over the vendor's
 books, Airflow's database and logs, the job records and the files. `make chaos SEED=n` runs one seed again.
 
 The baseline (`naive`) does the same work by the pattern of the official OpenAI batch operator: it orders, keeps the

@@ -32,7 +32,9 @@ with DAG("single", schedule=None, params={"request": Param({}, type="object")}, 
     WORKFLOW(request=the_request())
 
 with DAG("batch", schedule=None, params={"requests": Param([], type="array")}, max_active_runs=100) as batch:
-    WORKFLOW.partial(group_id="videos").expand(request=the_requests())
+    # Airflow prefers tasks with much behind them: all jobs would be created before the first one is ordered.
+    videos = WORKFLOW.partial(group_id="videos", default_args={**RETRIES, "weight_rule": "upstream"})
+    videos.expand(request=the_requests())
 
 with DAG("impatient", schedule=None, params={"request": Param({}, type="object")}) as impatient:
     WORKFLOW(request=the_request(), generation_timeout=60, default_args={**RETRIES, "retries": 1})
