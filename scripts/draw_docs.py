@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+import scenarios as faults
+
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
 from airflow_provider_klingvideo.kling import PRODUCTS, Product, matrix
@@ -174,6 +176,19 @@ def _codes_by_error() -> dict[type[KlingVideoError], list[int]]:
     return known
 
 
+def scenarios() -> str:
+    """List the faults with the tests that prove what becomes of them."""
+    tests: dict[int, list[str]] = defaultdict(list)
+    for proof in faults.proofs():
+        for number in proof.rows:
+            tests[number].append(f"`{proof.test.removeprefix('tests/')}`")
+    rows = [
+        [str(row.number), row.where, row.fault, row.outcome, "<br>".join(tests[row.number]) or row.instead]
+        for row in faults.rows()
+    ]
+    return _table(["row", "where", "what goes wrong", "what happens", "proved by, below `tests/`"], rows)
+
+
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
@@ -187,11 +202,12 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "endpoints": ("docs/api-coverage.md", endpoints),
     "prices": ("docs/requests.md", prices),
     "errors": ("docs/reliability.md", errors),
+    "scenarios": ("docs/reliability.md", scenarios),
 }
 
 
 def main(check: bool) -> int:
-    """Write the blocks; with ``check`` return 1 when one is out of date."""
+    """Write the blocks; with ``check`` return 1 when one is out of date or a row of the faults is unproved."""
     stale = set()
     for name, (file, draw) in BLOCKS.items():
         path = ROOT / file
@@ -204,7 +220,9 @@ def main(check: bool) -> int:
             if not check:
                 path.write_text(new)
     print(f"out of date: {', '.join(sorted(stale)) or 'nothing'}")
-    return 1 if check and stale else 0
+    unproved = faults.problems(faults.rows(), faults.proofs())
+    print("\n".join(unproved), end="\n" * bool(unproved))
+    return 1 if check and (stale or unproved) else 0
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ CANCELLED_IN_THE_QUEUE = expected_states(
 )
 
 
+@pytest.mark.scenario(42, 44)
 @pytest.mark.parametrize(("dag_id", "run_state"), [("batch", "failed"), ("tolerant_batch", "success")])
 def test_five_jobs_of_which_one_fails_and_one_is_cancelled(airflow, sandbox, dag_id, run_state):
     _, run_id, store = airflow.next_run(dag_id)
@@ -61,6 +62,7 @@ def test_five_jobs_of_which_one_fails_and_one_is_cancelled(airflow, sandbox, dag
     assert [row["job_id"] for row in manifest["jobs"]] == [job.id for job in jobs]
 
 
+@pytest.mark.scenario(6)
 def test_a_bad_row_harms_no_other(airflow, sandbox):
     rows = requests(3)
     rows[1]["duration"] = 7

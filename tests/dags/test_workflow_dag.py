@@ -82,6 +82,7 @@ class TestOneClearErrorAndNothingSubmitted:
         assert run.tasks()["failed"] == "success"
         assert run.tasks()["verdict"] == "failed"
 
+    @pytest.mark.scenario(19)
     def test_rejected_key(self, airflow, sandbox, connect):
         connect(password="no-such-key")
         run = airflow.run("single", request=FOX)
@@ -95,6 +96,7 @@ class TestOneClearErrorAndNothingSubmitted:
             assert creates(elsewhere) == 0
         self.check(run, sandbox, "created in the other region", kind="authentication")
 
+    @pytest.mark.scenario(11)
     def test_stopped_sandbox(self, airflow, sandbox):
         sandbox.stop()
         try:
@@ -103,10 +105,12 @@ class TestOneClearErrorAndNothingSubmitted:
             sandbox.start()
         self.check(run, sandbox, "could not be reached", "Check the base URL", kind="network")
 
+    @pytest.mark.scenario(1)
     def test_bad_pair_of_model_and_duration(self, airflow, sandbox):
         run = airflow.run("single", request={**FOX, "duration": 7})
         self.check(run, sandbox, "duration is 7 s, legal: 5 or 10", kind="invalid_request")
 
+    @pytest.mark.scenario(2)
     @pytest.mark.parametrize("prompt", ["", "   "])
     def test_empty_prompt(self, airflow, sandbox, prompt):
         run = airflow.run("single", request={**FOX, "prompt": prompt})
@@ -116,6 +120,7 @@ class TestOneClearErrorAndNothingSubmitted:
         run = airflow.run("single", request={**FOX, "durration": 5})
         self.check(run, sandbox, "durration is not a field", kind="invalid_request")
 
+    @pytest.mark.scenario(4)
     def test_missing_picture(self, airflow, sandbox):
         run = airflow.run("single", request={"kind": "image_to_video", "first_frame": "/no/such.png"})
         self.check(run, sandbox, "there is no file /no/such.png", kind="input")
@@ -126,10 +131,15 @@ class TestOneClearErrorAndNothingSubmitted:
         self.check(run, sandbox, "An access key needs its secret key", kind="connection")
 
 
+@pytest.mark.scenario(21, 22)
 @pytest.mark.parametrize(
     ("code", "status", "kind", "advice"),
     [
+        (1100, 429, "account", ""),
+        (1101, 429, "account", ""),
         (1102, 429, "account", "Top up or buy a pack"),
+        (1304, 429, "account", ""),
+        (1300, 400, "content_policy", "Change the prompt"),
         (1301, 400, "content_policy", "Change the prompt"),
         (1103, 403, "permission", "Ask the vendor"),
     ],
@@ -144,6 +154,7 @@ def test_a_permanent_refusal_fails_at_once_and_costs_no_retry(airflow, sandbox, 
     assert run.dag_run.get_task_instance("video.generating").try_number == 1
 
 
+@pytest.mark.scenario(30)
 def test_the_vendors_words_are_told_when_it_fails(airflow, sandbox):
     run = airflow.run("single", request={**FOX, "prompt": "x [sandbox:fail=Failure to pass the risk control system]"})
     job = run.job()
@@ -153,6 +164,7 @@ def test_the_vendors_words_are_told_when_it_fails(airflow, sandbox):
     assert sandbox.ledger()["spent_units"] == "0"
 
 
+@pytest.mark.scenario(8)
 def test_a_job_that_is_cancelled_in_the_queue_is_never_submitted(airflow, sandbox):
     from airflow_provider_klingvideo.workflow.identity import job_id
 
@@ -166,6 +178,7 @@ def test_a_job_that_is_cancelled_in_the_queue_is_never_submitted(airflow, sandbo
     assert (run.state, creates(sandbox)) == ("success", 0)
 
 
+@pytest.mark.scenario(9)
 def test_a_full_account_is_waited_for_without_spending_a_retry(airflow, sandbox):
     action = {"type": "refuse", "http_status": 429, "code": 1303, "message": "parallel task over resource pack limit"}
     sandbox.add_rule({"match": {"method": "POST", "path": "/text-to-video/*"}, "action": action, "times": 2})
@@ -175,6 +188,7 @@ def test_a_full_account_is_waited_for_without_spending_a_retry(airflow, sandbox)
     assert len(sandbox.ledger()["tasks"]) == 1
 
 
+@pytest.mark.scenario(13)
 @pytest.mark.parametrize(
     "action",
     [
@@ -193,6 +207,7 @@ def test_a_create_without_a_clear_answer_is_paid_once(airflow, sandbox, action):
     assert (len(sandbox.ledger()["tasks"]), sandbox.ledger()["spent_units"]) == (1, "1.5")
 
 
+@pytest.mark.scenario(10)
 def test_our_own_limit_is_waited_for_in_the_queue(airflow, sandbox, connect):
     from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
 
@@ -206,6 +221,7 @@ def test_our_own_limit_is_waited_for_in_the_queue(airflow, sandbox, connect):
     assert run.dag_run.get_task_instance("video.queued").try_number == 1
 
 
+@pytest.mark.scenario(28)
 def test_a_stuck_task_times_out_without_a_retry_and_keeps_its_handle(airflow, sandbox):
     run = airflow.run("impatient", request={**FOX, "prompt": "x [sandbox:stuck]"})
     job = run.job()
@@ -223,12 +239,14 @@ def test_soft_fail_skips_the_sensor_and_the_record_says_what_happened(airflow, s
 
 
 class TestTheSameRunAgain:
+    @pytest.mark.scenario(41)
     def test_pays_nothing(self, airflow, sandbox):
         first = airflow.run("single", request=FOX)
         again = airflow.run_again("single", request=FOX)
         assert again.state == "success"
         assert (again.job(), len(sandbox.ledger()["tasks"])) == (first.job(), 1)
 
+    @pytest.mark.scenario(41)
     def test_with_a_higher_generation_number_orders_another_video_and_keeps_the_first(self, airflow, sandbox):
         first = airflow.run("single", request=FOX).job()
         run = airflow.run_again("single", request=FOX, generation_number=2)
@@ -237,6 +255,7 @@ class TestTheSameRunAgain:
         assert [one.generation_number for one in again.submissions] == [1, 2]
         assert (run.store.folder(again.id) / f"task-{first.klingai_job_id}" / "master.mp4").exists()
 
+    @pytest.mark.scenario(17)
     def test_with_an_edited_prompt_orders_another_video_and_keeps_the_old_handle(self, airflow, sandbox):
         first = airflow.run("single", request=FOX).job()
         again = airflow.run_again("single", request={**FOX, "prompt": "A hare"}).job()

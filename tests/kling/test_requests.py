@@ -51,6 +51,7 @@ class TestParsing:
     def test_either_generations_name_is_the_same_model(self, name):
         assert parse_request({**TEXT, "model": name}).model == "kling-3.0"
 
+    @pytest.mark.scenario(3)
     def test_a_data_prefix_is_stripped(self):
         for scheme in ("data", "DATA"):
             assert parse_request({"first_frame": f"{scheme}:image/png;base64,iVBOR"}).first_frame == "iVBOR"
@@ -87,6 +88,7 @@ class TestParsing:
 
 
 class TestRules:
+    @pytest.mark.scenario(1)
     @pytest.mark.parametrize(
         ("params", "generation", "words"),
         [

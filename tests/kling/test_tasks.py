@@ -43,6 +43,7 @@ json_values = st.recursive(
 task_like = st.fixed_dictionaries({}, optional=dict.fromkeys({**NEW, **LEGACY}, json_values))
 
 
+@pytest.mark.scenario(27)
 @pytest.mark.parametrize(("answer", "seconds", "units"), [(NEW, 5.041, "3"), (LEGACY, 5.1, "2.5")])
 def test_both_generations_become_the_same(answer, seconds, units):
     task = parse_task(answer)
@@ -55,6 +56,7 @@ def test_both_generations_become_the_same(answer, seconds, units):
     assert task.created_at < task.updated_at
 
 
+@pytest.mark.scenario(27)
 @pytest.mark.parametrize(
     ("word", "status"),
     [
@@ -84,6 +86,7 @@ def test_an_output_without_an_address_is_no_video():
     assert parse_task({**NEW, "outputs": [{"type": "video", "url": ""}]}).video is None
 
 
+@pytest.mark.scenario(27)
 def test_lists_pages_and_single_tasks_are_read_alike():
     assert [t.id for t in parse_tasks([NEW, {}, None])] == [NEW["id"]]
     assert [t.id for t in parse_tasks({"result": [NEW], "count": 1})] == [NEW["id"]]

@@ -32,6 +32,7 @@ def test_five_jobs_of_which_one_fails_and_one_is_cancelled(live, sandbox):
     assert len(sandbox.ledger()["tasks"]) == 4
 
 
+@pytest.mark.scenario(24)
 def test_waiting_holds_no_worker_slot(live, sandbox):
     sandbox.settings(generation_seconds=20)
     live.trigger("single", "deferred", request=FOX)
@@ -44,6 +45,7 @@ def test_waiting_holds_no_worker_slot(live, sandbox):
     assert asked == {f"/tasks?task_ids={task_id}"}
 
 
+@pytest.mark.scenario(31)
 def test_an_abandoned_task_is_on_record_and_adopted_for_free_when_the_task_is_cleared(live, sandbox):
     sandbox.settings(generation_seconds=25)
     live.trigger("single", "abandoned", request=FOX)
@@ -62,6 +64,7 @@ def test_an_abandoned_task_is_on_record_and_adopted_for_free_when_the_task_is_cl
     assert len(sandbox.ledger()["tasks"]) == 1
 
 
+@pytest.mark.scenario(31)
 def test_a_cleared_wait_goes_on_with_the_same_task(live, sandbox):
     sandbox.settings(generation_seconds=25)
     live.trigger("single", "cleared_wait", request=FOX)

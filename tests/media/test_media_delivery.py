@@ -95,6 +95,7 @@ def test_a_delivery_stores_five_files_and_describes_them(job: Job) -> None:
     assert delivery.artifacts["poster.jpg"].duration is None
 
 
+@pytest.mark.scenario(34)
 def test_a_reset_half_way_is_survived(job: Job) -> None:
     job.server.script = [cut(job.body, len(job.body) // 2, ETag='"1"'), rest(job.body)]
     assert job.deliver().artifacts["source.mp4"].sha256 == hashlib.sha256(job.body).hexdigest()
@@ -109,6 +110,7 @@ class TestAgain:
         assert {path.name: path.stat().st_mtime_ns for path in job.folder.iterdir()} == written
         assert (job.downloads, job.urls_asked) == (1, 1)
 
+    @pytest.mark.scenario(38)
     def test_without_the_record_good_bytes_are_not_loaded_again(self, job: Job) -> None:
         first = job.deliver()
         assert job.deliver().artifacts["source.mp4"] == first.artifacts["source.mp4"]
@@ -168,11 +170,13 @@ class TestAgain:
 
 
 class TestUrl:
+    @pytest.mark.scenario(36)
     def test_an_expired_one_is_replaced_once(self, job: Job) -> None:
         job.server.script = [status(403), serve(job.body)]
         assert job.deliver().artifacts
         assert job.urls_asked == 2
 
+    @pytest.mark.scenario(36)
     def test_one_that_stays_expired_is_an_error(self, job: Job) -> None:
         job.server.script = [status(404)]
         with pytest.raises(ExpiredUrlError, match="30 days") as caught:
@@ -190,18 +194,21 @@ class TestUrl:
 
 
 class TestBadDownload:
+    @pytest.mark.scenario(35)
     def test_a_web_page_is_not_stored(self, job: Job) -> None:
         job.server.script = [serve(b"<html>busy</html>", "text/html")]
         with pytest.raises(DownloadError, match="busy"):
             job.deliver()
         assert job.stored() == {}
 
+    @pytest.mark.scenario(35)
     def test_a_short_file_without_announced_length_is_not_stored(self, job: Job) -> None:
         job.server.script = [unframed(job.body[:-1000])]
         with pytest.raises(VerificationError, match="truncated"):
             job.deliver()
         assert job.stored() == {}
 
+    @pytest.mark.scenario(39)
     def test_flipped_bits_are_found_and_the_paid_file_is_kept(self, job: Job) -> None:
         job.server.script = [serve(damaged(job.body))]
         with pytest.raises(VerificationError, match="does not decode") as caught:
@@ -217,6 +224,7 @@ class TestBadDownload:
         assert list(job.stored()) == ["source.mp4"]
         assert job.downloads == 1
 
+    @pytest.mark.scenario(39)
     def test_missing_sound_is_a_warning(self, job: Job, clips: Callable[[str], Path]) -> None:
         job.server.script = [serve(clips("silent").read_bytes())]
         assert job.deliver(expected=Expected(audio=True)).warnings == [
@@ -234,6 +242,7 @@ class TestFfmpegFails:
         assert list(job.deliver().artifacts) == NAMES
         assert job.downloads == 1
 
+    @pytest.mark.scenario(39)
     def test_missing(self, job: Job, tmp_path: Path) -> None:
         self.check(job, str(tmp_path / "nothing"), FFmpegMissingError)
 
@@ -243,12 +252,14 @@ class TestFfmpegFails:
 
         return program(path, f'case "$*" in *poster.jpg*) {instead};; esac\nexec "{find_binaries().ffmpeg}" "$@"')
 
+    @pytest.mark.scenario(39)
     def test_exits_with_an_error_though_the_source_is_good(self, job: Job, tmp_path: Path) -> None:
         self.check(job, self.real_but(job, tmp_path / "ffmpeg", "echo no luck >&2; exit 1"), FFmpegError)
 
     def test_crashes(self, job: Job, tmp_path: Path) -> None:
         self.check(job, self.real_but(job, tmp_path / "ffmpeg", "kill -SEGV $$"), FFmpegError)
 
+    @pytest.mark.scenario(39)
     def test_hangs(self, job: Job, tmp_path: Path) -> None:
         ffmpeg = self.real_but(job, tmp_path / "ffmpeg", "while :; do sleep 0.1; done")
         self.check(job, ffmpeg, FFmpegError, ffmpeg_seconds=1)
@@ -268,6 +279,7 @@ class TestDisk:
             job.deliver()
 
 
+@pytest.mark.scenario(40)
 def test_a_run_killed_while_rendering_leaves_whole_files_and_loads_nothing_again(job: Job, tmp_path: Path) -> None:
     slow = program(
         tmp_path / "ffmpeg", 'case "$*" in *poster.jpg*) touch "$0.busy"; exec sleep 60;; esac\nexec REAL "$@"'

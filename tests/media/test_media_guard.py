@@ -43,6 +43,7 @@ def test_addresses_of_the_inner_network_are_refused(url: str) -> None:
     assert "allowed_private_hosts" in str(caught.value)
 
 
+@pytest.mark.scenario(37)
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://8.8.8.8/v", "data:video/mp4,x", "/v.mp4", "", "http:///v"]
 )

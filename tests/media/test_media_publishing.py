@@ -93,6 +93,7 @@ def test_a_store_that_refuses_is_told(local: Path, tmp_path: Path) -> None:
         publish(local, tmp_path / "file" / "video.mp4")
 
 
+@pytest.mark.scenario(40)
 def test_a_run_killed_in_mid_write_leaves_no_file_under_the_final_name(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

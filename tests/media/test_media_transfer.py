@@ -67,6 +67,7 @@ def test_a_file_without_announced_length_comes_whole(get: Callable[..., Download
     assert get(unframed(BODY)).path.read_bytes() == BODY
 
 
+@pytest.mark.scenario(34)
 @pytest.mark.parametrize("validator", [{"ETag": '"v1"'}, {"Last-Modified": "Sun, 22 Nov 2026 10:00:00 GMT"}])
 def test_a_reset_half_way_is_resumed(get: Callable[..., Download], server: Any, validator: dict[str, str]) -> None:
     got = get(cut(BODY, len(BODY) // 2, **validator), rest(BODY))
@@ -114,6 +115,7 @@ def test_attempts_are_bounded(get: Callable[..., Download], server: Any) -> None
     assert len(server.requests) == 3
 
 
+@pytest.mark.scenario(36)
 @pytest.mark.parametrize("code", [403, 404, 410])
 def test_a_url_that_is_not_served_any_more_is_told_apart(get: Callable[..., Download], server: Any, code: int) -> None:
     with pytest.raises(ExpiredUrlError) as caught:
@@ -134,6 +136,7 @@ def test_other_answers_are_no_file(get: Callable[..., Download], server: Any, an
     assert len(server.requests) == 1
 
 
+@pytest.mark.scenario(35)
 @pytest.mark.parametrize(
     ("body", "content_type", "shown"),
     [
@@ -153,6 +156,7 @@ def test_what_is_no_mp4_is_shown(get: Callable[..., Download], body: bytes, cont
     assert len(str(caught.value)) < 2000
 
 
+@pytest.mark.scenario(37)
 @pytest.mark.parametrize("answer", [serve(BODY), unframed(BODY)])
 def test_too_large_a_file_is_refused(get: Callable[..., Download], answer: Any) -> None:
     with pytest.raises(DownloadError, match="larger than the limit") as caught:
@@ -199,6 +203,7 @@ class TestRedirects:
         assert got.path.read_bytes() == BODY
         assert [request.path for request in server.requests[1:]] == ["/b.mp4?Signature=s3cret", "/c.mp4"]
 
+    @pytest.mark.scenario(37)
     @pytest.mark.parametrize(
         ("location", "words"),
         [
@@ -315,6 +320,7 @@ class TestDisk:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
             signal.signal(signal.SIGXFSZ, handler)
 
+    @pytest.mark.scenario(37)
     def test_full_while_writing(self, get: Callable[..., Download], tmp_path: Path) -> None:
         with self.small_files_only(20_000), pytest.raises(StorageError, match=os.strerror(errno.EFBIG)):
             get(serve(BODY))

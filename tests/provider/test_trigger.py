@@ -70,6 +70,7 @@ def test_it_comes_back_from_the_database_as_it_was():
     assert all(isinstance(value, str | int | float | None) for value in arguments.values())
 
 
+@pytest.mark.scenario(47)
 def test_a_trigger_of_the_first_version_is_revived():
     arguments = dict.fromkeys(("klingai_conn_id", "vendor_task_id", "kind", "submitted_at", "deadline"), "x")
     assert KlingVideoTaskTrigger(**arguments).poll_max_seconds == 30
@@ -112,6 +113,7 @@ def test_failure_carries_the_vendors_words(sandbox):
     assert (payload["outcome"], payload["message"]) == ("failed", "Image pixel is invalid")
 
 
+@pytest.mark.scenario(23)
 def test_the_deadline_is_the_original_one_after_a_restart(sandbox):
     task_id = ordered(sandbox, "x [sandbox:stuck]")
     _, arguments = trigger(task_id, seconds=0.3).serialize()
@@ -130,6 +132,7 @@ def test_the_event_does_not_come_sooner_than_airflow_can_take_it(sandbox):
     assert asyncio.run(run()) >= 1
 
 
+@pytest.mark.scenario(25)
 def test_a_key_that_is_rotated_in_mid_wait_is_read_anew(sandbox, monkeypatch):
     task_id = ordered(sandbox)
     monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(sandbox.url, password="old-key"))

@@ -63,6 +63,7 @@ def test_a_path_becomes_raw_base64_and_a_url_stays(tmp_path):
     assert read.identity == read.request
 
 
+@pytest.mark.scenario(3)
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -70,6 +70,7 @@ class TestStore:
         with pytest.raises(UnreadableRecordError, match="nothing is submitted"):
             JobStore(tmp_path).load("j")
 
+    @pytest.mark.scenario(47)
     def test_a_record_of_a_later_version_is_read(self, tmp_path):
         job = WorkflowJob(id="j")
         (tmp_path / "j").mkdir()
@@ -201,6 +202,7 @@ class TestClosing:
 class TestBatch:
     JOBS = (walked(S.VALIDATED), walked(S.FAILED), walked(S.VALIDATED, S.QUEUED, S.CANCELLED), None)
 
+    @pytest.mark.scenario(42)
     @pytest.mark.parametrize(("share", "accepted"), [(0, False), (0.49, False), (0.5, True), (1, True)])
     def test_the_policy_decides(self, share, accepted):
         summary = judged(self.JOBS, share)

@@ -62,21 +62,25 @@ def test_results_without_a_file_count_when_other_requests_take_their_id():
     assert ended.outputs == [{"type": "element", "id": "829", "name": "Hero"}]
 
 
+@pytest.mark.scenario(29)
 def test_a_success_on_the_very_last_question_wins_over_the_deadline():
     assert watch().on_task(DONE, after(6000)).outcome is Outcome.SUCCEEDED
 
 
+@pytest.mark.scenario(28)
 def test_a_task_that_never_ends_times_out_at_the_deadline():
     one = watch()
     assert isinstance(one.on_task(RUNNING, after(599)), Wait)
     assert one.on_task(RUNNING, after(600)).outcome is Outcome.TIMED_OUT
 
 
+@pytest.mark.scenario(30)
 def test_a_failure_keeps_the_vendors_words():
     failed = Task("1", TaskStatus.FAILED, message="Image pixel is invalid", billed_units=Decimal(0))
     assert watch().on_task(failed, after(9)) == Ended(Outcome.FAILED, "Image pixel is invalid", billed_units="0")
 
 
+@pytest.mark.scenario(32)
 @pytest.mark.parametrize("outputs", [(), (Output("video", "", id="1"),), (Output("element", ""),)])
 def test_success_without_a_result_is_no_success_and_keeps_the_answer(outputs):
     task = Task("1", TaskStatus.SUCCEEDED, outputs=outputs, raw={"outputs": [{"url": "https://cdn/x?Signature=1"}]})
@@ -85,11 +89,13 @@ def test_success_without_a_result_is_no_success_and_keeps_the_answer(outputs):
     assert ended.answer == {"outputs": [{"url": "https://cdn/x?..."}]}
 
 
+@pytest.mark.scenario(27)
 @pytest.mark.parametrize("answer", [None, Task("1", TaskStatus.UNKNOWN, "warming_up")])
 def test_what_is_not_understood_is_no_failure(answer):
     assert isinstance(watch().on_task(answer, after(70)), Wait)
 
 
+@pytest.mark.scenario(26)
 def test_transient_errors_are_survived_until_there_are_too_many_in_a_row():
     one = watch(max_errors=3)
     error = KlingVideoError("502", retryable=True)
@@ -131,6 +137,7 @@ def test_a_pause_is_never_longer_than_the_bound_nor_past_the_deadline(age, sprea
     assert 0 <= decision.seconds <= min(33, 600 - age + 1e-6)
 
 
+@pytest.mark.scenario(47)
 def test_an_event_comes_back_as_it_was_and_a_newer_versions_fields_are_passed_over():
     ended = watch().on_task(DONE, after(70))
     assert Ended.from_event({**ended.as_event(), "task_id": "1", "of_tomorrow": True}) == ended

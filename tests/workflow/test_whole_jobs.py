@@ -13,6 +13,7 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
     StepSettings,
+    VideoHandlers,
     VideoSteps,
     WorkflowEngine,
     WorkflowJob,
@@ -71,6 +72,7 @@ def test_a_job_that_was_cut_off_in_any_state_goes_on_and_is_paid_once(workshop, 
     assert len(tasks(sandbox)) == 1
 
 
+@pytest.mark.scenario(16)
 def test_a_lost_record_leads_back_to_the_same_task(workshop, sandbox):
     workshop.process(fox())
     (workshop.store.folder("job-1") / "job.json").unlink()
@@ -79,6 +81,7 @@ def test_a_lost_record_leads_back_to_the_same_task(workshop, sandbox):
     assert len(tasks(sandbox)) == 1
 
 
+@pytest.mark.scenario(13)
 def test_an_intent_without_an_answer_is_looked_up_before_anything_is_sent(workshop, sandbox):
     creates_fail(sandbox, type="drop_after", times=1)
     lost = workshop.process(fox())
@@ -93,6 +96,7 @@ def test_an_intent_without_an_answer_is_looked_up_before_anything_is_sent(worksh
     assert sent == {what: n for what, n in seen.items() if what.startswith("POST")}
 
 
+@pytest.mark.scenario(15)
 def test_while_the_look_up_fails_nothing_is_sent_again(workshop, sandbox):
     creates_fail(sandbox, type="drop_after", times=1)
     sandbox.add_rule(
@@ -116,6 +120,7 @@ def test_a_create_that_is_never_answered_ends_as_unknown_not_as_free(workshop, s
     assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "ambiguous_submission", "maybe")
 
 
+@pytest.mark.scenario(16)
 def test_a_refusal_is_free_and_says_so(workshop, sandbox):
     creates_fail(sandbox, type="refuse", http_status=400, code=1201, message="prompt is bad")
     job = workshop.process(fox())
@@ -125,6 +130,7 @@ def test_a_refusal_is_free_and_says_so(workshop, sandbox):
     assert workshop.process(reopened(job, S.QUEUED)).state is S.COMPLETED
 
 
+@pytest.mark.scenario(17)
 def test_another_prompt_is_another_task_and_the_old_handle_stays(workshop, sandbox):
     first = workshop.process(fox())
     job = reopened(first, S.CREATED)
@@ -135,6 +141,7 @@ def test_another_prompt_is_another_task_and_the_old_handle_stays(workshop, sandb
     assert (workshop.store.folder(job.id) / f"task-{first.klingai_job_id}" / "master.mp4").exists()
 
 
+@pytest.mark.scenario(18)
 def test_two_workers_on_one_job_pay_once(workshop, sandbox):
     async def both():
         return await asyncio.gather(workshop._process(fox()), workshop._process(fox()), return_exceptions=True)
@@ -148,6 +155,7 @@ def test_two_workers_on_one_job_pay_once(workshop, sandbox):
         assert isinstance(outcome, RecordOvertakenError) or outcome.klingai_job_id == task["id"]
 
 
+@pytest.mark.scenario(9)
 @pytest.mark.parametrize("code", [1302, 1303])
 def test_a_full_account_is_waited_for(workshop, sandbox, code):
     creates_fail(sandbox, type="refuse", http_status=429, code=code, message="parallel task", times=3)
@@ -161,6 +169,7 @@ def test_but_not_for_ever(sandbox, tmp_path):
 
 
 class TestTheQueue:
+    @pytest.mark.scenario(10)
     def test_our_own_limit_is_kept(self, sandbox, tmp_path):
         sandbox.settings(generation_seconds=0.5)
         workshop = Workshop(sandbox, tmp_path, concurrency_limit=1)
@@ -171,6 +180,7 @@ class TestTheQueue:
         assert workshop.process(fox()).state is S.COMPLETED
         assert sandbox.ledger()["max_in_flight_seen"] == 1
 
+    @pytest.mark.scenario(8)
     def test_no_slot_in_time_cancels_for_free(self, sandbox, tmp_path):
         sandbox.settings(generation_seconds=60)
         workshop = Workshop(sandbox, tmp_path, concurrency_limit=1, queue_seconds=0.2)
@@ -182,11 +192,13 @@ class TestTheQueue:
         assert (job.state, job.failure["kind"]) == (S.CANCELLED, "queue_timeout")
         assert len(tasks(sandbox)) == 1
 
+    @pytest.mark.scenario(8)
     def test_a_person_cancels(self, workshop, sandbox):
         workshop.store.request_cancel("job-1", "Ann: wrong prompt")
         job = workshop.process(fox())
         assert (job.state, tasks(sandbox)) == (S.CANCELLED, [])
 
+    @pytest.mark.scenario(7)
     def test_a_gate_that_breaks_cancels(self, sandbox, tmp_path):
         sandbox.add_rule({"match": {"method": "POST", "path": "/tasks"}, "action": {"type": "refuse", "code": 1103}})
         job = Workshop(sandbox, tmp_path, concurrency_limit=1).process(fox())
@@ -194,6 +206,7 @@ class TestTheQueue:
 
 
 class TestTheWait:
+    @pytest.mark.scenario(30)
     def test_the_vendors_failure(self, workshop, sandbox):
         job = fox()
         job.prompt += " [sandbox:fail=Image pixel is invalid]"
@@ -201,12 +214,14 @@ class TestTheWait:
         assert (failed.failure["vendor_message"], failed.failure["money"]) == ("Image pixel is invalid", "none")
         assert failed.submissions[0].outcome == "failed"
 
+    @pytest.mark.scenario(32)
     def test_a_success_without_a_video(self, workshop, sandbox):
         creates_fail(sandbox, type="succeed_without_outputs")
         job = workshop.process(fox())
         assert (job.failure["kind"], job.failure["money"]) == ("no_result", "billed")
         assert job.metadata["vendor_answer"]["status"] == "succeeded"
 
+    @pytest.mark.scenario(28)
     def test_a_stuck_task_times_out_and_its_late_result_is_adopted(self, sandbox, tmp_path):
         sandbox.settings(generation_seconds=1.5)
         job = Workshop(sandbox, tmp_path, generation_seconds=0.3).process(fox())
@@ -214,10 +229,12 @@ class TestTheWait:
         again = Workshop(sandbox, tmp_path).process(reopened(job, S.GENERATING))
         assert (again.state, len(tasks(sandbox))) == (S.COMPLETED, 1)
 
+    @pytest.mark.scenario(27)
     def test_a_status_word_of_tomorrow(self, workshop, sandbox):
         creates_fail(sandbox, type="status_word", word="warming_up", seconds=0.3)
         assert workshop.process(fox()).state is S.COMPLETED
 
+    @pytest.mark.scenario(26)
     def test_out_of_sight(self, sandbox, tmp_path):
         workshop = Workshop(sandbox, tmp_path)
         sandbox.settings(generation_seconds=30)
@@ -230,6 +247,7 @@ class TestTheWait:
         assert job.klingai_job_id in job.error
 
 
+@pytest.mark.scenario(36)
 def test_an_expired_address_is_asked_for_anew(workshop, sandbox):
     action = {"type": "expired_url", "http_status": 403}
     sandbox.add_rule({"match": {"path": "/media/*"}, "action": action, "times": 1})
@@ -271,6 +289,7 @@ class TestAnotherGeneration:
 
         return asyncio.run(submit())
 
+    @pytest.mark.scenario(41)
     def test_a_higher_number_orders_and_pays_another_video(self, workshop, sandbox):
         job = workshop.process(fox())
         for number, count in ((1, 1), (2, 2), (2, 2), (1, 2)):
@@ -295,6 +314,7 @@ class TestAnotherGeneration:
         self.ensure(workshop, failed, on_changed_request="fail")
         assert len(tasks(sandbox)) == 2
 
+    @pytest.mark.scenario(30)
     def test_a_failed_task_is_ordered_again_only_when_the_policy_says_so(self, workshop, sandbox):
         job = fox()
         job.prompt += " [sandbox:fail]"
@@ -324,3 +344,37 @@ def test_nobody_waited_for_the_task(workshop, sandbox):
     job.submissions[-1].accepted_at = utc_now() - timedelta(seconds=1)
     with pytest.raises(Exception, match="nobody waited"):
         asyncio.run(settled(job))
+
+
+@pytest.mark.scenario(12)
+def test_an_answer_that_comes_too_late_is_found_again(workshop, sandbox):
+    creates_fail(sandbox, type="slow", seconds=2, times=1)
+
+    async def impatient():
+        async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url, timeout=0.5) as client:
+            engine = WorkflowEngine(store=workshop.store)
+            VideoHandlers(
+                VideoSteps(client, workshop.store, outputs=workshop.outputs, settings=workshop.settings)
+            ).register(engine)
+            return await engine.process(fox())
+
+    job = asyncio.run(impatient())
+    assert (job.state, job.klingai_job_id) == (S.COMPLETED, tasks(sandbox)[0]["id"])
+    assert len(tasks(sandbox)) == 1
+
+
+@pytest.mark.scenario(9)
+def test_twenty_jobs_share_three_slots(workshop, sandbox):
+    sandbox.settings(slots=3)
+
+    async def together():
+        jobs = (WorkflowJob(id=f"job-{number}", prompt="A fox", params=fox().params) for number in range(20))
+        return await asyncio.gather(*(workshop._process(job) for job in jobs))
+
+    jobs = asyncio.run(together())
+    assert [job.state for job in jobs] == [S.COMPLETED] * 20, [job.error for job in jobs]
+    ledger = sandbox.ledger()
+    assert (len(ledger["tasks"]), ledger["max_in_flight_seen"]) == (20, 3)
+    creates = sum(count for what, count in ledger["requests"].items() if what.startswith("POST /text-to-video"))
+    print(f"{creates - 20} creates were refused for want of a slot")
+    assert creates > 20

@@ -114,6 +114,7 @@ def test_a_create_that_is_not_answered_in_time_is_a_doubt(call: Driver, scripted
     assert len(scripted.requests) == 1
 
 
+@pytest.mark.scenario(11)
 def test_nobody_listening_means_that_nothing_was_sent(call: Driver, refused_url: str) -> None:
     with pytest.raises(NetworkError, match=refused_url.removeprefix("http://") + ".*; nothing was sent") as caught:
         order(call, refused_url)

@@ -141,6 +141,7 @@ def test_an_external_id_with_reserved_characters_is_found_again(
     assert call(auth, sandbox.url, "find_by_external_id", odd, kind=TEXT).id == created.id
 
 
+@pytest.mark.scenario(27)
 @GENERATIONS
 def test_unknown_ids_are_left_out_and_more_than_twenty_are_asked_in_turns(
     call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
@@ -327,6 +328,7 @@ def test_a_wrong_key_is_told_apart_from_a_wrong_kind_of_key(call: Driver, sandbo
         call(token, sandbox.url, "create", text(), external_task_id="job-1", generation=Generation.NEW)
 
 
+@pytest.mark.scenario(20)
 @pytest.mark.parametrize(("skew", "code"), [(-4000, 1004), (4000, 1003)])
 def test_a_wrong_clock_is_signed_anew_once_then_refused(
     call: Driver, sandbox: SandboxServer, skew: float, code: int
@@ -338,6 +340,7 @@ def test_a_wrong_clock_is_signed_anew_once_then_refused(
     assert len(sandbox.requests()) == 2
 
 
+@pytest.mark.scenario(20)
 def test_an_expired_token_is_signed_anew_and_the_order_goes_through(call: Driver, sandbox: SandboxServer) -> None:
     times = iter([time.time() - 4000])
     auth = AccessKeyAuth(ACCESS_KEY, SECRET_KEY, clock=lambda: next(times, time.time()))
