@@ -54,6 +54,14 @@ class NoResultError(KlingVideoError):
     default_advice = "Write to the vendor's support with the task id; the raw answer is in the job record"
 
 
+class ResultExpiredError(KlingVideoError):
+    """The result was not loaded in the 30 days for which the vendor keeps it."""
+
+    kind = "expired"
+    default_money = Money.BILLED
+    default_advice = "The video is lost; order it again with a higher generation_number if it is still wanted"
+
+
 class CancelRequestedError(KlingVideoError):
     """Somebody asked that the job be cancelled while it was in our queue."""
 

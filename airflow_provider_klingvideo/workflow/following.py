@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -36,14 +36,19 @@ def task_id_of(job: WorkflowJob) -> str:
     return job.klingai_job_id
 
 
+def accepted_at(job: WorkflowJob) -> datetime:
+    """When the vendor accepted the task that the job follows."""
+    submission = _followed(job)
+    return submission.accepted_at or submission.intended_at
+
+
 def watch_of(job: WorkflowJob, generation_seconds: float, policy: PollPolicy) -> GenerationWatch:
     """Make the watch over a submitted job.
 
     :param generation_seconds: how long the vendor may take, counted from the moment when it accepted the task, so that
         no retry of ours prolongs it.
     """
-    submission = _followed(job)
-    accepted = submission.accepted_at or submission.intended_at
+    accepted = accepted_at(job)
     return GenerationWatch(
         task_id_of(job),
         submitted_at=accepted,

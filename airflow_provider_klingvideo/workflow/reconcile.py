@@ -18,12 +18,10 @@ from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import RecordPath
 from airflow_provider_klingvideo.workflow.reopen import reopened
+from airflow_provider_klingvideo.workflow.results import KEPT
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore, UnreadableRecordError
-
-KEPT = timedelta(days=30)
-"""How long the vendor lists tasks and keeps what they made (kling-api sections 5 and 6.5)."""
 
 ADOPTED_FOLDER = "adopted"
 # Whatever the product, its tasks are found by the query that this kind is asked with.

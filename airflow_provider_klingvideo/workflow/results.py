@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.errors import KlingVideoError, Money
-from airflow_provider_klingvideo.media import ResultFile
+from airflow_provider_klingvideo.kling import TaskNotFoundError
+from airflow_provider_klingvideo.media import ExpiredUrlError, ResultFile
+from airflow_provider_klingvideo.workflow.errors import NoResultError, ResultExpiredError
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import Output
@@ -25,6 +28,28 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = {
     "ass": ("ass",),
 }
 ANY_EXTENSION = tuple(dict.fromkeys(one for some in EXTENSIONS.values() for one in some))
+
+
+KEPT = timedelta(days=30)
+"""How long the vendor lists tasks and keeps what they made (kling-api sections 5 and 6.5)."""
+
+
+@contextmanager
+def expiry_told(task_id: str, accepted_at: datetime) -> Iterator[None]:
+    """Tell a result that is not there any more from one whose address has to be asked for again.
+
+    :raises ResultExpiredError: when it cannot be had, and the vendor keeps such an old one no more.
+    """
+    try:
+        yield
+    except (ExpiredUrlError, NoResultError, TaskNotFoundError) as error:
+        age = datetime.now(UTC) - accepted_at
+        if age < KEPT:
+            raise
+        raise ResultExpiredError(
+            f"The result of task {task_id} was not loaded in {age.days} days: {error.message}",
+            http_status=error.http_status,
+        ) from error
 
 
 class FreshOutputs:
@@ -46,18 +71,14 @@ class FreshOutputs:
         :param index: which output.
         :param select: takes the address from the output.
         :param name: tells several files of one output apart.
-        :raises KlingVideoError: when the vendor does not offer it any more.
+        :raises NoResultError: when the vendor does not offer it.
         """
         if self._outputs is None or (index, name) in self._given:
             self._outputs = self._ask(self._task_id, self._kind)
         self._given.add((index, name))
         url = select(self._outputs[index]) if index < len(self._outputs) else None
         if not url:
-            raise KlingVideoError(
-                f"Task {self._task_id} offers no result {index + 1}{f' ({name})' if name else ''}",
-                money=Money.BILLED,
-                advice="Media are kept for 30 days after generation",
-            )
+            raise NoResultError(f"Task {self._task_id} offers no result {index + 1}{f' ({name})' if name else ''}")
         return url
 
 

@@ -27,13 +27,13 @@ from airflow_provider_klingvideo.workflow.errors import (
     QueueTimeoutError,
     StoredFilesError,
 )
-from airflow_provider_klingvideo.workflow.following import conclude, kind_of, settle, task_id_of
+from airflow_provider_klingvideo.workflow.following import accepted_at, conclude, kind_of, settle, task_id_of
 from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media, require_reachable_inputs
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
 from airflow_provider_klingvideo.workflow.preparation import Preparation
 from airflow_provider_klingvideo.workflow.references import resolved
-from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, main_video, other_files
+from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
 from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
@@ -231,8 +231,9 @@ class VideoSteps:
             job.metadata["artifacts_of"] = task_id
             await save(job)
         fresh = FreshOutputs(self._outputs, task_id, kind)
-        warnings: list[str] = await self._run_blocking(lambda: self._deliver_video(job, fresh))
-        await self._run_blocking(lambda: self._collect_others(job, fresh))
+        with expiry_told(task_id, accepted_at(job)):
+            warnings: list[str] = await self._run_blocking(lambda: self._deliver_video(job, fresh))
+            await self._run_blocking(lambda: self._collect_others(job, fresh))
         artifacts = _recorded(job)
         main = artifacts.get(MASTER) or next(iter(artifacts.values()), None)
         job.processed_url = main.path if main else str(self.store.folder(job.id) / RECORD_NAME)

@@ -254,6 +254,45 @@ def test_an_expired_address_is_asked_for_anew(workshop, sandbox):
     assert workshop.process(fox()).state is S.COMPLETED
 
 
+@pytest.mark.scenario(36)
+@pytest.mark.parametrize(("days", "kind", "retryable"), [(29, "expired_url", True), (31, "expired", False)])
+def test_an_address_that_stays_dead_is_final_only_after_30_days(workshop, sandbox, days, kind, retryable):
+    done = workshop.process(fox())
+    job = reopened(done, S.POST_PROCESSING)
+    job.submissions[0].accepted_at = utc_now() - timedelta(days=days)
+    for path in workshop.store.folder(job.id).glob("*.*"):
+        path.unlink()
+    sandbox.add_rule({"match": {"path": "/media/*"}, "action": {"type": "expired_url", "http_status": 404}})
+    failed = workshop.process(job)
+    assert (failed.state, failed.failure["kind"], failed.failure["money"]) == (S.FAILED, kind, "billed")
+    assert failed.failure["retryable"] is retryable
+    assert len(tasks(sandbox)) == 1
+
+
+@pytest.mark.scenario(36)
+def test_a_task_that_the_vendor_has_forgotten_after_30_days_is_expired(workshop, sandbox):
+    done = workshop.process(fox())
+    job = reopened(done, S.POST_PROCESSING)
+    job.submissions[0].accepted_at = utc_now() - timedelta(days=31)
+    (workshop.store.folder(job.id) / "source.mp4").unlink()
+    sandbox.reset()
+    failed = workshop.process(job)
+    assert (failed.failure["kind"], sandbox.ledger()["tasks"]) == ("expired", [])
+
+
+@pytest.mark.scenario(38)
+def test_what_was_stored_before_a_kill_and_is_not_on_record_is_not_loaded_again(workshop, sandbox):
+    done = workshop.process(fox())
+    job = reopened(done, S.POST_PROCESSING)
+    for key in ("artifacts", "artifacts_of"):
+        job.metadata.pop(key)
+    loaded = sum("/media/" in one["path"] for one in sandbox.requests())
+    again = workshop.process(job)
+    assert again.state is S.COMPLETED
+    assert again.metadata["artifacts"]["source.mp4"] == done.metadata["artifacts"]["source.mp4"]
+    assert sum("/media/" in one["path"] for one in sandbox.requests()) == loaded == 1
+
+
 def test_nothing_half_written_is_left_behind(workshop):
     leftover = workshop.store.folder("job-1") / ".source.mp4.0badcafe.part"
     leftover.parent.mkdir(parents=True)
@@ -376,5 +415,4 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
     ledger = sandbox.ledger()
     assert (len(ledger["tasks"]), ledger["max_in_flight_seen"]) == (20, 3)
     creates = sum(count for what, count in ledger["requests"].items() if what.startswith("POST /text-to-video"))
-    print(f"{creates - 20} creates were refused for want of a slot")
     assert creates > 20
