@@ -36,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--generation-seconds", default="8-15", metavar="S|S-S", help="processing for (default: %(default)s)"
     )
     tasks.add_argument("--seed", type=int, default=0, help="of the jitter inside a range (default: %(default)s)")
+    account.add_argument(
+        "--clock-offset-seconds",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="how far its clock is ahead of this machine's (default: %(default)s)",
+    )
     tasks.add_argument("--state", metavar="FILE", help="keep accepted tasks in this SQLite file over a restart")
     tasks.add_argument("--ffmpeg", metavar="FILE", help="ffmpeg that draws the clips")
     tasks.add_argument("--max-render-height", type=int, metavar="PIXELS", help="draw smaller clips, to save time")
@@ -48,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until interrupted."""
     import json
     import logging
+    import time
 
     from rich.console import Console
     from rich.logging import RichHandler
@@ -57,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(message)s", handlers=[RichHandler()])
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    server = SandboxServer(settings, host=arguments.host, port=arguments.port)
+    offset = arguments.clock_offset_seconds
+    server = SandboxServer(settings, host=arguments.host, port=arguments.port, clock=lambda: time.time() + offset)
     server.listen()
     console = Console()
     console.print(_greeting(server.url, settings))

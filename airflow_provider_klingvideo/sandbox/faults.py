@@ -5,6 +5,7 @@ ASGI has no word for closing a connection, so the server's protocol hands its tr
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import BaseTransport
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 _TRANSPORT = "klingvideo.sandbox.transport"
+_PIECES = 10
 
 
 class TransportProtocol(H11Protocol):
@@ -47,6 +49,37 @@ class DroppedAnswer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hang up."""
         await _hang_up(scope, receive)
+
+
+class TrickledAnswer(Response):
+    """A whole answer that comes in small pieces.
+
+    :param whole: the answer.
+    :param seconds: how long its body takes.
+    """
+
+    def __init__(self, whole: Response, seconds: float) -> None:
+        super().__init__()
+        self.status_code = whole.status_code
+        self._whole = whole
+        self._pause = seconds / _PIECES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a piece, wait, and go on."""
+
+        async def send_slowly(message: Message) -> None:
+            body = message.get("body", b"")
+            if message["type"] != "http.response.body" or not body:
+                await send(message)
+                return
+            size = -(-len(body) // _PIECES)
+            pieces = [body[start : start + size] for start in range(0, len(body), size)]
+            for number, piece in enumerate(pieces, start=1):
+                await asyncio.sleep(self._pause)
+                more = number < len(pieces) or message.get("more_body", False)
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+        await self._whole(scope, receive, send_slowly)
 
 
 class TornAnswer(Response):

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal
 from airflow_provider_klingvideo.sandbox.core import Sandbox
-from airflow_provider_klingvideo.sandbox.faults import DroppedAnswer, TornAnswer
+from airflow_provider_klingvideo.sandbox.faults import DroppedAnswer, TornAnswer, TrickledAnswer
 from airflow_provider_klingvideo.sandbox.fields import parse_object
 from airflow_provider_klingvideo.sandbox.results import read_name
 from airflow_provider_klingvideo.sandbox.rules import Action, ActionType, Facts, Stage
@@ -114,6 +114,7 @@ _AFTERWARDS: dict[ActionType, Callable[[Action, Response], Response]] = {
     ActionType.DROP_AFTER: lambda _, __: DroppedAnswer(),
     ActionType.STORE_THEN_ERROR: lambda action, _: _error(action, 5000),
     ActionType.HALF_BODY: lambda action, response: TornAnswer(response, action.fraction),
+    ActionType.SLOW_BODY: lambda action, response: TrickledAnswer(response, action.seconds),
     ActionType.HTML: lambda action, _: _html(action),
 }
 

@@ -39,6 +39,7 @@ class ActionType(StrEnum):
     DROP_AFTER = "drop_after"
     STORE_THEN_ERROR = "store_then_error"
     HALF_BODY = "half_body"
+    SLOW_BODY = "slow_body"
     FAIL_TASK = "fail_task"
     STUCK = "stuck"
     STATUS_WORD = "status_word"
@@ -60,6 +61,7 @@ _STAGES: dict[ActionType, Stage] = {
     ActionType.DROP_AFTER: Stage.AFTER,
     ActionType.STORE_THEN_ERROR: Stage.AFTER,
     ActionType.HALF_BODY: Stage.AFTER,
+    ActionType.SLOW_BODY: Stage.AFTER,
     ActionType.FAIL_TASK: Stage.TASK,
     ActionType.STUCK: Stage.TASK,
     ActionType.STATUS_WORD: Stage.TASK,
@@ -80,7 +82,7 @@ class Action(BaseModel):
     :param http_status: in place of the code's own; 502 for ``html``, 403 for ``expired_url``.
     :param message: words in place of the usual ones.
     :param headers: of the answer.
-    :param seconds: delay of ``slow``; length of the clip of ``short_media``.
+    :param seconds: delay of ``slow``; what the body of ``slow_body`` takes; length of the clip of ``short_media``.
     :param store: for ``html``: whether the request is handled first.
     :param word: for ``status_word``: what is shown in place of ``processing``.
     :param fraction: how much of a body is sent.

@@ -46,7 +46,8 @@ _PACK_MILLIS = 365 * 86_400_000
 
 
 def _authorised(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
-    authorise(sandbox_of(request).settings, authorization, request.url.path)
+    sandbox = sandbox_of(request)
+    authorise(sandbox.settings, authorization, request.url.path, sandbox.account.now() / 1000)
 
 
 router = APIRouter(route_class=VendorRoute, dependencies=[Depends(_authorised)])

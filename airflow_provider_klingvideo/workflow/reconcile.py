@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -157,6 +157,9 @@ class Reconciler:
         :param close_stale: end the records that nobody works on any more, as abandoned.
         """
         report = Report()
+        # The tasks come first: an intent is on record before its task exists, so that none of them looks like an orphan.
+        began = utc_now()
+        tasks = [task async for task in self._tasks()]
         records, unreadable = self._records()
         report.rows += unreadable
         left_behind = {job.id for store, job in records if self._is_stale(job)}
@@ -164,14 +167,13 @@ class Reconciler:
             if job.id in left_behind:
                 report.rows.append(self._stale(store, job, close_it=close_stale))
         known = {one.external_task_id: _Known(store, job, one) for store, job in records for one in job.submissions}
-        listed: set[str] = set()
-        async for task in self._tasks():
-            listed.add(task.id)
+        for task in tasks:
             row = _row_of(task, known.get(task.external_id or ""))
             if adopt and row.finding in ADOPTABLE and task.succeeded:
                 row = await self._adopted(row, task, known.get(task.external_id or ""))
             report.rows.append(row)
-        report.rows += _missing(known.values(), listed, self._since)
+        listed = {task.id for task in tasks}
+        report.rows += _missing(known.values(), listed, self._since, began)
         return report
 
     def _records(self) -> tuple[list[tuple[JobStore, WorkflowJob]], list[Row]]:
@@ -268,11 +270,12 @@ def _finding(task: Task, known: _Known) -> Finding:
     return Finding.LATE_RESULT if late else Finding.FOLLOWED
 
 
-def _missing(known: Any, listed: set[str], since: datetime) -> Iterator[Row]:
+def _missing(known: Iterable[_Known], listed: set[str], since: datetime, began: datetime) -> Iterator[Row]:
+    """What was accepted in the time that the listing covers, and is not in it."""
     for one in known:
         submission = one.submission
-        young = (submission.accepted_at or submission.intended_at) >= since
-        if submission.task_id and submission.task_id not in listed and submission.outcome is None and young:
+        covered = since <= (submission.accepted_at or submission.intended_at) < began
+        if submission.task_id and submission.task_id not in listed and submission.outcome is None and covered:
             yield Row(
                 Finding.MISSING,
                 job_id=one.job.id,

@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
@@ -122,12 +123,14 @@ class SubmissionProtocol:
         job.external_task_id, job.klingai_job_id = submission.external_task_id, submission.task_id
         if submission.task_id is None:
             in_doubt = not is_new and submission.outcome is None
+            if submission.outcome == "refused":
+                submission.intended_at = utc_now()
             submission.outcome = None
             await self._save(job)
             task = await self._look_up(submission, order.request) if in_doubt else None
             task = task or await self._send(job, submission, order)
             submission.task_id = job.klingai_job_id = task.id
-            submission.accepted_at = task.created_at or utc_now()
+            submission.accepted_at = _by_our_clock(task.created_at, submission.intended_at)
             await self._save(job)
         return submission
 
@@ -215,6 +218,12 @@ class SubmissionProtocol:
         if task is not None:
             log.info("Task %s exists already at the vendor as %s; adopted.", submission.external_task_id, task.id)
         return task
+
+
+def _by_our_clock(moment: datetime | None, earliest: datetime) -> datetime:
+    """Bring a time that the vendor told between the intent and now: its clock may differ, and deadlines are ours."""
+    now = utc_now()
+    return min(max(moment or now, earliest), now)
 
 
 def _require_same_request(job: WorkflowJob, wanted: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
 import jwt
 import pytest
+from sandbox_calls import Clock
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.sandbox.settings import DEFAULT_CREDENTIALS
@@ -20,11 +20,12 @@ NO_KEY_TEXT = (
     "please go to the console (https://kling.ai/dev/api-key) to create API key."
 )
 KEYS = DEFAULT_CREDENTIALS["singapore"]
+# The times of tokens are judged by the sandbox's clock.
+NOW = int(Clock().time)
 
 
 def token(secret: str = KEYS.secret_key, algorithm: str = "HS256", **changes: Any) -> str:
-    now = int(time.time())
-    claims = {"iss": KEYS.access_key, "exp": now + 1800, "nbf": now - 5} | changes
+    claims = {"iss": KEYS.access_key, "exp": NOW + 1800, "nbf": NOW - 5} | changes
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm)
 
 
@@ -64,8 +65,9 @@ def test_a_token_may_lack_nbf(sandbox: SandboxServer) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"exp": int(time.time()) - 10}, 1004),
-        ({"nbf": int(time.time()) + 86_400}, 1003),
+        ({"exp": NOW - 10}, 1004),
+        ({"nbf": NOW + 86_400}, 1003),
+        ({"exp": "soon"}, 1002),
         ({"iss": "someone-else"}, 1002),
         ({"iss": None}, 1002),
         ({"exp": None}, 1002),

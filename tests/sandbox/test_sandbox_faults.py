@@ -96,6 +96,13 @@ class TestAfterARequestWasHandled:
         assert (response.status_code, response.json()["code"]) == (status, code or 5000)
         assert stored(sandbox) == 1
 
+    def test_slow_body(self, client: httpx.Client, sandbox: SandboxServer) -> None:
+        sandbox.add_rule({"match": {"method": "POST"}, "action": {"type": "slow_body", "seconds": 0.5}, "times": 1})
+        with client.stream("POST", PATH, json={"prompt": "a fox"}) as response:
+            pieces = list(response.iter_raw())
+        assert (response.status_code, len(pieces) > 3, stored(sandbox)) == (200, True, 1)
+        assert b'"code":0' in b"".join(pieces).replace(b" ", b"")
+
     def test_half_body(self, client: httpx.Client, sandbox: SandboxServer) -> None:
         sandbox.add_rule({"match": {"method": "POST"}, "action": {"type": "half_body"}, "times": 1})
         with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -153,6 +154,19 @@ def test_two_workers_on_one_job_pay_once(workshop, sandbox):
     # The slower one stands back, or has found everything done.
     for outcome in outcomes:
         assert isinstance(outcome, RecordOvertakenError) or outcome.klingai_job_id == task["id"]
+
+
+@pytest.mark.scenario(28)
+@pytest.mark.parametrize("hours", [-2, 2], ids=["behind", "ahead"])
+def test_the_vendors_clock_may_differ_from_ours(tmp_path, hours):
+    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.5, max_render_height=120)
+    with SandboxServer(settings, clock=lambda: time.time() + hours * 3600) as server:
+        job = Workshop(server, tmp_path, generation_seconds=60).process(fox())
+        stuck = fox()
+        stuck.id, stuck.prompt = "job-2", "x [sandbox:stuck]"
+        timed_out = Workshop(server, tmp_path, generation_seconds=0.5).process(stuck)
+    assert job.state is S.COMPLETED, job.error
+    assert timed_out.failure["kind"] == "timeout"
 
 
 @pytest.mark.scenario(9)
