@@ -96,7 +96,7 @@ def test_a_row_without_a_proof_and_a_mark_of_no_row_are_found():
             "-c",
             "import scenarios as s\n"
             "assert [row.number for row in s.rows()] == list(range(1, 48))\n"
-            "rows = s.rows()[:2] + [s.Row(3, '', '', '', 'row 1: the same'), s.Row(4, '', '', '', 'row 2: not proved')]\n"
+            "rows = [*s.rows()[:2], s.Row(3, '', '', '', 'row 1: same'), s.Row(4, '', '', '', 'row 2: x')]\n"
             "print(*s.problems(rows, [s.Proof('a', (1, 99))]), sep='\\n')",
         ],
         cwd=ROOT / "scripts",
