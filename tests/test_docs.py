@@ -87,3 +87,24 @@ def test_the_page_on_operators_names_every_operator_and_argument():
     text = (ROOT / "docs" / "operators.md").read_text()
     for name in [*klingvideo.__all__, *outcome.__all__, *(one.name for one in fields(KlingVideoWorkflow))]:
         assert name in text, name
+
+
+def test_a_row_without_a_proof_and_a_mark_of_no_row_are_found():
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import scenarios as s\n"
+            "assert [row.number for row in s.rows()] == list(range(1, 48))\n"
+            "rows = [*s.rows()[:2], s.Row(3, '', '', '', 'row 1: same'), s.Row(4, '', '', '', 'row 2: x')]\n"
+            "print(*s.problems(rows, [s.Proof('a', (1, 99))]), sep='\\n')",
+        ],
+        cwd=ROOT / "scripts",
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == [
+        "a names row 99",
+        "row 2 has no test and no row that covers it",
+        "row 4 has no test and no row that covers it",
+    ], done.stderr

@@ -135,10 +135,10 @@ class TestOneClearErrorAndNothingSubmitted:
 @pytest.mark.parametrize(
     ("code", "status", "kind", "advice"),
     [
-        (1100, 429, "account", ""),
-        (1101, 429, "account", ""),
+        (1100, 429, "account", "Ask the vendor's support"),
+        (1101, 429, "account", "Top up or buy a pack"),
         (1102, 429, "account", "Top up or buy a pack"),
-        (1304, 429, "account", ""),
+        (1304, 429, "account", "Add the address to the account's allow-list"),
         (1300, 400, "content_policy", "Change the prompt"),
         (1301, 400, "content_policy", "Change the prompt"),
         (1103, 403, "permission", "Ask the vendor"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoCreateOperator,
@@ -122,3 +123,18 @@ with DAG("chain", schedule=None, params={**PARAMS, "character": Param({}, type="
         group_id="second",
         request={"first_frame": last_frame_of(lips), "model": "kling-2.5-turbo", "prompt": "It runs into the snow"},
     )
+
+
+def break_where_asked(context) -> None:
+    """Fail or skip the task that the prompt names: ``fail:queued``, ``skip:queued``."""
+    ti, params = context["ti"], context["params"]
+    request = params["requests"][ti.map_index] if params.get("requests") else params["request"]
+    how, _, where = request["prompt"].partition(":")
+    if where == ti.task_id.rpartition(".")[2]:
+        raise {"fail": RuntimeError, "skip": AirflowSkipException}[how]("as the prompt asks")
+
+
+BREAKING = WORKFLOW.partial(default_args={"retries": 0, "pre_execute": break_where_asked})
+
+with DAG("breaking_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as breaking_batch:
+    BREAKING.partial(group_id="videos").expand(request=the_requests())
