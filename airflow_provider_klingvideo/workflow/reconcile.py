@@ -157,7 +157,7 @@ class Reconciler:
         :param close_stale: end the records that nobody works on any more, as abandoned.
         """
         report = Report()
-        # The tasks come first: an intent is on record before its task exists, so that none of them looks like an orphan.
+        # The tasks come first: an intent is on record before its task exists, so none of them looks like an orphan.
         began = utc_now()
         tasks = [task async for task in self._tasks()]
         records, unreadable = self._records()
