@@ -90,7 +90,6 @@ def test_lost_in_mid_run(parts, database, sandbox, evidence, lose: Callable[...,
 
 
 @pytest.mark.scenario(14, 18)
-@pytest.mark.xfail(strict=True, reason="a stale copy of a record replaces the newer one")
 def test_a_worker_that_hung_comes_back_when_another_has_done_its_work(parts, evidence):
     frozen = ("after_intent", "after_post", "after_source_published", "before_completed_record")
     victims = [*((point, "frozen") for point in frozen), ("after_post", "worker")]
