@@ -251,9 +251,11 @@ class AirflowParts:
         self.points.clear()
 
     def revive(self) -> list[str]:
-        """Start the parts that have ended, as a service manager does; return which."""
+        """Start the parts that have ended, as a service manager does, after all that they have left; return which."""
         ended = [part for part in COMMANDS if not self.running(part)]
         for part in ended:
+            if part in self._processes:
+                self.kill(part)
             self.start(part)
         return ended
 

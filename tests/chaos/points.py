@@ -181,7 +181,7 @@ class Points:
                 continue
             victim: Any = taken.read_text()
             taken.unlink()
-            return victim  # type: ignore[no-any-return]
+            return victim
         return None
 
     def log(self, strike: Strike) -> None:
