@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import imageio_ffmpeg
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -222,7 +224,7 @@ class Recorder:
                 planned.number,
                 state,
                 state,
-                files=[StoredFile(path.name, list(_film_faults(path, None)))] if path and state == "COMPLETED" else [],
+                files=[StoredFile(path.name, list(film_faults(path, None)))] if path and state == "COMPLETED" else [],
                 handles=frozenset([value["task_id"]] if value else []),
                 expected=planned.end,
             )
@@ -306,10 +308,11 @@ def _artifacts(folder: Path, record: Mapping[str, Any]) -> Iterator[StoredFile]:
     for name in {"source.mp4", "master.mp4"} - artifacts.keys():
         yield StoredFile(name, ["is not on record"])
     for name, artifact in artifacts.items():
-        yield StoredFile(name, list(_artifact_faults(folder / name, artifact)))
+        yield StoredFile(name, list(artifact_faults(folder / name, artifact)))
 
 
-def _artifact_faults(path: Path, artifact: Mapping[str, Any]) -> Iterator[str]:
+def artifact_faults(path: Path, artifact: Mapping[str, Any]) -> Iterator[str]:
+    """Compare a stored file with its record, and decode it if it is a film."""
     if not path.exists():
         yield "is missing"
         return
@@ -319,10 +322,10 @@ def _artifact_faults(path: Path, artifact: Mapping[str, Any]) -> Iterator[str]:
     if hashlib.sha256(content).hexdigest() != artifact["sha256"]:
         yield "another SHA-256 than on record"
     if artifact["media_type"].startswith("video/"):
-        yield from _film_faults(path, artifact["duration"])
+        yield from film_faults(path, artifact["duration"])
 
 
-def _film_faults(path: Path, seconds: float | None) -> Iterator[str]:
+def film_faults(path: Path, seconds: float | None) -> Iterator[str]:
     """Decode a film from beginning to end.
 
     :param seconds: how long it is to be.
@@ -330,7 +333,7 @@ def _film_faults(path: Path, seconds: float | None) -> Iterator[str]:
     if not path.exists():
         yield "is missing"
         return
-    command = [_ffmpeg(), "-v", "error", "-xerror", "-progress", "pipe:1", "-i", str(path), "-f", "null", "-"]
+    command = [ffmpeg(), "-v", "error", "-xerror", "-progress", "pipe:1", "-i", str(path), "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or done.stderr:
         yield f"does not decode: {done.stderr.strip()[-200:]}"
@@ -342,9 +345,6 @@ def _film_faults(path: Path, seconds: float | None) -> Iterator[str]:
 
 
 @cache
-def _ffmpeg() -> str:
-    import shutil
-
-    import imageio_ffmpeg
-
+def ffmpeg() -> str:
+    """The ffmpeg on PATH, else that of the wheel."""
     return shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()

@@ -225,10 +225,15 @@ def _to_be_cleared(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, 
         if record["state"] not in {FAILED, CANCELLED} or failure.get("kind") in PERMANENT:
             continue
         index = record["metadata"]["origin"]["map_index"]
-        yield index, _first_task(failure, has_task=bool(record["klingai_job_id"]))
+        yield index, first_task(failure, has_task=bool(record["klingai_job_id"]))
 
 
-def _first_task(failure: Mapping[str, Any], *, has_task: bool) -> str:
+def first_task(failure: Mapping[str, Any], *, has_task: bool) -> str:
+    """Name the task that docs/reliability.md tells a person to clear.
+
+    :param failure: of the job's record.
+    :param has_task: whether the record names a vendor task.
+    """
     state = failure.get("state")
     if state == "GENERATING":
         return "generation" if has_task and failure["kind"] in FOLLOWED else "generating"

@@ -13,6 +13,8 @@ from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workf
 points.install()
 
 RETRIES = {"retries": 6, "retry_delay": timedelta(seconds=1), "retry_exponential_backoff": 2.0}
+# What has begun goes on first: at any time there are videos in every state.
+DEPTH_FIRST = {"weight_rule": "upstream"}
 GENERATION_SECONDS = 60
 PARAMS = {"requests": Param([], type="array"), "folder": Param("", type="string")}
 
@@ -24,9 +26,9 @@ def the_requests() -> list:
 
 
 with DAG("seeded", schedule=None, params=PARAMS) as seeded:
-    kling_video_workflow.partial(group_id="videos", default_args=RETRIES, generation_timeout=GENERATION_SECONDS).expand(
-        request=the_requests()
-    )
+    kling_video_workflow.partial(
+        group_id="videos", default_args={**RETRIES, **DEPTH_FIRST}, generation_timeout=GENERATION_SECONDS
+    ).expand(request=the_requests())
 
 with DAG("seeded_naive", schedule=None, params=PARAMS) as seeded_naive:
     NaiveVideoOperator.partial(
