@@ -111,6 +111,28 @@ def test_the_days_of_a_backfill_share_a_budget_and_the_slots(airflow, sandbox, c
     assert sandbox.ledger()["max_in_flight_seen"] <= 2
 
 
+@pytest.mark.scenario(42)
+def test_when_all_fail_clearing_redoes_only_what_failed(airflow, sandbox):
+    refused = {"match": {"method": "POST", "path": "/text-to-video/*"}, "action": {"type": "refuse", "code": 1301}}
+    sandbox.add_rule({**refused, "times": 3})
+    run = airflow.run("tolerant_batch", requests=requests(3))
+    assert [run.job(index, KEY).state for index in range(3)] == [S.FAILED] * 3
+    assert (run.state, sandbox.ledger()["tasks"]) == ("failed", [])
+
+    sandbox.add_rule({**refused, "match": {**refused["match"], "prompt_contains": "Shot 2"}, "times": 1})
+    run = airflow.run_again("tolerant_batch", requests=requests(3))
+    first = [run.job(index, KEY) for index in range(3)]
+    assert [job.state for job in first] == [S.COMPLETED, S.FAILED, S.COMPLETED]
+    assert run.state == "success"
+
+    run = airflow.run_again("tolerant_batch", requests=requests(3))
+    again = [run.job(index, KEY) for index in range(3)]
+    assert [job.prompt for job in again] == ["Shot 1", "Shot 2", "Shot 3"]
+    assert [job.state for job in again] == [S.COMPLETED] * 3
+    assert (again[0], again[2]) == (first[0], first[2])
+    assert sorted(job.klingai_job_id for job in again) == sorted(task["id"] for task in sandbox.ledger()["tasks"])
+
+
 def test_an_empty_batch_is_a_success(airflow, sandbox):
     run = airflow.run("batch", requests=[])
     assert (run.state, sandbox.ledger()["tasks"]) == ("success", [])

@@ -221,6 +221,15 @@ def test_our_own_limit_is_waited_for_in_the_queue(airflow, sandbox, connect):
     assert run.dag_run.get_task_instance("video.queued").try_number == 1
 
 
+@pytest.mark.scenario(7)
+def test_a_gate_that_breaks_cancels_and_submits_nothing(airflow, sandbox, connect):
+    connect(extra={"concurrency_limit": 1})
+    sandbox.add_rule({"match": {"method": "POST", "path": "/tasks"}, "action": {"type": "refuse", "code": 1103}})
+    run = airflow.run("single", request=FOX)
+    assert run.job().path == [S.CREATED, S.VALIDATED, S.QUEUED, S.CANCELLED]
+    assert (run.state, run.tasks()["cancelled"], creates(sandbox)) == ("success", "success", 0)
+
+
 @pytest.mark.scenario(28)
 def test_a_stuck_task_times_out_without_a_retry_and_keeps_its_handle(airflow, sandbox):
     run = airflow.run("impatient", request={**FOX, "prompt": "x [sandbox:stuck]"})
