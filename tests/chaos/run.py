@@ -27,6 +27,7 @@ from .events import ACTS, Stage
 from .invariants import CANCELLED, FAILED, INVARIANTS, History, Video, violations
 from .parts import AirflowParts, Sandbox
 from .plan import Plan, drawn
+from .points import job_number
 from .postgres import Postgres
 from .recorder import Recorder
 
@@ -128,7 +129,7 @@ class Runner:
         self._watch(recorder, self._plan.events)
         taken_up = 0
         for _ in range(TAKE_UP_ROUNDS):
-            cleared = dict(_to_be_cleared(recorder.records()))
+            cleared = dict(_to_be_cleared(recorder))
             if not cleared:
                 break
             taken_up += len(cleared)
@@ -218,14 +219,14 @@ class Runner:
         self._console.print(f"{time.strftime('%H:%M:%S')} {recorder.dag_id} {recorder.run_id}: {words}", style="dim")
 
 
-def _to_be_cleared(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, str]]:
+def _to_be_cleared(recorder: Recorder) -> Iterator[tuple[int, str]]:
     """Name, by map index, the task from which an ended job is to be taken up, as docs/reliability.md says."""
-    for record in records:
+    indices = {video.number: index for index, video in enumerate(recorder.plan.videos)}
+    for record in recorder.records():
         failure = record["failure"] or {}
         if record["state"] not in {FAILED, CANCELLED} or failure.get("kind") in PERMANENT:
             continue
-        index = record["metadata"]["origin"]["map_index"]
-        yield index, first_task(failure, has_task=bool(record["klingai_job_id"]))
+        yield indices[str(job_number(record["prompt"]))], first_task(failure, has_task=bool(record["klingai_job_id"]))
 
 
 def first_task(failure: Mapping[str, Any], *, has_task: bool) -> str:
