@@ -47,24 +47,23 @@ def test_a_thousand_jobs(parts, sandbox):
     for number in range(1, RUNS):
         trigger(number)
     seconds: dict[str, list[float]] = defaultdict(list)
-    health: Counter[str] = Counter()
+    answers: Counter[int] = Counter()
+    heartbeats: set[str] = set()
     end = time.monotonic() + WATCHED_SECONDS
     with httpx.Client(base_url=airflow.url, timeout=60, trust_env=False) as browser:
         while time.monotonic() < end:
             for page in PAGES:
                 asked = time.monotonic()
-                assert browser.get(page).status_code == httpx.codes.OK, page
+                answers[browser.get(page).status_code] += 1
                 seconds[page].append(time.monotonic() - asked)
-            health[parts.heartbeats()["scheduler"]] += 1
+            scheduler = browser.get("/api/v2/monitor/health").json()["scheduler"]
+            heartbeats.add(scheduler["latest_scheduler_heartbeat"])
             time.sleep(1)
     total, done = instances(""), instances("state=success")
-    assert total > RUNS * JOBS
-    assert done
     print(f"\n{RUNS * JOBS} jobs, {total} task instances, {done} done, {len(sandbox.ledger()['tasks'])} videos ordered")
-    print(f"scheduler: {dict(health)}")
+    print(f"{len(heartbeats)} heartbeats of the scheduler in {WATCHED_SECONDS} s")
     for page, values in seconds.items():
         print(f"{statistics.median(values):6.2f} s, at most {max(values):5.2f} s  {page}")
-    assert health.total() == health["healthy"]
 
     for run_id in RUN_IDS:
         airflow.call("PATCH", f"/dags/batch/dagRuns/{run_id}", state="failed")
@@ -72,3 +71,7 @@ def test_a_thousand_jobs(parts, sandbox):
     paid = {task["external_id"] for task in sandbox.ledger()["tasks"]}
     time.sleep(QUIET_SECONDS)
     assert {task["external_id"] for task in sandbox.ledger()["tasks"]} == paid
+    assert total > RUNS * JOBS
+    assert done
+    assert set(answers) == {httpx.codes.OK}
+    assert len(heartbeats) > 2, "the scheduler stood still"
