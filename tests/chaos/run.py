@@ -92,8 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         local_settings = folder / "airflow" / "config" / "airflow_local_settings.py"
         local_settings.parent.mkdir(parents=True)
         local_settings.write_text(PRELOAD)
-        # Arguments of triggers are stored as they are, so that they can be read.
-        settings = {"CORE__FERNET_KEY": ""}
+        settings = {
+            # Arguments of triggers are stored as they are, so that they can be read.
+            "CORE__FERNET_KEY": "",
+            # A task that resumes while its worker's report is still on the way is taken for lost.
+            "KLINGVIDEO__SLOT_PAUSE_SECONDS": "10",
+        }
         parts = stack.enter_context(AirflowParts(folder, database.url, sandbox.url, settings=settings))
         for dag_id in ("seeded", "seeded_naive"):
             parts.wait_for_dag(dag_id)
