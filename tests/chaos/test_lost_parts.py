@@ -111,7 +111,7 @@ def test_a_worker_that_hung_comes_back_when_another_has_done_its_work(parts, evi
 
 @pytest.mark.scenario(18)
 def test_an_orphaned_task_and_its_next_try_submit_at_once(parts, sandbox, evidence):
-    sandbox.rule(match={"method": "POST", "path": "/text-to-video/*"}, action={"type": "slow", "seconds": 25})
+    sandbox.rule(match={"method": "POST", "path": "/text-to-video/*"}, action={"type": "slow", "seconds": 50})
     parts.airflow.trigger("single", "orphaned", request=request(1))
     until(lambda: parts.airflow.tasks("single", "orphaned").get("generating") == "running", "the task runs")
     parts.kill("scheduler", orphan=True)
