@@ -38,8 +38,8 @@ test-live: $(STAMP) ## the tests on a running scheduler and triggerer
 chaos-tests: $(STAMP) ## kill Airflow's parts, the database and the sandbox; needs postgresql
 	$(BIN)/python -m pytest -s tests/chaos
 
-chaos: $(STAMP) ## hundreds of videos, faults drawn from seeds, the invariants [SEED=n] [JOBS=n]; needs postgresql
-	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+chaos: $(STAMP) ## hundreds of videos, faults drawn from seeds, the invariants [SEED=n] [JOBS=n] [WRITE=file]; needs postgresql
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write $(WRITE))
 
 $(OLDEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(OLDEST)

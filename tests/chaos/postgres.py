@@ -23,7 +23,13 @@ ACCOUNT = "postgres"
 """PostgreSQL refuses to run as root; its Debian package brings this account."""
 BINARIES = Path("/usr/lib/postgresql")
 DATABASE = "airflow"
-OPTIONS = {"max_connections": "300", "listen_addresses": "127.0.0.1", "shared_buffers": "256MB"}
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "300",
+    "shared_buffers": "256MB",
+    # The workers of a killed scheduler hold its connections open, and with them what it had locked.
+    "idle_in_transaction_session_timeout": "10s",
+}
 
 
 class Postgres:

@@ -14,11 +14,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from live_airflow import ENDED
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +28,8 @@ from . import naive
 from .events import ACTS, Stage
 from .invariants import CANCELLED, FAILED, INVARIANTS, History, Video, violations
 from .parts import AirflowParts, Sandbox
-from .plan import Plan, drawn
+from .plan import Event, Plan, drawn
+from .points import job_number
 from .postgres import Postgres
 from .recorder import Recorder
 
@@ -83,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes: dict[int, dict[str, Outcome]] = {}
     with ExitStack() as stack:
         folder = Path(options.folder or tempfile.mkdtemp(prefix="klingvideo-chaos-"))
-        console.print(f"Everything is written to {folder}")
+        console.print(f"Seeds {', '.join(map(str, seeds))}, everything is written to {folder}")
         database = stack.enter_context(Postgres())
         sandbox = stack.enter_context(
             Sandbox(folder, ["--slots", str(SLOTS), "--generation-seconds", GENERATION_SECONDS])
@@ -91,22 +94,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         local_settings = folder / "airflow" / "config" / "airflow_local_settings.py"
         local_settings.parent.mkdir(parents=True)
         local_settings.write_text(PRELOAD)
-        # Arguments of triggers are stored as they are, so that they can be read.
-        settings = {"CORE__FERNET_KEY": ""}
+        settings = {
+            # Arguments of triggers are stored as they are, so that they can be read.
+            "CORE__FERNET_KEY": "",
+            # A task that resumes while its worker's report is still on the way is taken for lost.
+            "KLINGVIDEO__SLOT_PAUSE_SECONDS": "10",
+        }
         parts = stack.enter_context(AirflowParts(folder, database.url, sandbox.url, settings=settings))
         for dag_id in ("seeded", "seeded_naive"):
             parts.wait_for_dag(dag_id)
         for seed in seeds:
             plan = drawn(seed, options.jobs)
             runner = Runner(Stage(parts, sandbox, database, random.Random(seed)), plan, console)
-            outcomes[seed] = {"ours": runner.ours()}
-            if not options.only_ours:
-                outcomes[seed]["naive"] = runner.naive()
+            outcomes[seed] = {name: run(runner) for name, run in RUNS.items() if options.only in (None, name)}
             report(console, plan, outcomes[seed])
     console.print(_summary(outcomes))
     if options.write:
         options.write.write_text(_markdown(outcomes))
-    return int(any(found for one in outcomes.values() for found in one["ours"].violations.values()))
+    ours = [one["ours"] for one in outcomes.values() if "ours" in one]
+    return int(any(found for one in ours for found in one.violations.values()))
 
 
 class Runner:
@@ -119,6 +125,7 @@ class Runner:
         self._stage = stage
         self._plan = plan
         self._console = console
+        self._happened: Counter[str] = Counter()
 
     def ours(self) -> Outcome:
         """Run our DAG, and take up what a person would take up."""
@@ -128,7 +135,7 @@ class Runner:
         self._watch(recorder, self._plan.events)
         taken_up = 0
         for _ in range(TAKE_UP_ROUNDS):
-            cleared = dict(_to_be_cleared(recorder.records()))
+            cleared = dict(_to_be_cleared(recorder))
             if not cleared:
                 break
             taken_up += len(cleared)
@@ -145,6 +152,7 @@ class Runner:
         return self._outcome(recorder, recorder.remembered, start, regenerates=True, taken_up=0)
 
     def _started(self, dag_id: str, run_id: str) -> Recorder:
+        self._happened.clear()
         parts, requests = self._stage.parts, [video.request for video in self._plan.videos]
         recorder = Recorder(
             parts, self._stage.sandbox, self._stage.database.url, dag_id=dag_id, run_id=run_id, plan=self._plan
@@ -152,26 +160,41 @@ class Runner:
         parts.airflow.trigger(dag_id, run_id, requests=requests, folder=str(recorder.folder))
         return recorder
 
-    def _watch(self, recorder: Recorder, events: Iterable[Any] = ()) -> None:
+    def _watch(self, recorder: Recorder, events: Iterable[Event] = ()) -> None:
         """Look, strike when it is time, and start what has died, until the run has ended."""
         coming = list(events)
         end = time.monotonic() + LONGEST_RUN_SECONDS
-        while recorder.run_state() not in {"success", "failed"}:
-            if time.monotonic() > end:
-                self._say(recorder, f"not ended after {LONGEST_RUN_SECONDS:.0f} s; marked as failed")
-                run = f"/dags/{recorder.dag_id}/dagRuns/{recorder.run_id}"
-                self._stage.parts.airflow.call("PATCH", run, state="failed")
-                time.sleep(PAUSE_SECONDS * 10)
-                return
-            recorder.look()
-            while coming and recorder.progress() >= coming[0].at:
-                event = coming.pop(0)
-                self._say(recorder, f"{event.name} at {event.at:.0%}")
-                ACTS[event.name](self._stage)
+        with ThreadPoolExecutor(1) as pool:
+            striking: Future[None] | None = None
+            while recorder.run_state() not in ENDED:
+                if time.monotonic() > end:
+                    self._give_up(recorder)
                 recorder.look()
-            for part in self._stage.parts.revive():
-                self._say(recorder, f"{part} had ended and was started again")
-            time.sleep(PAUSE_SECONDS)
+                if striking is None or striking.done():
+                    striking = self._next_strike(recorder, pool, striking, coming)
+                time.sleep(PAUSE_SECONDS)
+            if striking is not None:
+                striking.result()
+
+    def _next_strike(
+        self, recorder: Recorder, pool: Executor, last: Future[None] | None, coming: list[Event]
+    ) -> Future[None] | None:
+        """Start what the last event has ended for good, and let the next one begin when it is due."""
+        if last is not None:
+            last.result()
+        for part in self._stage.parts.revive():
+            self._say(recorder, f"{part} had ended and was started again")
+        if not coming or recorder.progress() < coming[0].at:
+            return None
+        event = coming.pop(0)
+        self._say(recorder, f"{event.name} at {event.at:.0%}")
+        self._happened[event.name] += 1
+        return pool.submit(ACTS[event.name], self._stage)
+
+    def _give_up(self, recorder: Recorder) -> None:
+        self._say(recorder, f"not ended after {LONGEST_RUN_SECONDS:.0f} s; marked as failed")
+        run = f"/dags/{recorder.dag_id}/dagRuns/{recorder.run_id}"
+        self._stage.parts.airflow.call("PATCH", run, state="failed")
 
     def _clear(self, recorder: Recorder, cleared: Mapping[int, str]) -> None:
         for index, task in cleared.items():
@@ -205,7 +228,7 @@ class Runner:
         outcome = Outcome(
             ends=Counter(video.state for video in history.videos),
             violations=violations(history),
-            faults=self._stage.strikes(self._plan) + strikes + Counter(event.name for event in self._plan.events),
+            faults=self._stage.strikes(self._plan) + strikes + self._happened,
             taken_up=taken_up,
             tasks=len(history.tasks),
             seconds=seconds,
@@ -218,14 +241,17 @@ class Runner:
         self._console.print(f"{time.strftime('%H:%M:%S')} {recorder.dag_id} {recorder.run_id}: {words}", style="dim")
 
 
-def _to_be_cleared(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, str]]:
+RUNS: Mapping[str, Callable[[Runner], Outcome]] = {"ours": Runner.ours, "naive": Runner.naive}
+
+
+def _to_be_cleared(recorder: Recorder) -> Iterator[tuple[int, str]]:
     """Name, by map index, the task from which an ended job is to be taken up, as docs/reliability.md says."""
-    for record in records:
+    indices = {video.number: index for index, video in enumerate(recorder.plan.videos)}
+    for record in recorder.records():
         failure = record["failure"] or {}
         if record["state"] not in {FAILED, CANCELLED} or failure.get("kind") in PERMANENT:
             continue
-        index = record["metadata"]["origin"]["map_index"]
-        yield index, first_task(failure, has_task=bool(record["klingai_job_id"]))
+        yield indices[str(job_number(record["prompt"]))], first_task(failure, has_task=bool(record["klingai_job_id"]))
 
 
 def first_task(failure: Mapping[str, Any], *, has_task: bool) -> str:
@@ -328,7 +354,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, action="append", help="this seed alone; may be given again")
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"videos for each seed (default: {JOBS})")
-    parser.add_argument("--only-ours", action="store_true", help="without the baseline")
+    parser.add_argument("--only", choices=RUNS, help="without the other")
     parser.add_argument("--folder", type=Path, help="an empty folder for all that is written")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the figures as Markdown")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.write and options.only:
+        parser.error("--write compares the two; leave out --only")
+    return options

@@ -47,28 +47,35 @@ def test_a_thousand_jobs(parts, sandbox):
     for number in range(1, RUNS):
         trigger(number)
     seconds: dict[str, list[float]] = defaultdict(list)
-    health: Counter[str] = Counter()
+    answers: Counter[int] = Counter()
+    heartbeats: set[str] = set()
     end = time.monotonic() + WATCHED_SECONDS
     with httpx.Client(base_url=airflow.url, timeout=60, trust_env=False) as browser:
         while time.monotonic() < end:
             for page in PAGES:
                 asked = time.monotonic()
-                assert browser.get(page).status_code == httpx.codes.OK, page
+                answers[browser.get(page).status_code] += 1
                 seconds[page].append(time.monotonic() - asked)
-            health[parts.heartbeats()["scheduler"]] += 1
+            scheduler = browser.get("/api/v2/monitor/health").json()["scheduler"]
+            heartbeats.add(scheduler["latest_scheduler_heartbeat"])
             time.sleep(1)
     total, done = instances(""), instances("state=success")
-    assert total > RUNS * JOBS
-    assert done
     print(f"\n{RUNS * JOBS} jobs, {total} task instances, {done} done, {len(sandbox.ledger()['tasks'])} videos ordered")
-    print(f"scheduler: {dict(health)}")
+    print(f"{len(heartbeats)} heartbeats of the scheduler in {WATCHED_SECONDS} s")
     for page, values in seconds.items():
         print(f"{statistics.median(values):6.2f} s, at most {max(values):5.2f} s  {page}")
-    assert health.total() == health["healthy"]
+
+    def is_stopped(run_id: str) -> bool:
+        # The scheduler may hold the rows: then a person presses the button once more.
+        answer = httpx.patch(f"{airflow.url}/api/v2/dags/batch/dagRuns/{run_id}", json={"state": "failed"}, timeout=60)
+        return answer.is_success
 
     for run_id in RUN_IDS:
-        airflow.call("PATCH", f"/dags/batch/dagRuns/{run_id}", state="failed")
+        until(lambda run_id=run_id: is_stopped(run_id), f"{run_id} is marked as failed")
     until(lambda: not instances(IN_HAND), "nothing runs any more")
     paid = {task["external_id"] for task in sandbox.ledger()["tasks"]}
     time.sleep(QUIET_SECONDS)
     assert {task["external_id"] for task in sandbox.ledger()["tasks"]} == paid
+    assert done
+    assert set(answers) == {httpx.codes.OK}
+    assert len(heartbeats) > 2, "the scheduler stood still"

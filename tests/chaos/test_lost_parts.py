@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,12 +111,13 @@ def test_a_worker_that_hung_comes_back_when_another_has_done_its_work(parts, evi
 
 @pytest.mark.scenario(18)
 def test_an_orphaned_task_and_its_next_try_submit_at_once(parts, sandbox, evidence):
-    sandbox.rule(match={"method": "POST", "path": "/text-to-video/*"}, action={"type": "slow", "seconds": 15})
+    sandbox.rule(match={"method": "POST", "path": "/text-to-video/*"}, action={"type": "slow", "seconds": 50})
     parts.airflow.trigger("single", "orphaned", request=request(1))
     until(lambda: parts.airflow.tasks("single", "orphaned").get("generating") == "running", "the task runs")
     parts.kill("scheduler", orphan=True)
     parts.start("scheduler")
     assert parts.airflow.ended("single", "orphaned") == "success"
-    answers = sorted(one["result"] for one in sandbox.requests() if one["method"] == "POST")
-    assert answers == ["200/0", "400/1201"], "the second request was refused as a duplicate, for free"
+    answers = Counter(one["result"] for one in sandbox.requests() if one["method"] == "POST")
+    assert answers["200/0"] == 1
+    assert answers["400/1201"], "no second request was refused as a duplicate: there was no race"
     evidence.require_completed("single", ["orphaned"], 1)

@@ -13,6 +13,8 @@ from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workf
 points.install()
 
 RETRIES = {"retries": 6, "retry_delay": timedelta(seconds=1), "retry_exponential_backoff": 2.0}
+# As patient, a minute in all, with fewer tries: each may cost a video.
+NAIVE_RETRIES = {**RETRIES, "retries": 3, "retry_delay": timedelta(seconds=8)}
 # What has begun goes on first: at any time there are videos in every state.
 DEPTH_FIRST = {"weight_rule": "upstream"}
 GENERATION_SECONDS = 60
@@ -32,5 +34,5 @@ with DAG("seeded", schedule=None, params=PARAMS) as seeded:
 
 with DAG("seeded_naive", schedule=None, params=PARAMS) as seeded_naive:
     NaiveVideoOperator.partial(
-        task_id="video", folder="{{ params.folder }}", timeout=GENERATION_SECONDS, **{**RETRIES, "retries": 3}
+        task_id="video", folder="{{ params.folder }}", timeout=GENERATION_SECONDS, **NAIVE_RETRIES
     ).expand(request=the_requests())
