@@ -70,6 +70,7 @@ FAULTS: Mapping[str, Fault] = {
     "query: vendor in trouble (5001)": Fault(QUERY, refuse(5001), (1, 4)),
     "query: too many requests (1302)": Fault(QUERY, {"type": "rate_limit", "headers": {"Retry-After": "3"}}, (1, 2)),
     "query: task missing from the answer": Fault(QUERY, {"type": "omit_from_batch"}, (1, 3)),
+    "query: answer in small pieces": Fault(QUERY, {"type": "slow_body", "seconds": 2}, (1, 2)),
     "query: slow": Fault(QUERY, {"type": "slow", "seconds": 2}, (1, 2)),
     # Downloads
     "download: address expired (403)": Fault(DOWNLOAD, {"type": "expired_url"}),
@@ -79,6 +80,7 @@ FAULTS: Mapping[str, Fault] = {
     "download: connection closed half-way": Fault(DOWNLOAD, {"type": "drop_media_at", "fraction": 0.5}, (1, 3)),
     "download: server in trouble (503)": Fault(DOWNLOAD, refuse(5000, http_status=503), (1, 2)),
     "download: slow": Fault(DOWNLOAD, {"type": "slow", "seconds": 2}),
+    "download: in small pieces": Fault(DOWNLOAD, {"type": "slow_body", "seconds": 3}),
 }
 
 EVENTS: Mapping[str, int] = {
