@@ -14,7 +14,7 @@ from airflow_provider_klingvideo.media.binaries import find_binaries
 from airflow_provider_klingvideo.media.boxes import walk_boxes
 from airflow_provider_klingvideo.media.errors import ExpiredUrlError, VerificationError
 from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, FileType, picture_size, require_type
-from airflow_provider_klingvideo.media.paths import StoragePath
+from airflow_provider_klingvideo.media.paths import StoragePath, is_there
 from airflow_provider_klingvideo.media.probing import file_argument
 from airflow_provider_klingvideo.media.publishing import publish, sha256_of
 from airflow_provider_klingvideo.media.scratch import scratch_folder
@@ -74,7 +74,7 @@ def _kept(file: ResultFile, destination: StoragePath, recorded: Mapping[str, Art
         return None
     path = destination / record.name
     with storage_errors(f"looking for {path}"):
-        return record if path.exists() and sha256_of(path) == record.sha256 else None
+        return record if is_there(path) and sha256_of(path) == record.sha256 else None
 
 
 def _collected(file: ResultFile, destination: StoragePath, scratch: Path, settings: MediaSettings) -> Artifact:

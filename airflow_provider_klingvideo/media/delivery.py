@@ -11,7 +11,7 @@ from airflow_provider_klingvideo.media.artifacts import Artifact, Delivery
 from airflow_provider_klingvideo.media.binaries import Binaries, find_binaries
 from airflow_provider_klingvideo.media.boxes import walk_boxes
 from airflow_provider_klingvideo.media.errors import ExpiredUrlError, FFmpegError, VerificationError
-from airflow_provider_klingvideo.media.paths import StoragePath
+from airflow_provider_klingvideo.media.paths import StoragePath, is_there
 from airflow_provider_klingvideo.media.probing import MediaInfo
 from airflow_provider_klingvideo.media.publishing import fetch, publish, sha256_of
 from airflow_provider_klingvideo.media.render import DELIVERABLES, Deliverable, Rendered, render
@@ -96,7 +96,7 @@ class _Delivering:
         """Bring a source that is in the store already to the local disk; None when there is none to build on."""
         stored = self.destination / SOURCE
         with storage_errors(f"looking for {stored}"):
-            if not stored.exists():
+            if not is_there(stored):
                 return None
             require_free_space(self.scratch, stored.stat().st_size)
         local = self.scratch / SOURCE
@@ -141,7 +141,7 @@ class _Delivering:
         """The recorded artifact, when its bytes are still in the store."""
         record, path = self.recorded.get(name), self.destination / name
         with storage_errors(f"looking for {path}"):
-            return record if record and path.exists() and sha256_of(path) == record.sha256 else None
+            return record if record and is_there(path) and sha256_of(path) == record.sha256 else None
 
     def _render(
         self, media: VerifiedMedia, source: _Source, missing: list[Deliverable], binaries: Binaries

@@ -24,3 +24,17 @@ class StoragePath(Protocol):
     def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None: ...
     def replace(self, target: Any) -> Any: ...
     def unlink(self, missing_ok: bool = ...) -> None: ...
+
+
+def is_there(path: StoragePath) -> bool:
+    """Tell whether a file or folder exists.
+
+    Unlike ``exists()``, which some stores answer with no when they cannot be asked, a failing store is an error here.
+
+    :raises OSError: the store could not be asked; also what its own library raises.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True

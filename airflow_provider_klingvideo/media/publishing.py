@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 from uuid import uuid4
 
 from airflow_provider_klingvideo.media.errors import StorageError
-from airflow_provider_klingvideo.media.paths import StoragePath
+from airflow_provider_klingvideo.media.paths import StoragePath, is_there
 from airflow_provider_klingvideo.media.settings import MEBIBYTE
 from airflow_provider_klingvideo.media.storage import storage_errors
 
@@ -54,7 +54,7 @@ def remove_parts(folder: StoragePath) -> None:
     :raises StorageError: the store refused.
     """
     with storage_errors(f"tidying {folder}"):
-        for path in list(folder.iterdir()) if folder.exists() else ():
+        for path in list(folder.iterdir()) if is_there(folder) else ():
             if path.name.startswith(".") and path.name.endswith(PART):
                 path.unlink(missing_ok=True)
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_klingvideo.media import is_there
 from airflow_provider_klingvideo.workflow.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.paths import OpenPath, RecordPath
@@ -95,7 +96,7 @@ class Claims:
         return claims
 
     def _names(self) -> list[str]:
-        paths = self._folder.iterdir() if self._folder.exists() else ()
+        paths = self._folder.iterdir() if is_there(self._folder) else ()
         return [path.name for path in paths if _MARK in path.name]
 
     def _write(self, job_id: str, units: Decimal) -> None:

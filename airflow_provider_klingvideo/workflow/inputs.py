@@ -20,6 +20,7 @@ from airflow_provider_klingvideo.media import (
     MediaError,
     MediaSettings,
     file_type,
+    is_there,
     last_frame,
     picture_size,
     require_reachable,
@@ -224,7 +225,7 @@ class InputReader:
     def _existing(self, where: str, value: str) -> RecordPath:
         with _readable(where, value):
             path = self.open_path(value)
-            if path.exists():
+            if is_there(path):
                 return path
         raise InputError(
             f"{where}: there is no file {value}", advice="Check the path; the worker must be able to read it"

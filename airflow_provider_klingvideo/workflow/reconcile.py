@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
+from airflow_provider_klingvideo.media import is_there
 from airflow_provider_klingvideo.workflow.closing import close
 from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
@@ -179,7 +180,7 @@ class Reconciler:
     def _records(self) -> tuple[list[tuple[JobStore, WorkflowJob]], list[Row]]:
         records: list[tuple[JobStore, WorkflowJob]] = []
         unreadable: list[Row] = []
-        for path in self._base.rglob(RECORD_NAME) if self._base.exists() else ():
+        for path in self._base.rglob(RECORD_NAME) if is_there(self._base) else ():
             store = JobStore(path.parent.parent)
             try:
                 job = store.load(path.parent.name)

@@ -19,7 +19,15 @@ from airflow_provider_klingvideo.kling import (
     first_video,
     parse_request,
 )
-from airflow_provider_klingvideo.media import Artifact, Expected, MediaSettings, collect, deliver, remove_parts
+from airflow_provider_klingvideo.media import (
+    Artifact,
+    Expected,
+    MediaSettings,
+    collect,
+    deliver,
+    is_there,
+    remove_parts,
+)
 from airflow_provider_klingvideo.workflow.budget import Reservations
 from airflow_provider_klingvideo.workflow.errors import (
     CancelRequestedError,
@@ -267,7 +275,7 @@ class VideoSteps:
         for name in job.metadata.pop("artifacts", {}):
             aside.mkdir(parents=True, exist_ok=True)
             path = folder / name
-            if path.exists():
+            if is_there(path):
                 path.replace(aside / name)
 
     async def complete(self, job: WorkflowJob) -> None:
@@ -281,7 +289,7 @@ class VideoSteps:
         faults = ["the record names no files"] if has_files and not artifacts else []
         for name, artifact in artifacts.items():
             path: Any = folder / name
-            if not path.exists():
+            if not is_there(path):
                 faults.append(f"{name} is missing")
             elif (size := path.stat().st_size) != artifact["size"]:
                 faults.append(f"{name} has {size} bytes instead of {artifact['size']}")

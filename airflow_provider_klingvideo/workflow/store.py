@@ -52,10 +52,10 @@ class JobStore:
         :raises UnreadableRecordError: when there is one that cannot be read.
         """
         path = self.folder(job_id) / RECORD_NAME
-        if not path.exists():
-            return None
         try:
             return WorkflowJob.model_validate_json(path.read_text())
+        except FileNotFoundError:
+            return None
         except (ValidationError, UnicodeDecodeError) as error:
             raise UnreadableRecordError(f"The job record {path} cannot be read: {error}") from error
 
@@ -101,10 +101,10 @@ class JobStore:
         :raises UnreadableRecordError: when there is one that cannot be read.
         """
         path = self.folder(job_id) / name
-        if not path.exists():
-            return None
         try:
             return dict(json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
         except (ValueError, TypeError) as error:
             raise UnreadableRecordError(f"The record {path} cannot be read: {error}") from error
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import (
     AmbiguousSubmissionError,
     AsyncKlingClient,
@@ -128,7 +128,7 @@ class SubmissionProtocol:
             submission.outcome = None
             await self._save(job)
             task = await self._look_up(submission, order.request) if in_doubt else None
-            task = task or await self._send(job, submission, order)
+            task = task or await self._send(job, submission, order, in_doubt=in_doubt)
             submission.task_id = job.klingai_job_id = task.id
             submission.accepted_at = _by_our_clock(task.created_at, submission.intended_at)
             await self._save(job)
@@ -150,8 +150,13 @@ class SubmissionProtocol:
         job.submissions.append(submission)
         return submission, True
 
-    async def _send(self, job: WorkflowJob, submission: Submission, order: Order) -> Task:
-        request = await self._prepared(job, submission, order)
+    async def _send(self, job: WorkflowJob, submission: Submission, order: Order, *, in_doubt: bool) -> Task:
+        """Send until the vendor has the task.
+
+        :param in_doubt: whether a create with this id may have been sent before. Then no refusal proves that nothing
+            exists: the vendor's list may lag behind, so that the doubt stays on record for the next try.
+        """
+        request = await self._prepared(job, submission, order, in_doubt=in_doubt)
         doubt: KlingVideoError | None = None
         for _ in range(MAX_SENDS):
             try:
@@ -160,14 +165,14 @@ class SubmissionProtocol:
                 )
             except AmbiguousSubmissionError as error:
                 log.warning("Job %s: %s Looking the task up by its external id.", job.id, error)
-                doubt = error
+                doubt, in_doubt = error, True
                 task = await self._look_up(submission, request)
             except (InvalidRequestError, NetworkError) as error:
                 # A refused duplicate has the same code as any other invalid parameter, and a connection that fails may
                 # follow one that did not: only the vendor's list tells.
-                task = await self._after_refusal(job, submission, request, error, in_doubt=doubt is not None)
+                task = await self._after_refusal(job, submission, request, error, in_doubt=in_doubt)
             except KlingVideoError:
-                await self._refused(job, submission)
+                await self._refused(job, submission, in_doubt=in_doubt)
                 raise
             if task is not None:
                 return task
@@ -175,11 +180,13 @@ class SubmissionProtocol:
             f"{MAX_SENDS} create requests for {submission.external_task_id} were not answered"
         ) from doubt
 
-    async def _prepared(self, job: WorkflowJob, submission: Submission, order: Order) -> GenerationRequest:
+    async def _prepared(
+        self, job: WorkflowJob, submission: Submission, order: Order, *, in_doubt: bool
+    ) -> GenerationRequest:
         try:
             return await self._prepare(job, order)
         except KlingVideoError:
-            await self._refused(job, submission)
+            await self._refused(job, submission, in_doubt=in_doubt)
             raise
 
     async def _after_refusal(
@@ -191,33 +198,45 @@ class SubmissionProtocol:
         *,
         in_doubt: bool,
     ) -> Task:
-        if in_doubt or isinstance(error, InvalidRequestError):
+        is_invalid = isinstance(error, InvalidRequestError)
+        if in_doubt or is_invalid:
             task = await self._look_up(submission, request)
             if task is not None:
                 return task
-        await self._refused(job, submission)
+        if in_doubt and is_invalid:
+            raise _unknown(
+                f"The vendor refuses {submission.external_task_id}, as a duplicate or as illegal, and does not list it",
+                error,
+            ) from error
+        await self._refused(job, submission, in_doubt=in_doubt)
         raise error
 
-    async def _refused(self, job: WorkflowJob, submission: Submission) -> None:
-        submission.outcome = "refused"
-        await self._save(job)
+    async def _refused(self, job: WorkflowJob, submission: Submission, *, in_doubt: bool) -> None:
+        if not in_doubt:
+            submission.outcome = "refused"
+            await self._save(job)
 
     async def _look_up(self, submission: Submission, request: GenerationRequest) -> Task | None:
         try:
             task = await self._client.find_by_external_id(submission.external_task_id, kind=request.kind)
         except KlingVideoError as error:
-            raise SubmissionUnknownError(
-                f"Whether the task {submission.external_task_id} exists could not be asked: {error.message}",
-                code=error.code,
-                vendor_message=error.vendor_message,
-                http_status=error.http_status,
-                request_id=error.request_id,
-                money=Money.MAYBE,
-                retryable=error.retryable,
+            raise _unknown(
+                f"Whether the task {submission.external_task_id} exists could not be asked: {error.message}", error
             ) from error
         if task is not None:
             log.info("Task %s exists already at the vendor as %s; adopted.", submission.external_task_id, task.id)
         return task
+
+
+def _unknown(message: str, error: KlingVideoError) -> SubmissionUnknownError:
+    return SubmissionUnknownError(
+        message,
+        code=error.code,
+        vendor_message=error.vendor_message,
+        http_status=error.http_status,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
 
 
 def _by_our_clock(moment: datetime | None, earliest: datetime) -> datetime:

@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes: dict[int, dict[str, Outcome]] = {}
     with ExitStack() as stack:
         folder = Path(options.folder or tempfile.mkdtemp(prefix="klingvideo-chaos-"))
+        folder.mkdir(parents=True, exist_ok=True)
         console.print(f"Seeds {', '.join(map(str, seeds))}, everything is written to {folder}")
         database = stack.enter_context(Postgres())
         sandbox = stack.enter_context(

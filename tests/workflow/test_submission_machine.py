@@ -67,6 +67,11 @@ class Submissions(RuleBasedStateMachine):
     def the_look_up_goes_wrong(self, times):
         SERVER.add_rule({"match": {"method": "GET", "path": "/tasks"}, "action": {"type": "html"}, "times": times})
 
+    @rule(times=st.integers(1, 3))
+    def the_vendors_list_lags(self, times):
+        lag = {"type": "omit_from_batch"}
+        SERVER.add_rule({"match": {"method": "GET", "path": "/tasks"}, "action": lag, "times": times})
+
     @rule(prompt=st.sampled_from("ab"))
     def somebody_edits_the_prompt_and_clears(self, prompt):
         job = self.store.load("job-1")
@@ -119,6 +124,9 @@ class Submissions(RuleBasedStateMachine):
         for task in tasks if not self.records_lost else ():
             # An intent on record leads to every task, also where its answer was lost.
             assert intents[task["external_id"]] in (None, task["id"])
+        # Whoever may have paid is never told that nothing was spent.
+        for one in job.submissions if not self.records_lost else ():
+            assert one.outcome != "refused" or one.external_task_id not in {task["external_id"] for task in tasks}
         assert all(TRANSITIONS.allows(old, new) for old, new in pairwise(job.path))
 
     def teardown(self):
@@ -134,7 +142,9 @@ class Submissions(RuleBasedStateMachine):
 
 
 class TestSubmissions(Submissions.TestCase):
-    settings = settings(max_examples=150, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
+    settings = settings(
+        max_examples=150, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
     @classmethod
     def setUpClass(cls):

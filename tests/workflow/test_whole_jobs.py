@@ -26,6 +26,7 @@ from airflow_provider_klingvideo.workflow.job import utc_now
 from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
 
 S = WorkflowState
+CREATES = {"method": "POST", "path": "/text-to-video/*"}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def workshop(sandbox, tmp_path):
 
 
 def creates_fail(sandbox, times=None, **action):
-    sandbox.add_rule({"match": {"method": "POST", "path": "/text-to-video/*"}, "action": action, "times": times})
+    sandbox.add_rule({"match": CREATES, "action": action, "times": times})
 
 
 def tasks(sandbox):
@@ -113,6 +114,34 @@ def test_while_the_look_up_fails_nothing_is_sent_again(workshop, sandbox):
     sandbox.clear_rules()
     again = workshop.process(reopened(job, S.GENERATING))
     assert (again.state, len(tasks(sandbox))) == (S.COMPLETED, 1)
+
+
+@pytest.mark.scenario(13)
+def test_a_task_that_the_vendor_does_not_list_yet_is_no_refusal(workshop, sandbox):
+    creates_fail(sandbox, type="drop_after", times=1)
+    lag = {"match": {"method": "GET", "path": "/tasks"}, "action": {"type": "omit_from_batch"}, "times": 2}
+    sandbox.add_rule(lag)
+    job = workshop.process(fox())
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "ambiguous_submission", "maybe")
+    assert job.failure["retryable"]
+    assert "already exists" in job.error
+    again = workshop.process(reopened(job, S.GENERATING))
+    assert (again.state, again.klingai_job_id) == (S.COMPLETED, tasks(sandbox)[0]["id"])
+    assert len(tasks(sandbox)) == 1
+
+
+@pytest.mark.parametrize("code", [1303, 1301, 1102])
+def test_a_refusal_after_a_doubt_does_not_end_the_doubt(workshop, sandbox, code):
+    creates_fail(sandbox, type="drop_after", times=1)
+    lag = {"match": {"method": "GET", "path": "/tasks"}, "action": {"type": "omit_from_batch"}, "times": 1}
+    sandbox.add_rule(lag)
+    sandbox.add_rule({"match": CREATES, "action": {"type": "refuse", "code": code}, "times": 1, "after": 1})
+    job = workshop.process(fox())
+    if job.state is S.FAILED:
+        assert (job.failure["money"], job.submissions[0].outcome) == ("maybe", None)
+        job = workshop.process(reopened(job, S.GENERATING))
+    assert (job.state, job.klingai_job_id) == (S.COMPLETED, tasks(sandbox)[0]["id"])
+    assert len(tasks(sandbox)) == 1
 
 
 def test_a_create_that_is_never_answered_ends_as_unknown_not_as_free(workshop, sandbox):
