@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import pytest
 
@@ -11,45 +12,82 @@ from .test_batch_dag import CHAIN, KEY, expected_states
 
 pytestmark = pytest.mark.airflow
 
-# The state, failure and money on the record: that of the state in which the job really was, since the task never began.
-RECORDS = {
-    "created": None,
-    "validated": ("FAILED", "abandoned", "none"),
-    "generating": ("CANCELLED", "abandoned", "none"),
-    "generation": ("FAILED", "abandoned", "maybe"),
-    "post_processing": ("FAILED", "abandoned", "billed"),
-    "completed": ("FAILED", "abandoned", "billed"),
+
+class Case(NamedTuple):
+    """What a broken task leaves: state, failure and money on record, and how the two handlers end."""
+
+    record: tuple[str, str, str] | None
+    failed: str = "skipped"
+    cancelled: str = "skipped"
+
+
+# The record is closed from the state in which the job really was, since the task never began. Where a skip or the table
+# leaves no handler to do so, the verdict does. Without a record, the handler that is called says that there is none.
+CASES = {
+    "fail:created": Case(None, failed="failed"),
+    "fail:validated": Case(("FAILED", "abandoned", "none"), failed="success"),
+    "fail:queued": Case(("FAILED", "abandoned", "none"), failed="success"),
+    "fail:generating": Case(("CANCELLED", "abandoned", "none")),
+    "fail:generation": Case(("FAILED", "abandoned", "maybe"), failed="success"),
+    "fail:post_processing": Case(("FAILED", "abandoned", "billed"), failed="success"),
+    "fail:completed": Case(("FAILED", "abandoned", "billed"), failed="success"),
+    "skip:created": Case(None, cancelled="failed"),
+    "skip:validated": Case(("FAILED", "abandoned", "none")),
+    "skip:queued": Case(("CANCELLED", "abandoned", "none"), cancelled="success"),
+    "skip:generating": Case(("CANCELLED", "abandoned", "none")),
+    "skip:generation": Case(("FAILED", "abandoned", "maybe")),
+    "skip:post_processing": Case(("FAILED", "abandoned", "billed")),
+    "skip:completed": Case(("FAILED", "abandoned", "billed")),
 }
-QUEUED = {"fail:queued": ("FAILED", "abandoned", "none"), "skip:queued": ("CANCELLED", "abandoned", "none")}
-CASES = {f"{how}:{task}": record for how in ("fail", "skip") for task, record in RECORDS.items()} | QUEUED
+# A task is ordered wherever the operator that orders has its turn.
+PAID = {"generation", "post_processing", "completed"}
 NEVER_STARTED = {"fail": ("failed", "upstream_failed"), "skip": ("skipped", "skipped")}
 
 
-def record_of(run, index):
-    manifest = json.loads((run.store.base / f"{KEY}.manifest.json").read_text())
-    if manifest["jobs"][index]["state"] == "NO_RECORD":
-        return None
-    job = run.job(index, KEY)
+def states_after(name):
+    how, _, broken = name.partition(":")
+    place, case = CHAIN.index(broken), CASES[name]
+    own, below = NEVER_STARTED[how]
+    chain = ["success"] * place + [own] + [below] * (len(CHAIN) - place - 1)
+    cancelled = case.record and case.record[0] == "CANCELLED"
+    return {
+        **dict(zip(CHAIN, chain, strict=True)),
+        "failed": case.failed,
+        "cancelled": case.cancelled,
+        "verdict": "success" if cancelled else "failed",
+    }
+
+
+def on_record(job):
     return (str(job.state), job.failure["kind"], job.failure["money"])
+
+
+def paid(names):
+    return sum(name.partition(":")[2] in PAID for name in names)
 
 
 @pytest.mark.scenario(44)
 def test_every_task_fails_or_is_skipped_in_a_mapped_group_and_no_other_job_is_touched(airflow, sandbox):
     prompts = [*CASES, "fine"]
     run = airflow.run("breaking_batch", requests=[{**FOX, "prompt": prompt} for prompt in prompts])
-    for index, (case, record) in enumerate(CASES.items()):
-        how, _, broken = case.partition(":")
-        place = CHAIN.index(broken)
-        own, below = NEVER_STARTED[how]
-        states = run.tasks(index, f"{KEY}.")
-        chain = ["success"] * place + [own] + [below] * (len(CHAIN) - place - 1)
-        assert [states[task] for task in CHAIN] == chain, case
-        assert record_of(run, index) == record, case
-        assert states["verdict"] == ("success" if record and record[0] == "CANCELLED" else "failed"), case
+    manifest = json.loads((run.store.base / f"{KEY}.manifest.json").read_text())
+    for index, (name, case) in enumerate(CASES.items()):
+        assert run.tasks(index, f"{KEY}.") == states_after(name), name
+        if case.record:
+            assert on_record(run.job(index, KEY)) == case.record, name
+        else:
+            assert manifest["jobs"][index]["state"] == "NO_RECORD", name
     assert run.tasks(len(CASES), f"{KEY}.") == expected_states()
     assert (run.job(len(CASES), KEY).state, run.state) == ("COMPLETED", "failed")
-    # A task was ordered wherever the operator that orders had its turn, once.
-    paid = [
-        prompt for prompt in prompts if prompt.partition(":")[2] in ("generation", "post_processing", "completed", "")
-    ]
-    assert len(sandbox.ledger()["tasks"]) == len(paid)
+    assert len(sandbox.ledger()["tasks"]) == paid(CASES) + 1
+
+
+@pytest.mark.scenario(44)
+@pytest.mark.parametrize("name", ["fail:queued", "fail:generation", "skip:queued", "skip:generation"])
+def test_a_task_of_a_single_job_fails_or_is_skipped_and_the_run_says_what_the_record_says(airflow, sandbox, name):
+    run = airflow.run("breaking", request={**FOX, "prompt": name})
+    states = states_after(name)
+    assert run.tasks() == states
+    assert on_record(run.job()) == CASES[name].record
+    assert run.state == states["verdict"]
+    assert len(sandbox.ledger()["tasks"]) == paid([name])

@@ -88,7 +88,7 @@ class TestParsing:
 
 
 class TestRules:
-    @pytest.mark.scenario(1)
+    @pytest.mark.scenario(1, 2)
     @pytest.mark.parametrize(
         ("params", "generation", "words"),
         [

@@ -264,6 +264,19 @@ class TestTheWait:
         assert (job.failure["kind"], job.failure["money"]) == ("no_result", "billed")
         assert job.metadata["vendor_answer"]["status"] == "succeeded"
 
+    @pytest.mark.scenario(29)
+    def test_a_success_that_is_seen_only_when_the_deadline_has_come_wins(self, sandbox, tmp_path):
+        sandbox.settings(generation_seconds=0.3)
+        workshop = Workshop(sandbox, tmp_path)
+        # After the first question, too early, only the deadline cuts the pause short.
+        poll = PollPolicy(min_seconds=60, max_seconds=60)
+        workshop.settings = StepSettings(media=workshop.settings.media, poll=poll, generation_seconds=1.5)
+        job = workshop.process(fox())
+        assert job.state is S.COMPLETED, job.error
+        asked = [one for one in sandbox.requests() if "?task_ids=" in one["path"]]
+        # The third one is about the address of the file.
+        assert len(asked) >= 3
+
     @pytest.mark.scenario(28)
     def test_a_stuck_task_times_out_and_its_late_result_is_adopted(self, sandbox, tmp_path):
         sandbox.settings(generation_seconds=1.5)
@@ -276,6 +289,15 @@ class TestTheWait:
     def test_a_status_word_of_tomorrow(self, workshop, sandbox):
         creates_fail(sandbox, type="status_word", word="warming_up", seconds=0.3)
         assert workshop.process(fox()).state is S.COMPLETED
+
+    @pytest.mark.scenario(26, 27)
+    @pytest.mark.parametrize("http_status", [200, 503])
+    def test_an_error_code_is_an_error_under_any_status_and_is_survived(self, workshop, sandbox, http_status):
+        sandbox.settings(generation_seconds=0.5)
+        action = {"type": "refuse", "http_status": http_status, "code": 5001, "message": "busy"}
+        sandbox.add_rule({"match": {"method": "GET", "path": "/tasks"}, "action": action, "after": 2, "times": 3})
+        assert workshop.process(fox()).state is S.COMPLETED
+        assert len(tasks(sandbox)) == 1
 
     @pytest.mark.scenario(26)
     def test_out_of_sight(self, sandbox, tmp_path):

@@ -136,5 +136,8 @@ def break_where_asked(context) -> None:
 
 BREAKING = WORKFLOW.partial(default_args={"retries": 0, "pre_execute": break_where_asked})
 
+with DAG("breaking", schedule=None, params=PARAMS) as breaking:
+    BREAKING(request=the_request())
+
 with DAG("breaking_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as breaking_batch:
     BREAKING.partial(group_id="videos").expand(request=the_requests())
