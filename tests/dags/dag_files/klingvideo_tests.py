@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_provider_klingvideo._compat import AirflowSkipException
 from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoCreateOperator,
     KlingVideoGenerateOperator,
