@@ -27,6 +27,11 @@ def minimum_deferral_seconds() -> float:
     return float(conf.getfloat(SECTION, "minimum_deferral_seconds", fallback=10.0))
 
 
+def slot_pause_seconds() -> float:
+    """Return the pause between two looks for a free slot."""
+    return float(conf.getfloat(SECTION, "slot_pause_seconds", fallback=3.0))
+
+
 def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> StepSettings:
     """Put together what the configuration, the connection and a task say.
 
@@ -39,11 +44,12 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
     chosen = {name: value for name, value in overrides.items() if value is not None}
     return StepSettings(
         concurrency_limit=connection.concurrency_limit,
-        slot_pause_seconds=conf.getfloat(SECTION, "slot_pause_seconds", fallback=15.0),
+        model_limits=connection.model_limits,
+        slot_pause_seconds=slot_pause_seconds(),
         check_input_urls=conf.getboolean(SECTION, "check_input_urls", fallback=True),
         unknown_models=conf.get(SECTION, "unknown_models", fallback="warn"),
         poll=PollPolicy(
-            min_seconds=conf.getfloat(SECTION, "poll_min_seconds", fallback=5.0),
+            min_seconds=conf.getfloat(SECTION, "poll_min_seconds", fallback=2.0),
             max_seconds=conf.getfloat(SECTION, "poll_max_seconds", fallback=30.0),
         ),
         media=MediaSettings(

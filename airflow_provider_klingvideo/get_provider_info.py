@@ -29,7 +29,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.speech",
         ),
         "sensors": _modules("sensors.klingvideo"),
-        "triggers": _modules("triggers.klingvideo"),
+        "triggers": _modules("triggers.klingvideo", "triggers.slots"),
         "extra-links": [f"{_PACKAGE}.links.klingvideo.KlingConsoleLink"],
         "connection-types": [
             {
@@ -79,6 +79,11 @@ _CONNECTION_FIELDS = {
         "Empty: the vendor's limit alone.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
+    "model_limits": {
+        "label": "Limits by model",
+        "description": 'The same for single models, as JSON: {"kling-3.0": 5}.',
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 
@@ -101,14 +106,18 @@ _CONFIG = {
             "",
             "s3://aws_default@videos/kling",
         ),
-        "poll_min_seconds": _option("Shortest pause between two questions about a running task.", "float", "5"),
+        "poll_min_seconds": _option(
+            "Shortest pause between two questions about running tasks; one question serves all that wait.", "float", "2"
+        ),
         "poll_max_seconds": _option("Longest pause between two questions about a running task.", "float", "30"),
         "minimum_deferral_seconds": _option(
             "A deferral never ends sooner: Airflow fails a task whose deferral ends before its scheduler has seen it.",
             "float",
             "10",
         ),
-        "slot_pause_seconds": _option("Pause between two looks for a free slot at the vendor.", "float", "15"),
+        "slot_pause_seconds": _option(
+            "Pause between two looks for a free slot at the vendor; one look serves all that wait.", "float", "3"
+        ),
         "check_input_urls": _option(
             "Fetch the first bytes of what a request names by address, before anything is ordered. Turn it off where "
             "workers have no way out but the vendor has.",

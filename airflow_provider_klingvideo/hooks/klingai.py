@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class KlingSettings:
     :param api_key: the API key, None with AK/SK.
     :param access_key: with ``secret_key`` instead of an API key.
     :param concurrency_limit: tasks that may run at once, None for no limit of ours.
+    :param model_limits: the same by model.
     """
 
     base_url: str
@@ -54,6 +56,7 @@ class KlingSettings:
     access_key: str | None = field(repr=False)
     secret_key: str | None = field(repr=False)
     concurrency_limit: int | None
+    model_limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_custom_host(self) -> bool:
@@ -107,6 +110,7 @@ def settings_of(connection: Connection, extra: Mapping[str, Any]) -> KlingSettin
         access_key=access_key,
         secret_key=secret_key,
         concurrency_limit=_limit(extra.get("concurrency_limit")),
+        model_limits=_model_limits(extra.get("model_limits")),
     )
 
 
@@ -130,6 +134,17 @@ def _limit(value: Any) -> int | None:
     if limit < 1:
         raise ConnectionSettingsError(f"The concurrency limit {value!r} is not a whole number of at least 1")
     return limit
+
+
+def _model_limits(value: Any) -> dict[str, int]:
+    """Read limits by model: an object, or JSON of one, as the form gives it."""
+    try:
+        limits = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
+        return {str(model): _limit(limit) or 0 for model, limit in limits.items() if limit is not None}
+    except (ValueError, AttributeError):
+        raise ConnectionSettingsError(
+            f'The limits by model {value!r} are no JSON object of numbers, for example {{"kling-3.0": 5}}'
+        ) from None
 
 
 if TYPE_CHECKING:

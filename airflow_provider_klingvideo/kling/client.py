@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -44,6 +45,7 @@ READ_SECONDS = 60.0
 READ_ATTEMPTS = 4
 LONGEST_PAUSE = 30.0
 IN_FLIGHT = ("submitted", "processing")
+SOLUTIONS_SHELF = "solutions"
 NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -126,6 +128,29 @@ class _Core(VendorMethods):
         if self._auth.serves_new_generation:
             return operations.find_by_external_id(external_task_id, kind)
         return operations.get_legacy_task(kind, external_task_id)
+
+    @property
+    def ids_per_query(self) -> int:
+        """How many tasks one request can ask for by their ids."""
+        return MAX_IDS_PER_QUERY if self._auth.serves_new_generation else 1
+
+    def shelf_of(self, kind: str) -> str:
+        """Name the listing in which the tasks of a kind are found; those of one shelf can be asked for together.
+
+        :param kind: a product.
+        :returns: for an API key a kind of pack, or ``solutions``; for a token the kind itself, as each has its path.
+        """
+        if not self._auth.serves_new_generation:
+            return kind
+        is_solution = Generation.SOLUTIONS in PRODUCTS[kind].routes
+        return SOLUTIONS_SHELF if is_solution else PRODUCTS[kind].pack
+
+    def _shelf(self, shelf: str, since: datetime) -> Callable[[str | None], Operation[Page]]:
+        if not self._auth.serves_new_generation:
+            return partial(operations.list_legacy_tasks, shelf, ())
+        if shelf == SOLUTIONS_SHELF:
+            return partial(operations.list_solutions, (), since=since)
+        return partial(operations.list_tasks, (), pack=shelf, since=since)
 
     def _listings(self, statuses: Sequence[str]) -> list[Callable[[str | None], Operation[Page]]]:
         """The listings that together show every task that the credentials may see, each from cursor to page."""
@@ -225,10 +250,10 @@ class KlingClient(_Core, SyncSender):
                 break
             cursor = page.cursor
 
-    def count_in_flight(self, pack: str = "video") -> int:
-        """Return how many tasks of the account run now; see :meth:`AsyncKlingClient.count_in_flight`."""
+    def in_flight(self, pack: str = "video") -> list[Task]:
+        """Return the tasks of the account that run now; see :meth:`AsyncKlingClient.in_flight`."""
         if self._auth.serves_new_generation:
-            return sum(1 for listing in self._listings_in_flight(pack) for _ in self._walk(listing))
+            return [task for listing in self._listings_in_flight(pack) for task in self._walk(listing)]
         return _running([self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 
     def send(self, operation: Operation[T]) -> T:
@@ -330,25 +355,38 @@ class AsyncKlingClient(_Core, AsyncSender):
             async for task in self._walk(listing):
                 yield task
 
+    async def pages(self, shelf: str, since: datetime) -> AsyncIterator[list[Task]]:
+        """Walk through a listing, the newest tasks first, a request for each page of up to 500.
+
+        :param shelf: see :meth:`shelf_of`.
+        :param since: leave out what was created before, aware. A token cannot say so: its listing goes on.
+        """
+        async for page in self._pages(self._shelf(shelf, since)):
+            yield page.tasks
+
     async def _walk(self, listing: Callable[[str | None], Operation[Page]]) -> AsyncIterator[Task]:
+        async for page in self._pages(listing):
+            for task in page.tasks:
+                yield task
+
+    async def _pages(self, listing: Callable[[str | None], Operation[Page]]) -> AsyncIterator[Page]:
         cursor: str | None = None
         while True:
             page = await self.send(listing(cursor))
-            for task in page.tasks:
-                yield task
+            yield page
             if page.cursor in (None, cursor):
                 break
             cursor = page.cursor
 
-    async def count_in_flight(self, pack: str = "video") -> int:
-        """Return how many tasks of the account run now, whoever ordered them.
+    async def in_flight(self, pack: str = "video") -> list[Task]:
+        """Return the tasks of the account that run now, whoever ordered them.
 
         A token sees the newest 500 tasks of each legacy path, far more than an account has slots, and no others.
 
         :param pack: whose slots: ``video``, ``image`` or ``try_on``.
         """
         if self._auth.serves_new_generation:
-            return sum([1 for listing in self._listings_in_flight(pack) async for _ in self._walk(listing)])
+            return [task for listing in self._listings_in_flight(pack) async for task in self._walk(listing)]
         return _running([await self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 
     async def send(self, operation: Operation[T]) -> T:
@@ -398,5 +436,5 @@ def _with_external_id(external_task_id: str, tasks: list[Task]) -> Task | None:
     return next((task for task in tasks if task.external_id in (None, external_task_id)), None)
 
 
-def _running(pages: Sequence[Page]) -> int:
-    return sum(not task.status.is_terminal for page in pages for task in page.tasks)
+def _running(pages: Sequence[Page]) -> list[Task]:
+    return [task for page in pages for task in page.tasks if not task.status.is_terminal]

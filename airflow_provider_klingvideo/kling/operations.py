@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -91,24 +92,30 @@ def get_legacy_task(kind: str, any_id: str) -> Operation[list[Task]]:
     return Operation("GET", path, parse_tasks, empty_codes=frozenset({UNKNOWN_TASK, UNKNOWN_RESOURCE}))
 
 
-def list_tasks(statuses: Sequence[str], cursor: str | None, pack: str | None = None) -> Operation[Page]:
-    """List the tasks of the last 30 days, a page at a time; solutions have a listing of their own.
+def list_tasks(
+    statuses: Sequence[str], cursor: str | None, *, pack: str | None = None, since: datetime | None = None
+) -> Operation[Page]:
+    """List the tasks of the last 30 days, the newest first, a page at a time; solutions have a listing of their own.
 
     :param statuses: only tasks in one of these; all when empty.
     :param pack: only tasks of this kind of pack.
+    :param since: only tasks that were created then or later, aware.
     """
-    wanted = {"status": list(statuses), "product_type": [pack] if pack else []}
-    filters = [{"key": key, "values": values} for key, values in wanted.items() if values]
-    return _listing("/tasks", filters, cursor)
+    return _listing("/tasks", {"status": statuses, "product_type": [pack] if pack else []}, cursor, since)
 
 
-def list_solutions(statuses: Sequence[str], cursor: str | None) -> Operation[Page]:
-    """List the solutions of the last 30 days, a page at a time."""
-    return _listing("/solutions", [{"key": "status", "values": list(statuses)}] if statuses else [], cursor)
+def list_solutions(statuses: Sequence[str], cursor: str | None, *, since: datetime | None = None) -> Operation[Page]:
+    """List the solutions of the last 30 days, the newest first, a page at a time."""
+    return _listing("/solutions", {"status": statuses}, cursor, since)
 
 
-def _listing(path: str, filters: list[dict[str, Any]], cursor: str | None) -> Operation[Page]:
+def _listing(
+    path: str, wanted: Mapping[str, Sequence[str]], cursor: str | None, since: datetime | None
+) -> Operation[Page]:
+    filters = [{"key": key, "values": list(values)} for key, values in wanted.items() if values]
     body: dict[str, Any] = {"limit": LARGEST_PAGE, "filters": filters}
+    if since is not None:
+        body["start_time"] = int(since.timestamp() * 1000)
     return Operation("POST", path, _page, json={**body, "cursor": cursor} if cursor else body)
 
 

@@ -87,6 +87,13 @@ class Task:
         return self.status is TaskStatus.SUCCEEDED
 
     @property
+    def seconds(self) -> float | None:
+        """How long the vendor took from order to end, by its own clock; None while it runs or does not say."""
+        if not self.status.is_terminal or self.created_at is None or self.updated_at is None:
+            return None
+        return max(0.0, (self.updated_at - self.created_at).total_seconds())
+
+    @property
     def video(self) -> Output | None:
         """The first video that can be loaded."""
         return first_video(self.outputs)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_klingvideo.operators.runtime import JobRun
     from airflow_provider_klingvideo.workflow import VideoSteps
+    from airflow_provider_klingvideo.workflow.steps import Obstacle
 
 __all__ = [
     "KlingVideoCompleteOperator",
@@ -108,13 +109,17 @@ class KlingVideoQueueOperator(KlingVideoOperator):
     The task is skipped when the job is cancelled.
 
     :param queue_timeout: seconds after which a job that got no slot is cancelled.
+    :param priority: (templated) of the jobs that wait with the same connection, those with a higher number go first,
+        and of the same number the older ones.
     """
 
+    template_fields: Sequence[str] = ("priority", *KlingVideoOperator.template_fields)
     ui_color = UI_COLORS["wait"]
 
-    def __init__(self, *, queue_timeout: float = 24 * 3600, **kwargs: Any) -> None:
+    def __init__(self, *, queue_timeout: float = 24 * 3600, priority: int | str = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.queue_timeout = queue_timeout
+        self.priority = priority
 
     def step_overrides(self) -> dict[str, Any]:
         """Return the queue's timeout."""
@@ -122,23 +127,29 @@ class KlingVideoQueueOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job once it is admitted, else defer and look again."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred
+        from airflow_provider_klingvideo import configuration
+        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred, wait_for_slot
 
-        pause: float | None = None
+        obstacle: Obstacle | None = None
+        seconds_left = 0.0
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
-            nonlocal pause
+            nonlocal obstacle, seconds_left
             if run.job.state is WorkflowState.VALIDATED:
+                run.job.metadata["priority"] = int(self.priority)
                 run.engine.transition(run.job, WorkflowState.QUEUED)
             if run.job.state is WorkflowState.QUEUED:
-                pause = await steps.admission(run.job)
+                obstacle = await steps.admission(run.job)
+                seconds_left = steps.queue_seconds_left(run.job)
 
         run = JobRun.start(self, context)
         run.take_up(WorkflowState.VALIDATED)
         job = run.work(work)
-        if pause is not None:
-            self.log.info("Every slot is taken")
-            wait_deferred(self, pause)
+        if obstacle is not None:
+            self.log.info("Not admitted yet: %s", obstacle.words)
+            if obstacle.is_slot:
+                wait_for_slot(run, seconds_left)
+            wait_deferred(self, configuration.slot_pause_seconds())
         return job
 
 
@@ -186,14 +197,15 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
         """Return the job, the vendor's task id in it; defer while the vendor has no slot."""
         from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
         from airflow_provider_klingvideo.operators.memory import remember, remind
-        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred
+        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred, wait_for_slot
         from airflow_provider_klingvideo.workflow.job import utc_now
 
         number = int(self.generation_number)
-        pause: float | None = None
+        refusal: ConcurrencyLimitError | RateLimitError | None = None
+        pause = 0.0
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
-            nonlocal pause
+            nonlocal refusal, pause
             context["ti"].xcom_push(key=CONSOLE_URL_KEY, value=run.console_url())
             if run.job.state is WorkflowState.QUEUED:
                 run.engine.transition(run.job, WorkflowState.GENERATING)
@@ -212,7 +224,7 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
                 if steps.slot_timed_out(run.job, utc_now()):
                     raise
                 self.log.info("Nothing was created. %s", error)
-                pause = max(error.retry_after or 0, steps.settings.slot_pause_seconds)
+                refusal, pause = error, max(error.retry_after or 0, steps.settings.slot_pause_seconds)
             else:
                 remember(context, run.job)
 
@@ -220,7 +232,9 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
         run.take_up(WorkflowState.QUEUED)
         run.order_again(number)
         job = run.work(work)
-        if pause is not None:
+        if isinstance(refusal, ConcurrencyLimitError):
+            wait_for_slot(run, self.slot_timeout)
+        if refusal is not None:
             wait_deferred(self, pause)
         self.log.info("Job %s is task %s at the vendor", run.job.id, run.job.klingai_job_id)
         return job

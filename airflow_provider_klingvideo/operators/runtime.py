@@ -42,8 +42,13 @@ from airflow_provider_klingvideo.workflow.creation import RESUMABLE_ENDS
 from airflow_provider_klingvideo.workflow.errors import GenerationTimeoutError
 from airflow_provider_klingvideo.workflow.failure import failure_data
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS
+from airflow_provider_klingvideo.workflow.slots import SlotBoard, Slots
+from airflow_provider_klingvideo.workflow.slots import place_of as place_of_job
 from airflow_provider_klingvideo.workflow.steps import inline
 from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
+from airflow_provider_klingvideo.workflow.timings import FOLDER as TIMINGS
+from airflow_provider_klingvideo.workflow.timings import Timings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -280,6 +285,8 @@ class JobRun:
                 settings=settings,
                 open_path=ObjectStoragePath,
                 run_blocking=inline,
+                slots=Slots(SlotBoard(board_folder(self.task)), settings.slot_rules),
+                timings=Timings(output_folder(self.task.output_path) / TIMINGS),
             )
             await work(self, steps)
 
@@ -329,6 +336,40 @@ def wait_deferred(task: JobTask, seconds: float) -> NoReturn:
     pause = max(seconds, configuration.minimum_deferral_seconds()) * (1 + JITTER * random.random())  # noqa: S311
     log.info("Waiting for %.0f s, deferred; this spends no retry", pause)
     task.defer(trigger=DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=pause)), method_name="resume")
+
+
+def wait_for_slot(run: JobRun, seconds: float) -> NoReturn:
+    """Do a task's work again once its job has been given a slot; the wait holds no worker and spends no retry.
+
+    :param seconds: how long to wait at most.
+    """
+    from airflow_provider_klingvideo.triggers.slots import KlingVideoSlotTrigger
+
+    place = place_of_job(run.job)
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    log.info("Waiting for a free slot until %s, deferred; this spends no retry", until.isoformat(timespec="seconds"))
+    run.task.defer(
+        trigger=KlingVideoSlotTrigger(
+            klingai_conn_id=run.task.klingai_conn_id,
+            job_id=place.job_id,
+            pack=place.pack,
+            model=place.model,
+            since=place.since,
+            until=until.isoformat(),
+            board_path=str(board_folder(run.task)),
+            records_path=str(run.store.base),
+            priority=place.priority,
+            revision=run.job.revision,
+            pause_seconds=configuration.slot_pause_seconds(),
+            minimum_seconds=configuration.minimum_deferral_seconds(),
+        ),
+        method_name="resume",
+    )
+
+
+def board_folder(task: JobTask) -> ObjectStoragePath:
+    """Return the folder of the notices about the slots of a task's connection."""
+    return output_folder(task.output_path) / SLOTS / safe_name(task.klingai_conn_id)
 
 
 def table_of(task: JobTask) -> TransitionTable:

@@ -83,7 +83,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""
-        from airflow_provider_klingvideo.workflow.following import kind_of, poll_once, watch_of
+        from airflow_provider_klingvideo.workflow.following import kind_of, poll_once
         from airflow_provider_klingvideo.workflow.watch import Wait
 
         decision: Wait | Ended | None = None
@@ -91,7 +91,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         async def work(run: JobRun, steps: VideoSteps) -> None:
             nonlocal decision
             if self._watch is None:
-                self._watch = watch_of(run.job, steps.settings.generation_seconds, steps.settings.poll)
+                self._watch = await steps.watch(run.job)
             decision = await poll_once(steps.client, self._watch, kind_of(run.job))
             if not isinstance(decision, Wait):
                 await self._conclude(run, steps, decision)
@@ -133,7 +133,8 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         from airflow_provider_klingvideo import configuration
         from airflow_provider_klingvideo.operators.runtime import run_store
         from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
-        from airflow_provider_klingvideo.workflow.job import utc_now
+        from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
+        from airflow_provider_klingvideo.workflow.timings import timing_key
 
         watch = self._watch
         assert watch is not None  # noqa: S101 - poke() has made it
@@ -148,6 +149,8 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
                 submitted_at=watch.submitted_at.isoformat(),
                 deadline=watch.deadline.isoformat(),
                 typical_seconds=watch.typical_seconds,
+                window=list(watch.window),
+                timing=timing_key(WorkflowJob.model_validate(job)),
                 poll_min_seconds=watch.policy.min_seconds,
                 poll_max_seconds=watch.policy.max_seconds,
                 minimum_seconds=configuration.minimum_deferral_seconds(),

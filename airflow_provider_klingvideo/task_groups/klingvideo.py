@@ -52,6 +52,7 @@ class KlingVideoWorkflow:
     :param budget_key: tells budgets apart, may be a template; default: one for each DAG run.
     :param unknown_price: ``fail`` a job of a budget whose price is on no list, or ``allow`` it.
     :param queue_timeout: seconds after which a job that got no slot is cancelled.
+    :param priority: of jobs that wait for a slot those with a higher number go first; a number or a template.
     :param slot_timeout: seconds for which the vendor may refuse a job for want of a slot.
     :param generation_timeout: seconds that the vendor may take.
     :param generation_number: number of the generation; a higher one than the last orders, and pays, another video.
@@ -73,6 +74,7 @@ class KlingVideoWorkflow:
     budget_key: str | None = None
     unknown_price: str = "fail"
     queue_timeout: float = 24 * 3600
+    priority: int | str = 0
     slot_timeout: float = 24 * 3600
     generation_timeout: float = 3600
     generation_number: int | str = 1
@@ -228,7 +230,11 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
     ],
     WorkflowState.QUEUED: [
         lambda build, job: KlingVideoQueueOperator(
-            task_id="queued", job=job, queue_timeout=build.queue_timeout, **build._shared()
+            task_id="queued",
+            job=job,
+            queue_timeout=build.queue_timeout,
+            priority=build.priority,
+            **build._shared(),
         )
     ],
     WorkflowState.GENERATING: [

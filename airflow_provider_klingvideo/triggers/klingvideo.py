@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Wait
+    from airflow_provider_klingvideo.workflow.watch import Ended
 
 
+ARGUMENTS = (
+    *("klingai_conn_id", "vendor_task_id", "kind", "submitted_at", "deadline", "typical_seconds", "window", "timing"),
+    *("poll_min_seconds", "poll_max_seconds", "minimum_seconds", "job_id", "records_path"),
+)
 ENDED_RUNS = ("success", "failed")
 _notes: set[asyncio.Future[None]] = set()
 
@@ -28,6 +32,8 @@ class KlingVideoTaskTrigger(BaseTrigger):
     :param submitted_at: when the vendor accepted the task, ISO 8601.
     :param deadline: when to stop waiting, ISO 8601; it stays the same when the triggerer is restarted.
     :param typical_seconds: how long such a task usually takes.
+    :param window: when such tasks ended lately: from and to, in seconds; None where that is not known.
+    :param timing: what tasks that take about the same time have in common, so that one tells about the others.
     :param poll_min_seconds: shortest pause between two questions.
     :param poll_max_seconds: longest pause.
     :param minimum_seconds: the event comes no sooner after the start.
@@ -43,11 +49,13 @@ class KlingVideoTaskTrigger(BaseTrigger):
         submitted_at: str,
         deadline: str,
         typical_seconds: float = 60,
-        poll_min_seconds: float = 5,
+        poll_min_seconds: float = 2,
         poll_max_seconds: float = 30,
         minimum_seconds: float = 10,
         job_id: str | None = None,
         records_path: str | None = None,
+        window: list[float] | None = None,
+        timing: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klingai_conn_id = klingai_conn_id
@@ -61,24 +69,13 @@ class KlingVideoTaskTrigger(BaseTrigger):
         self.minimum_seconds = minimum_seconds
         self.job_id = job_id
         self.records_path = records_path
+        self.window = window
+        self.timing = timing
         self._has_fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
-        names = (
-            "klingai_conn_id",
-            "vendor_task_id",
-            "kind",
-            "submitted_at",
-            "deadline",
-            "typical_seconds",
-            "poll_min_seconds",
-            "poll_max_seconds",
-            "minimum_seconds",
-            "job_id",
-            "records_path",
-        )
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in ARGUMENTS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: ``vendor_task_id`` and the fields of :class:`Ended`."""
@@ -142,40 +139,19 @@ class KlingVideoTaskTrigger(BaseTrigger):
             store.save(job)
 
     async def _followed(self) -> Ended:
-        from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
+        from airflow_provider_klingvideo.triggers.stations import station_of
+        from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy
 
-        watch = GenerationWatch(
-            self.vendor_task_id,
-            submitted_at=datetime.fromisoformat(self.submitted_at),
-            deadline=datetime.fromisoformat(self.deadline),
-            typical_seconds=self.typical_seconds,
-            policy=PollPolicy(min_seconds=self.poll_min_seconds, max_seconds=self.poll_max_seconds),
-        )
         try:
-            decision: Wait | Ended = Wait(0)
-            while isinstance(decision, Wait):
-                decision = await self._asked_until_refused(watch, decision)
+            watch = GenerationWatch(
+                self.vendor_task_id,
+                submitted_at=datetime.fromisoformat(self.submitted_at),
+                deadline=datetime.fromisoformat(self.deadline),
+                typical_seconds=self.typical_seconds,
+                window=(self.window[0], self.window[1]) if self.window else None,
+                policy=PollPolicy(min_seconds=self.poll_min_seconds, max_seconds=self.poll_max_seconds),
+            )
+            return await station_of(self.klingai_conn_id).broker.follow(watch, self.kind, self.timing)
         except Exception as error:
             self.log.exception("Following task %s failed", self.vendor_task_id)
             return Ended(Outcome.LOST, f"{type(error).__name__}: {error}")
-        return decision
-
-    async def _asked_until_refused(self, watch: GenerationWatch, decision: Wait) -> Wait | Ended:
-        """Ask with one reading of the connection until the task has ended, or the key is refused: keys are rotated."""
-        from airflow_provider_klingvideo.errors import KlingVideoError
-        from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, async_client
-        from airflow_provider_klingvideo.workflow.following import poll_once
-        from airflow_provider_klingvideo.workflow.job import utc_now
-        from airflow_provider_klingvideo.workflow.watch import Wait
-
-        await asyncio.sleep(decision.seconds)
-        try:
-            settings = await KlingAIHook(self.klingai_conn_id).async_settings()
-        except KlingVideoError as error:
-            return watch.on_error(error, utc_now())
-        async with async_client(settings) as client:
-            answer = await poll_once(client, watch, self.kind)
-            while isinstance(answer, Wait) and not watch.is_refused:
-                await asyncio.sleep(answer.seconds)
-                answer = await poll_once(client, watch, self.kind)
-        return answer

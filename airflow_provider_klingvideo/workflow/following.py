@@ -42,11 +42,17 @@ def accepted_at(job: WorkflowJob) -> datetime:
     return submission.accepted_at or submission.intended_at
 
 
-def watch_of(job: WorkflowJob, generation_seconds: float, policy: PollPolicy) -> GenerationWatch:
+def watch_of(
+    job: WorkflowJob,
+    generation_seconds: float,
+    policy: PollPolicy,
+    window: tuple[float, float] | None = None,
+) -> GenerationWatch:
     """Make the watch over a submitted job.
 
     :param generation_seconds: how long the vendor may take, counted from the moment when it accepted the task, so that
         no retry of ours prolongs it.
+    :param window: when such tasks ended lately, see :class:`GenerationWatch`.
     """
     accepted = accepted_at(job)
     return GenerationWatch(
@@ -54,6 +60,7 @@ def watch_of(job: WorkflowJob, generation_seconds: float, policy: PollPolicy) ->
         submitted_at=accepted,
         deadline=accepted + timedelta(seconds=generation_seconds),
         typical_seconds=registry().typical_seconds(kind_of(job), str(job.metadata["model"])),
+        window=window,
         policy=policy,
     )
 

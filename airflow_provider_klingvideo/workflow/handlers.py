@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
+from airflow_provider_klingvideo.workflow.broker import Broker
 from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
-from airflow_provider_klingvideo.workflow.following import kind_of, poll_once, watch_of
+from airflow_provider_klingvideo.workflow.following import kind_of
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.shared_client import SharedClient
+from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
+from airflow_provider_klingvideo.workflow.slots import Standing, place_of
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
-from airflow_provider_klingvideo.workflow.watch import Wait
+from airflow_provider_klingvideo.workflow.timings import timing_key
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -19,13 +23,18 @@ Sleep = Callable[[float], Awaitable[object]]
 class VideoHandlers:
     """One handler per state; each ends by moving the job on.
 
+    Jobs that are processed by the same object share its questions about tasks and slots.
+
     :param steps: the work of the states.
-    :param sleep: how to wait between two looks.
+    :param sleep: how to wait where the clock alone decides.
     """
 
     def __init__(self, steps: VideoSteps, *, sleep: Sleep = asyncio.sleep) -> None:
         self._steps = steps
         self._sleep = sleep
+        client = SharedClient.of(steps.client)
+        self._broker = Broker(client, steps.timings)
+        self._queue = SlotQueue(client, lambda: steps.slots, pause=steps.settings.slot_pause_seconds)
 
     def register(self, engine: WorkflowEngine) -> None:
         """Make an engine process jobs with these handlers."""
@@ -45,20 +54,27 @@ class VideoHandlers:
 
     async def queued(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         """Wait for admission."""
-        while (seconds := await self._steps.admission(job)) is not None:
-            await self._sleep(seconds)
+        steps = self._steps
+        while True:
+            if await steps.standing(job) is Standing.WAITING:
+                await self._queue.wait(
+                    place_of(job),
+                    steps.queue_seconds_left(job),
+                    is_cancelled=lambda: steps.store.cancel_reason(job.id, job.revision) is not None,
+                )
+            obstacle = await steps.admission(job)
+            if obstacle is None:
+                break
+            if not obstacle.is_slot:
+                await self._sleep(steps.settings.slot_pause_seconds)
         engine.transition(job, WorkflowState.GENERATING)
 
     async def generating(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         """Submit once and follow the vendor's task to its end."""
         await self._submit(engine, job)
-        settings = self._steps.settings
-        watch = watch_of(job, settings.generation_seconds, settings.poll)
-        decision = await poll_once(self._steps.client, watch, kind_of(job))
-        while isinstance(decision, Wait):
-            await self._sleep(decision.seconds)
-            decision = await poll_once(self._steps.client, watch, kind_of(job))
-        facts = await self._steps.conclude(job, decision)
+        watch = await self._steps.watch(job)
+        ended = await self._broker.follow(watch, kind_of(job), timing_key(job))
+        facts = await self._steps.conclude(job, ended)
         engine.transition(job, WorkflowState.POST_PROCESSING, **facts)
 
     async def post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
@@ -68,12 +84,17 @@ class VideoHandlers:
         engine.transition(job, WorkflowState.COMPLETED)
 
     async def _submit(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
+        steps = self._steps
         while True:
             try:
-                await self._steps.submit(job, engine.save)
-            except (ConcurrencyLimitError, RateLimitError) as error:
-                if self._steps.slot_timed_out(job, utc_now()):
+                await steps.submit(job, engine.save)
+            except ConcurrencyLimitError:
+                if steps.slot_timed_out(job, utc_now()):
                     raise
-                await self._sleep(max(error.retry_after or 0, self._steps.settings.slot_pause_seconds))
+                await self._queue.wait(place_of(job), steps.settings.slot_seconds)
+            except RateLimitError as error:
+                if steps.slot_timed_out(job, utc_now()):
+                    raise
+                await self._sleep(max(error.retry_after or 0, steps.settings.slot_pause_seconds))
             else:
                 return

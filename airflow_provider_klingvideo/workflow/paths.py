@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, Self
 
 from airflow_provider_klingvideo.media.paths import StoragePath
+from airflow_provider_klingvideo.media.publishing import part_name
 
 
 class RecordPath(StoragePath, Protocol):
@@ -19,3 +20,11 @@ class RecordPath(StoragePath, Protocol):
 
 OpenPath = Callable[[str], RecordPath]
 """Makes such a path of a path or URI as text."""
+
+
+def write_whole(path: RecordPath, text: str) -> None:
+    """Write a small file, whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(part_name(path.name))
+    part.write_text(text)
+    part.replace(path)

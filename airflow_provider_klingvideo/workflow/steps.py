@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import (
-    PRODUCTS,
     AsyncKlingClient,
+    ConcurrencyLimitError,
     GenerationRequest,
     check_request,
     estimate,
@@ -35,17 +36,29 @@ from airflow_provider_klingvideo.workflow.errors import (
     QueueTimeoutError,
     StoredFilesError,
 )
-from airflow_provider_klingvideo.workflow.following import accepted_at, conclude, kind_of, settle, task_id_of
+from airflow_provider_klingvideo.workflow.following import (
+    accepted_at,
+    conclude,
+    kind_of,
+    settle,
+    task_id_of,
+    watch_of,
+)
 from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media, require_reachable_inputs
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
 from airflow_provider_klingvideo.workflow.preparation import Preparation
 from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
+from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS_FOLDER
+from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots, Standing, place_of
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
 from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
-from airflow_provider_klingvideo.workflow.watch import Ended, PollPolicy
+from airflow_provider_klingvideo.workflow.timings import Timings, timing_key
+from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, PollPolicy
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MASTER = "master.mp4"
@@ -57,10 +70,23 @@ async def inline(work: Callable[[], T]) -> T:
 
 
 @dataclass(frozen=True)
+class Obstacle:
+    """Why a job in QUEUED may not go on yet.
+
+    :param is_slot: whether it is for want of a slot.
+    :param words: for a person.
+    """
+
+    is_slot: bool
+    words: str
+
+
+@dataclass(frozen=True)
 class StepSettings:
     """What a user can set for all jobs of a connection or a task.
 
     :param concurrency_limit: tasks that may run at the vendor at once, None when only the vendor limits them.
+    :param model_limits: the same by model.
     :param queue_seconds: how long a job may wait in QUEUED.
     :param slot_seconds: how long a job in GENERATING may be refused for want of a slot.
     :param slot_pause_seconds: shortest pause between two looks for a free slot.
@@ -72,14 +98,20 @@ class StepSettings:
     """
 
     concurrency_limit: int | None = None
+    model_limits: Mapping[str, int] = field(default_factory=dict)
     queue_seconds: float = 24 * 3600
     slot_seconds: float = 24 * 3600
-    slot_pause_seconds: float = 15
+    slot_pause_seconds: float = 3
     generation_seconds: float = 3600
     poll: PollPolicy = field(default_factory=PollPolicy)
     check_input_urls: bool = True
     unknown_models: Literal["warn", "refuse"] = "warn"
     media: MediaSettings = field(default_factory=MediaSettings)
+
+    @property
+    def slot_rules(self) -> SlotRules:
+        """What the user says about slots."""
+        return SlotRules(self.concurrency_limit, self.model_limits)
 
 
 class VideoSteps:
@@ -90,6 +122,8 @@ class VideoSteps:
     :param outputs: asks the vendor for the outputs of a finished task, see :data:`AskOutputs`; it may block.
     :param open_path: makes a path object of an input's path or URI.
     :param run_blocking: how work that blocks is run; default: on a thread.
+    :param slots: gives the slots of the connection; default: a board beside the records.
+    :param timings: knows how long tasks take; default: kept in memory.
     """
 
     def __init__(
@@ -101,10 +135,14 @@ class VideoSteps:
         settings: StepSettings | None = None,
         open_path: OpenPath = pathlib.Path,
         run_blocking: Callable[[Callable[[], Any]], Awaitable[Any]] = asyncio.to_thread,
+        slots: Slots | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.client = client
         self.store = store
         self.settings = settings or StepSettings()
+        self.slots = slots or Slots(SlotBoard(store.base / SLOTS_FOLDER), self.settings.slot_rules)
+        self.timings = timings or Timings()
         self._outputs = outputs
         self._open_path = open_path
         self._run_blocking = run_blocking
@@ -140,36 +178,48 @@ class VideoSteps:
         self._reservations.require_affordable(job)
         return facts
 
-    async def admission(self, job: WorkflowJob, *, now: datetime | None = None) -> float | None:
+    async def admission(self, job: WorkflowJob, *, now: datetime | None = None) -> Obstacle | None:
         """Decide about a job in QUEUED.
 
-        :returns: None when it may go on, else the seconds after which to ask again.
+        :returns: None when it may go on.
         :raises CancelRequestedError: somebody has cancelled it.
         :raises QueueTimeoutError: it waited too long.
         """
-        now = now or utc_now()
-        if reason := self.store.cancel_request(job):
+        if reason := self.store.cancel_reason(job.id, job.revision):
+            await self._run_blocking(lambda: self.slots.give_back(place_of(job)))
             raise CancelRequestedError(f"Cancelled in the queue: {reason}")
         obstacle = await self._no_slot(job) or await self._no_budget(job)
-        if obstacle is None:
-            return None
-        waited = (now - (job.entered_at(WorkflowState.QUEUED) or job.created_at)).total_seconds()
-        if waited >= self.settings.queue_seconds:
-            raise QueueTimeoutError(f"Waited {waited:.0f} s in vain: {obstacle}")
-        return self.settings.slot_pause_seconds
+        if obstacle is not None and self.queue_seconds_left(job, now) <= 0:
+            raise QueueTimeoutError(f"Waited {self.settings.queue_seconds:.0f} s in vain: {obstacle.words}")
+        return obstacle
 
-    async def _no_slot(self, job: WorkflowJob) -> str | None:
-        limit = self.settings.concurrency_limit
-        if limit is None or await self.client.count_in_flight(PRODUCTS[kind_of(job)].pack) < limit:
-            return None
-        return f"every slot is taken (concurrency limit {limit})"
+    def queue_seconds_left(self, job: WorkflowJob, now: datetime | None = None) -> float:
+        """Return how long a job may still wait in QUEUED."""
+        entered = job.entered_at(WorkflowState.QUEUED) or job.created_at
+        return self.settings.queue_seconds - ((now or utc_now()) - entered).total_seconds()
 
-    async def _no_budget(self, job: WorkflowJob) -> str | None:
+    async def standing(self, job: WorkflowJob) -> Standing:
+        """Tell whether a job has to wait for a slot, without asking the vendor."""
+        standing: Standing = await self._run_blocking(lambda: self.slots.standing(place_of(job)))
+        return standing
+
+    async def _no_slot(self, job: WorkflowJob) -> Obstacle | None:
+        if await self.standing(job) is not Standing.WAITING:
+            return None
+        place = place_of(job)
+        in_flight = await self.client.in_flight(place.pack)
+        granted: set[str] = await self._run_blocking(lambda: self.slots.grant([place], in_flight))
+        return None if job.id in granted else Obstacle(True, "every slot is taken, or others wait longer")
+
+    async def _no_budget(self, job: WorkflowJob) -> Obstacle | None:
         """A task that exists is adopted and costs nothing more; should another one be ordered, it is reserved then."""
         if any(one.outcome in (None, "succeeded") for one in job.submissions):
             return None
         missing: str | None = await self._run_blocking(lambda: self._reservations.shortage(job))
-        return missing
+        if missing is None:
+            return None
+        await self._run_blocking(lambda: self.slots.give_back(place_of(job)))
+        return Obstacle(False, missing)
 
     async def submit(
         self,
@@ -191,18 +241,31 @@ class VideoSteps:
                 await save(job)
             return await prepare(job, order)
 
+        place = place_of(job)
         try:
-            return await SubmissionProtocol(self.client, save, reserve_and_prepare).ensure_task(
+            submission = await SubmissionProtocol(self.client, save, reserve_and_prepare).ensure_task(
                 job,
                 await self.order_of(job),
                 generation_number=generation_number,
                 regenerate_failed=regenerate_failed,
                 on_changed_request=on_changed_request,
             )
+        except ConcurrencyLimitError:
+            in_flight = await self.client.in_flight(place.pack)
+            await self._run_blocking(lambda: self.slots.refused(place, in_flight))
+            raise
         except KlingVideoError as error:
             if not error.retryable:
                 await self.settle_budget(job)
+                await self._run_blocking(lambda: self.slots.give_back(place))
             raise
+        await self._run_blocking(lambda: self.slots.ordered(place))
+        return submission
+
+    async def watch(self, job: WorkflowJob) -> GenerationWatch:
+        """Make the watch over a submitted job, which knows how long such tasks took lately."""
+        window = await self._run_blocking(lambda: self.timings.load(timing_key(job)))
+        return watch_of(job, self.settings.generation_seconds, self.settings.poll, window)
 
     async def conclude(self, job: WorkflowJob, ended: Ended) -> dict[str, Any]:
         """Write down how the wait for a job's task ended, in its budget, too; see :func:`conclude`."""
@@ -210,6 +273,16 @@ class VideoSteps:
             return conclude(job, ended)
         finally:
             await self.settle_budget(job)
+            await self._run_blocking(lambda: self._keep_time(job, ended.vendor_seconds))
+            await self._run_blocking(lambda: self.slots.give_back(place_of(job)))
+
+    def _keep_time(self, job: WorkflowJob, seconds: float | None) -> None:
+        if seconds is None:
+            return
+        try:
+            self.timings.keep(timing_key(job), seconds)
+        except OSError as error:
+            log.warning("How long the vendor took could not be kept: %s", error)
 
     async def take_result(self, job: WorkflowJob) -> dict[str, Any]:
         """Return the facts of a job's result, asking once where nobody has waited; see :func:`settle`."""

@@ -9,9 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.media import part_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.paths import RecordPath
+from airflow_provider_klingvideo.workflow.paths import RecordPath, write_whole
 
 RECORD_NAME = "job.json"
 CANCEL_NAME = "cancel.json"
@@ -90,10 +89,10 @@ class JobStore:
         request = {"reason": reason, "revision": revision, "requested_at": utc_now().isoformat()}
         self.write(job_id, CANCEL_NAME, request)
 
-    def cancel_request(self, job: WorkflowJob) -> str | None:
-        """Return the reason for which a job is to be cancelled, None when nobody asked for it."""
-        request = self.read(job.id, CANCEL_NAME)
-        return str(request["reason"]) if request and request["revision"] == job.revision else None
+    def cancel_reason(self, job_id: str, revision: int) -> str | None:
+        """Return the reason for which a revision of a job is to be cancelled, None when nobody asked for it."""
+        request = self.read(job_id, CANCEL_NAME)
+        return str(request["reason"]) if request and request["revision"] == revision else None
 
     def read(self, job_id: str, name: str) -> dict[str, Any] | None:
         """Read a file of a job, None when there is none.
@@ -110,11 +109,7 @@ class JobStore:
 
     def write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
         """Keep a file of a job, whole or not at all."""
-        path = self.folder(job_id) / name
-        self.folder(job_id).mkdir(parents=True, exist_ok=True)
-        part = path.with_name(part_name(path.name))
-        part.write_text(json.dumps(value, ensure_ascii=False, indent=2))
-        part.replace(path)
+        write_whole(self.folder(job_id) / name, json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _is_further(stored: WorkflowJob, job: WorkflowJob) -> bool:

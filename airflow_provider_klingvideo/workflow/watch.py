@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 JITTER = 0.1
 # Below this share of the usual time a finished task is so unlikely that a question would be wasted.
 EARLIEST_SHARE = 0.8
-# Past the usual time the pause grows with the age of the task.
+# Past the time in which tasks end the pause grows with the age of the task.
 LATE_SHARE = 0.1
 # What has an id that other requests take, and no file.
 LIBRARY_ITEMS = {"voice", "element"}
@@ -47,7 +47,7 @@ class PollPolicy:
         connection is read anew in between, since keys are rotated.
     """
 
-    min_seconds: float = 5
+    min_seconds: float = 2
     max_seconds: float = 30
     max_errors: int = 30
     max_refusals: int = 3
@@ -68,6 +68,7 @@ class Ended:
     :param message: the vendor's words, or what went wrong.
     :param billed_units: units the vendor billed, a decimal number as text, None when it did not say.
     :param seconds: length of the video as the vendor states it.
+    :param vendor_seconds: how long the vendor took, by its own clock; None when it did not say.
     :param video_url: where the video lies, without the signed query; None where there is none.
     :param outputs: every result: ``type``, and where it has them ``id``, ``name``, ``group``, ``seconds``, ``url``
         (without the signed query), ``watermark`` (whether it also comes with one), ``formats`` (in which others).
@@ -78,6 +79,7 @@ class Ended:
     message: str = ""
     billed_units: str | None = None
     seconds: float | None = None
+    vendor_seconds: float | None = None
     video_url: str | None = None
     outputs: list[dict[str, Any]] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)
@@ -105,6 +107,8 @@ class GenerationWatch:
     :param submitted_at: when the vendor accepted the task, aware.
     :param deadline: when to stop waiting, aware; an answer that arrives later still counts when it is terminal.
     :param typical_seconds: how long such a task usually takes.
+    :param window: seconds after which such tasks began to end, and after which nearly all had ended, as observed; None
+        where none has been seen.
     :param policy: bounds of polling.
     :param spread: random number in [0, 1) for the jitter.
     """
@@ -116,6 +120,7 @@ class GenerationWatch:
         submitted_at: datetime,
         deadline: datetime,
         typical_seconds: float,
+        window: tuple[float, float] | None = None,
         policy: PollPolicy | None = None,
         spread: Callable[[], float] = random.random,
     ) -> None:
@@ -123,6 +128,7 @@ class GenerationWatch:
         self.submitted_at = submitted_at
         self.deadline = deadline
         self.typical_seconds = typical_seconds
+        self.window = window or (typical_seconds * EARLIEST_SHARE, typical_seconds)
         self.policy = policy or PollPolicy()
         self._spread = spread
         self._errors = 0
@@ -132,6 +138,11 @@ class GenerationWatch:
     def is_refused(self) -> bool:
         """Whether the last question was refused in a way that no waiting mends."""
         return self._refusals > 0
+
+    def first_wait(self, now: datetime) -> Wait:
+        """Say when to ask for the first time: at once where the task may have ended."""
+        age = (now - self.submitted_at).total_seconds()
+        return self._wait(self._pause(now) if age < self.window[0] else 0, now)
 
     def on_task(self, task: Task | None, now: datetime) -> Wait | Ended:
         """Take an answer.
@@ -164,8 +175,9 @@ class GenerationWatch:
 
     def _pause(self, now: datetime) -> float:
         age = (now - self.submitted_at).total_seconds()
-        until_due = self.typical_seconds * EARLIEST_SHARE - age
-        late = age * LATE_SHARE if age > self.typical_seconds else 0
+        earliest, latest = self.window
+        until_due = earliest - age
+        late = age * LATE_SHARE if age > latest else 0
         return min(max(until_due, late, self.policy.min_seconds), self.policy.max_seconds)
 
     def _wait(self, seconds: float, now: datetime) -> Wait:
@@ -193,6 +205,7 @@ def _ended(task: Task) -> Ended:
         Outcome.SUCCEEDED,
         billed_units=units,
         seconds=video.duration if video else None,
+        vendor_seconds=task.seconds,
         video_url=_unsigned(video.url) if video else None,
         outputs=[_facts(one) for one in task.outputs],
     )

@@ -67,7 +67,7 @@ def test_it_comes_back_from_the_database_as_it_was():
     path, arguments = one.serialize()
     assert path == "airflow_provider_klingvideo.triggers.klingvideo.KlingVideoTaskTrigger"
     assert KlingVideoTaskTrigger(**arguments).serialize() == (path, arguments)
-    assert all(isinstance(value, str | int | float | None) for value in arguments.values())
+    assert all(isinstance(value, str | int | float | list | None) for value in arguments.values())
 
 
 @pytest.mark.scenario(47)

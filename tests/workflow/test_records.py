@@ -79,10 +79,11 @@ class TestStore:
 
     def test_a_cancel_request_is_for_one_revision(self, tmp_path):
         store, job = JobStore(tmp_path), WorkflowJob(id="j")
-        assert store.cancel_request(job) is None
+        assert store.cancel_reason(job.id, job.revision) is None
         store.request_cancel("j", "Ann: wrong prompt")
-        assert store.cancel_request(job) == "Ann: wrong prompt"
-        assert store.cancel_request(reopened(job, S.CREATED)) is None
+        assert store.cancel_reason(job.id, job.revision) == "Ann: wrong prompt"
+        revived = reopened(job, S.CREATED)
+        assert store.cancel_reason(revived.id, revived.revision) is None
 
 
 class TestIdentity:

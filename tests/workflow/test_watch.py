@@ -40,7 +40,7 @@ def after(seconds):
 
 @pytest.mark.parametrize(
     ("age", "pause"),
-    [(0, 30), (30, 18), (46, 5), (60, 5), (200, 20), (590, 10)],
+    [(0, 30), (30, 18), (47, 2), (60, 2), (200, 20), (590, 10)],
     ids=["far-from-due", "before-due", "due", "just-late", "late", "deadline-near"],
 )
 def test_it_asks_seldom_before_the_result_is_due_and_often_when_it_is(age, pause):

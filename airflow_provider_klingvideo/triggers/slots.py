@@ -1,0 +1,96 @@
+"""Waiting for a free slot without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+ARGUMENTS = (
+    *("klingai_conn_id", "job_id", "pack", "model", "priority", "since", "until"),
+    *("board_path", "records_path", "revision", "pause_seconds", "minimum_seconds"),
+)
+
+
+class KlingVideoSlotTrigger(BaseTrigger):
+    """Waits until a job has been given a slot, somebody has cancelled it, or it has waited long enough.
+
+    The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
+
+    :param klingai_conn_id: the connection.
+    :param job_id: the job that waits.
+    :param pack: whose slots it needs: ``video``, ``image`` or ``try_on``.
+    :param model: which model's.
+    :param since: when it began to wait, seconds of the epoch; older ones go first.
+    :param until: when to stop waiting, ISO 8601.
+    :param board_path: folder of the notices about slots, a path or URI.
+    :param records_path: where the records of the job's DAG run lie.
+    :param priority: jobs with a higher one go first.
+    :param revision: of the job.
+    :param pause_seconds: between two looks.
+    :param minimum_seconds: the event comes no sooner after the start.
+    """
+
+    def __init__(
+        self,
+        klingai_conn_id: str,
+        job_id: str,
+        pack: str,
+        model: str,
+        since: float,
+        until: str,
+        board_path: str,
+        records_path: str,
+        priority: int = 0,
+        revision: int = 1,
+        pause_seconds: float = 3,
+        minimum_seconds: float = 10,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.klingai_conn_id = klingai_conn_id
+        self.job_id = job_id
+        self.pack = pack
+        self.model = model
+        self.since = since
+        self.until = until
+        self.board_path = board_path
+        self.records_path = records_path
+        self.priority = priority
+        self.revision = revision
+        self.pause_seconds = pause_seconds
+        self.minimum_seconds = minimum_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in ARGUMENTS}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event, the job's id."""
+        earliest = asyncio.get_running_loop().time() + self.minimum_seconds
+        try:
+            await self._wait()
+        except Exception:
+            # The task looks for itself, and tells what is wrong where a person sees it.
+            self.log.exception("Waiting for a slot failed")
+        await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
+        yield TriggerEvent({"job_id": self.job_id})  # type: ignore[no-untyped-call]
+
+    async def _wait(self) -> None:
+        from airflow_provider_klingvideo.triggers.stations import station_of
+        from airflow_provider_klingvideo.workflow.slots import Place
+
+        place = Place(self.job_id, self.pack, self.model, self.priority, self.since)
+        seconds = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
+        queue = station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
+        await queue.wait(place, seconds, is_cancelled=self._is_cancelled)
+
+    def _is_cancelled(self) -> bool:
+        from airflow.sdk import ObjectStoragePath
+
+        from airflow_provider_klingvideo.workflow import JobStore
+
+        store = JobStore(ObjectStoragePath(self.records_path))
+        return store.cancel_reason(self.job_id, self.revision) is not None

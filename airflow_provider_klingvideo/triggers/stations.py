@@ -1,0 +1,72 @@
+"""What all triggers of one event loop share that wait with the same connection: one client, one loop of questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.hooks.klingai import KlingSettings
+    from airflow_provider_klingvideo.kling import AsyncKlingClient
+    from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
+    from airflow_provider_klingvideo.workflow.slots import Slots
+
+# A triggerer has one event loop; a test has one after another.
+_stations: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Station]] = WeakKeyDictionary()
+
+
+class Station:
+    """The shared parts of one connection in one event loop.
+
+    :param klingai_conn_id: the connection; read when the first trigger needs the client, and anew when it was refused.
+    """
+
+    def __init__(self, klingai_conn_id: str) -> None:
+        from airflow_provider_klingvideo.workflow.broker import Broker
+        from airflow_provider_klingvideo.workflow.shared_client import SharedClient
+
+        self._conn_id = klingai_conn_id
+        self._settings: KlingSettings | None = None
+        self._client = SharedClient(self._open)
+        self._queues: dict[str, SlotQueue] = {}
+        self.broker = Broker(self._client)
+
+    def queue(self, board_path: str, pause: float) -> SlotQueue:
+        """Return the queue for slots.
+
+        :param board_path: folder of the notices about slots, a path or URI.
+        :param pause: seconds between two looks.
+        """
+        from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
+
+        if board_path not in self._queues:
+            self._queues[board_path] = SlotQueue(self._client, lambda: self._slots(board_path), pause=pause)
+        return self._queues[board_path]
+
+    def _slots(self, board_path: str) -> Slots:
+        from airflow.sdk import ObjectStoragePath
+
+        from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots
+
+        settings = self._settings
+        rules = SlotRules(settings.concurrency_limit, settings.model_limits) if settings else SlotRules()
+        return Slots(SlotBoard(ObjectStoragePath(board_path)), rules)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[AsyncKlingClient]:
+        from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, async_client
+
+        self._settings = await KlingAIHook(self._conn_id).async_settings()
+        async with async_client(self._settings) as client:
+            yield client
+
+
+def station_of(klingai_conn_id: str) -> Station:
+    """Return the station of a connection in the running event loop."""
+    stations = _stations.setdefault(asyncio.get_running_loop(), {})
+    if klingai_conn_id not in stations:
+        stations[klingai_conn_id] = Station(klingai_conn_id)
+    return stations[klingai_conn_id]
