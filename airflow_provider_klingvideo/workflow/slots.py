@@ -283,7 +283,7 @@ class Slots:
             place for place in waiting if queue or place.job_id in claimed or not occupancy.others_wait(place.model)
         ]
         admitted = occupancy.admissible(candidates)
-        now = utc_now().timestamp()
+        now = _now()
         limited = [one for one in admitted if one.job_id not in claimed and occupancy.is_limited(one.model)]
         claims = [Notice(CLAIM, pack, one.model, one.job_id, now) for one in limited]
         if claims:
@@ -301,7 +301,7 @@ class Slots:
         """Note that a job has ordered: its claim becomes a running task of its model."""
         claims = [one for one in self._board.read() if one.what == CLAIM and one.subject == place.job_id]
         if claims:
-            now = utc_now().timestamp()
+            now = _now()
             self._board.put([Notice(RUNNING, place.pack, place.model, place.job_id, now)])
             self._board.take_down(claims)
 
@@ -315,12 +315,12 @@ class Slots:
         occupancy = self._occupancy(place.pack, in_flight)
         known = [one for one in occupancy.notices if one.what == LIMIT and one.model == place.model]
         limit = max(1, occupancy.taken(place.model))
-        now = utc_now().timestamp()
+        now = _now()
         self._board.put([Notice(LIMIT, place.pack, place.model, str(limit), now)])
         self._board.take_down(one for one in known if one.at < now)
 
     def _occupancy(self, pack: str, in_flight: Sequence[Task]) -> Occupancy:
-        return Occupancy(pack, in_flight, self._board.read(), self.rules, utc_now().timestamp())
+        return Occupancy(pack, in_flight, self._board.read(), self.rules, _now())
 
     def _keep_queue(self, queue: str, pack: str, models: Collection[str], occupancy: Occupancy) -> None:
         """Say who waits, a third of its life before the last word about it ends."""
@@ -328,6 +328,11 @@ class Slots:
         fresh = {one.model for one in own if one.model in models and occupancy.now - one.at < QUEUE_SECONDS / 3}
         self._board.put(Notice(QUEUE, pack, model, queue, occupancy.now) for model in models if model not in fresh)
         self._board.take_down(one for one in own if one.model not in fresh)
+
+
+def _now() -> float:
+    """The present time as a notice tells it."""
+    return round(utc_now().timestamp(), 3)
 
 
 def _job_of(task: Task) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from math import ceil
 
 from airflow_provider_klingvideo.workflow.identity import safe_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
@@ -16,6 +17,7 @@ KEPT = 40
 FEWEST = 3
 # Tasks to come will be a little quicker than the quickest, and slower than the slowest.
 MARGIN = 0.1
+NEARLY_ALL = 0.95
 # What decides, besides kind and model, how long a task takes.
 TELLING_PARAMS = ("resolution", "mode", "duration")
 
@@ -32,7 +34,7 @@ def window_of(samples: Sequence[float]) -> tuple[float, float] | None:
         return None
     ordered = sorted(samples)
     # One that hung is no reason to ask quickly for ever.
-    last = ordered[min(len(ordered) - 1, round(len(ordered) * 0.95))]
+    last = ordered[ceil(len(ordered) * NEARLY_ALL) - 1]
     return ordered[0] * (1 - MARGIN), last * (1 + MARGIN)
 
 
