@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.workflow.watch import Outcome
 
 KEY = "sandbox-key"
 KIND = "text_to_video"
+TALK = {"avatar_id": "avatar_mia_female", "script": "Hello"}
 POLICY = PollPolicy(min_seconds=0.1, max_seconds=0.3, max_errors=5)
 
 
@@ -149,9 +150,6 @@ def test_an_error_of_one_batch_is_the_trouble_of_that_batch_alone(sandbox):
         return [one.outcome for one in await asyncio.gather(broker.follow(watch(good[0]), KIND), waiting)]
 
     assert asyncio.run(run()) == [Outcome.SUCCEEDED, Outcome.LOST]
-
-
-TALK = {"avatar_image": "https://example.org/face.png", "voice_id": "genshin_vindi2", "script": "Hello"}
 
 
 def test_a_refused_key_is_read_anew_and_the_wait_goes_on(sandbox):
