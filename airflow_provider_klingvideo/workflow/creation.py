@@ -30,13 +30,11 @@ def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, ori
     :returns: the record that exists when it is about the same request and has not failed; else a new revision of it,
         which knows of all that was submitted before; else a new record.
     """
-    given = given_fields(request)
-    prompt = str(given.pop("prompt", ""))
-    params = without_inline_media(reduced(given))
+    prompt, params = _asked_for(request)
     existing = store.load(job_id)
     if existing is None:
         job = WorkflowJob(id=job_id, prompt=prompt, params=params, metadata=dict(origin))
-    elif (existing.prompt, existing.params) == (prompt, params) and existing.state not in RESUMABLE_ENDS:
+    elif is_same_request(existing, request) and existing.state not in RESUMABLE_ENDS:
         return existing
     else:
         store.archive(existing)
@@ -44,3 +42,14 @@ def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, ori
         job.prompt, job.params = prompt, params
     store.save(job)
     return job
+
+
+def is_same_request(job: WorkflowJob, request: Mapping[str, Any]) -> bool:
+    """Whether a job is about this very request."""
+    return (job.prompt, job.params) == _asked_for(request)
+
+
+def _asked_for(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    given = given_fields(request)
+    prompt = str(given.pop("prompt", ""))
+    return prompt, without_inline_media(reduced(given))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
 from airflow_provider_klingvideo.workflow.broker import Broker
@@ -12,10 +13,11 @@ from airflow_provider_klingvideo.workflow.following import kind_of
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.shared_client import SharedClient
 from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.slots import Standing, place_of
+from airflow_provider_klingvideo.workflow.slots import Place, Standing, place_of
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
 from airflow_provider_klingvideo.workflow.timings import timing_key
+from airflow_provider_klingvideo.workflow.watch import GenerationWatch
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -23,13 +25,15 @@ Sleep = Callable[[float], Awaitable[object]]
 class VideoHandlers:
     """One handler per state; each ends by moving the job on.
 
-    Jobs that are processed by the same object share its questions about tasks and slots.
+    Jobs that are processed by the same object share its questions about tasks and slots. ``waiting`` tells, by job,
+    what those wait for that do nothing else: the end of a vendor task, or a slot.
 
     :param steps: the work of the states.
     :param sleep: how to wait where the clock alone decides.
     """
 
     def __init__(self, steps: VideoSteps, *, sleep: Sleep = asyncio.sleep) -> None:
+        self.waiting: dict[str, GenerationWatch | Place] = {}
         self._steps = steps
         self._sleep = sleep
         client = SharedClient.of(steps.client)
@@ -57,11 +61,7 @@ class VideoHandlers:
         steps = self._steps
         while True:
             if await steps.standing(job) is Standing.WAITING:
-                await self._queue.wait(
-                    place_of(job),
-                    steps.queue_seconds_left(job),
-                    is_cancelled=lambda: steps.store.cancel_reason(job.id, job.revision) is not None,
-                )
+                await self._wait_for_slot(job, steps.queue_seconds_left(job))
             obstacle = await steps.admission(job)
             if obstacle is None:
                 break
@@ -73,7 +73,8 @@ class VideoHandlers:
         """Submit once and follow the vendor's task to its end."""
         await self._submit(engine, job)
         watch = await self._steps.watch(job)
-        ended = await self._broker.follow(watch, kind_of(job), timing_key(job))
+        with self._noted(job, watch):
+            ended = await self._broker.follow(watch, kind_of(job), timing_key(job))
         facts = await self._steps.conclude(job, ended)
         engine.transition(job, WorkflowState.POST_PROCESSING, **facts)
 
@@ -91,10 +92,25 @@ class VideoHandlers:
             except ConcurrencyLimitError:
                 if steps.slot_timed_out(job, utc_now()):
                     raise
-                await self._queue.wait(place_of(job), steps.settings.slot_seconds)
+                await self._wait_for_slot(job, steps.settings.slot_seconds)
             except RateLimitError as error:
                 if steps.slot_timed_out(job, utc_now()):
                     raise
                 await self._sleep(max(error.retry_after or 0, steps.settings.slot_pause_seconds))
             else:
                 return
+
+    async def _wait_for_slot(self, job: WorkflowJob, seconds: float) -> None:
+        place, store = place_of(job), self._steps.store
+        with self._noted(job, place):
+            await self._queue.wait(
+                place, seconds, is_cancelled=lambda: store.cancel_reason(job.id, job.revision) is not None
+            )
+
+    @contextmanager
+    def _noted(self, job: WorkflowJob, what: GenerationWatch | Place) -> Iterator[None]:
+        self.waiting[job.id] = what
+        try:
+            yield
+        finally:
+            del self.waiting[job.id]

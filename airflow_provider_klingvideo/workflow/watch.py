@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -141,8 +141,8 @@ class GenerationWatch:
 
     def first_wait(self, now: datetime) -> Wait:
         """Say when to ask for the first time: at once where the task may have ended."""
-        age = (now - self.submitted_at).total_seconds()
-        return self._wait(self._pause(now) if age < self.window[0] else 0, now)
+        is_early = now < self.submitted_at + timedelta(seconds=self.window[0])
+        return self._wait(self._pause(now) if is_early else 0, now)
 
     def on_task(self, task: Task | None, now: datetime) -> Wait | Ended:
         """Take an answer.
@@ -173,12 +173,14 @@ class GenerationWatch:
         backoff = min(self.policy.min_seconds * 2 ** (self._errors - 1), self.policy.max_seconds)
         return self._wait(max(backoff, at_least), now)
 
-    def _pause(self, now: datetime) -> float:
+    def due_in(self, now: datetime) -> float:
+        """Return the seconds for which no result is to be expected; 0 in the time in which such tasks end."""
         age = (now - self.submitted_at).total_seconds()
         earliest, latest = self.window
-        until_due = earliest - age
-        late = age * LATE_SHARE if age > latest else 0
-        return min(max(until_due, late, self.policy.min_seconds), self.policy.max_seconds)
+        return max(earliest - age, age * LATE_SHARE if age > latest else 0, 0)
+
+    def _pause(self, now: datetime) -> float:
+        return min(max(self.due_in(now), self.policy.min_seconds), self.policy.max_seconds)
 
     def _wait(self, seconds: float, now: datetime) -> Wait:
         spread = seconds * (1 + JITTER * (2 * self._spread() - 1))

@@ -1,0 +1,121 @@
+"""Waiting for the next thing to do for a batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+ARGUMENTS = (
+    *("klingai_conn_id", "followed", "queued", "board_path", "until"),
+    *("linger_seconds", "pause_seconds", "poll_min_seconds", "poll_max_seconds", "minimum_seconds"),
+)
+
+
+class KlingVideoBatchTrigger(BaseTrigger):
+    """Waits until a vendor task of a batch has ended, or a slot is free for one of its jobs.
+
+    The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
+
+    :param klingai_conn_id: the connection.
+    :param followed: the vendor tasks: ``task_id``, ``kind``, ``submitted_at`` and ``deadline`` (ISO 8601), ``window``
+        (from and to, seconds), ``timing``.
+    :param queued: the places of those that wait for a slot, the first in turn: ``job_id``, ``pack``, ``model``,
+        ``priority``, ``since``.
+    :param board_path: folder of the notices about slots, a path or URI.
+    :param until: when to wake the batch in any case, ISO 8601.
+    :param linger_seconds: after the first task has ended, wait so long for others, so that one resume serves several;
+        not where jobs wait for its slot.
+    :param pause_seconds: between two looks for a slot.
+    :param poll_min_seconds: shortest pause between two questions.
+    :param poll_max_seconds: longest pause.
+    :param minimum_seconds: the event comes no sooner after the start.
+    """
+
+    def __init__(
+        self,
+        klingai_conn_id: str,
+        followed: Sequence[Mapping[str, Any]],
+        queued: Sequence[Mapping[str, Any]],
+        board_path: str,
+        until: str,
+        linger_seconds: float = 20,
+        pause_seconds: float = 3,
+        poll_min_seconds: float = 2,
+        poll_max_seconds: float = 30,
+        minimum_seconds: float = 10,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.klingai_conn_id = klingai_conn_id
+        self.followed = followed
+        self.queued = queued
+        self.board_path = board_path
+        self.until = until
+        self.linger_seconds = linger_seconds
+        self.pause_seconds = pause_seconds
+        self.poll_min_seconds = poll_min_seconds
+        self.poll_max_seconds = poll_max_seconds
+        self.minimum_seconds = minimum_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in ARGUMENTS}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event."""
+        earliest = asyncio.get_running_loop().time() + self.minimum_seconds
+        try:
+            await self._wait()
+        except Exception:
+            # The task looks for itself, and tells what is wrong where a person sees it.
+            self.log.exception("Waiting for a batch failed")
+        await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
+        yield TriggerEvent({})  # type: ignore[no-untyped-call]
+
+    async def _wait(self) -> None:
+        from airflow_provider_klingvideo.workflow.job import utc_now
+
+        seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()
+        waits = {asyncio.ensure_future(wait) for wait in (*self._ends(), *self._slots(seconds))}
+        try:
+            _, left = await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+            if left and not self.queued:
+                await asyncio.wait(left, timeout=self.linger_seconds)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*waits, return_exceptions=True)
+
+    def _ends(self) -> list[Any]:
+        from airflow_provider_klingvideo.triggers.stations import station_of
+        from airflow_provider_klingvideo.workflow.watch import GenerationWatch, PollPolicy
+
+        broker = station_of(self.klingai_conn_id).broker
+        policy = PollPolicy(min_seconds=self.poll_min_seconds, max_seconds=self.poll_max_seconds)
+        return [
+            broker.follow(
+                GenerationWatch(
+                    one["task_id"],
+                    submitted_at=datetime.fromisoformat(one["submitted_at"]),
+                    deadline=datetime.fromisoformat(one["deadline"]),
+                    typical_seconds=one["window"][1],
+                    window=(one["window"][0], one["window"][1]),
+                    policy=policy,
+                ),
+                one["kind"],
+                one["timing"],
+            )
+            for one in self.followed
+        ]
+
+    def _slots(self, seconds: float) -> list[Any]:
+        from airflow_provider_klingvideo.triggers.stations import station_of
+        from airflow_provider_klingvideo.workflow.slots import Place
+
+        queue = station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
+        return [queue.wait(Place(**one), seconds) for one in self.queued]

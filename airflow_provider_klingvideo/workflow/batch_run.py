@@ -1,0 +1,126 @@
+"""Many jobs in one event loop, by the handlers of a single one; it can be cut off anywhere and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from airflow_provider_klingvideo.workflow.creation import created_job, is_same_request
+from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
+from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
+from airflow_provider_klingvideo.workflow.identity import safe_name
+from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.slots import Place
+from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.steps import VideoSteps
+from airflow_provider_klingvideo.workflow.store import JobStore
+from airflow_provider_klingvideo.workflow.watch import GenerationWatch
+
+LOOK_SECONDS = 1.0
+LONGEST_KEY = 40
+# Work that takes a processor; the waits beside it are free.
+RENDERS = 2
+
+
+def row_job_id(batch: str, key: str) -> str:
+    """Name the job of a row: by batch and row key alone, so that a row which moves in its file keeps its video."""
+    digest = hashlib.sha256(f"{batch}\0{key}".encode()).hexdigest()[:12]
+    return f"{safe_name(key)[:LONGEST_KEY]}-{digest}"
+
+
+def batch_job(
+    store: JobStore, job_id: str, request: Mapping[str, Any], *, turn: str, metadata: Mapping[str, Any]
+) -> WorkflowJob:
+    """Return the job of a row, its record kept.
+
+    A job that ended in this very turn stays as it is: a worker that was killed and started again must not order what
+    a person has cancelled meanwhile. In a new turn (a person ran or cleared the batch again), what failed or was
+    cancelled starts anew.
+
+    :param turn: names what a person has started.
+    :param metadata: what the record is to know besides: where the job comes from, its budget, its priority.
+    """
+    existing = store.load(job_id)
+    if existing and existing.metadata.get("turn") == turn and is_same_request(existing, request):
+        return existing
+    job = created_job(store, job_id, request, origin=metadata)
+    if not job.is_terminal:
+        job.metadata.update(metadata, turn=turn)
+        store.save(job)
+    return job
+
+
+@dataclass(frozen=True)
+class Suspended:
+    """What jobs wait for that nobody has to wait for at a worker.
+
+    :param followed: vendor tasks, by job.
+    :param queued: places in the queue for slots.
+    """
+
+    followed: Mapping[str, GenerationWatch] = field(default_factory=dict)
+    queued: Sequence[Place] = ()
+
+
+class BatchRun:
+    """Processes jobs side by side.
+
+    :param engine: keeps the records; gets the handlers.
+    :param steps: the work of the states.
+    """
+
+    def __init__(self, engine: WorkflowEngine, steps: VideoSteps) -> None:
+        self._engine = engine
+        self._handlers = VideoHandlers(steps)
+        self._handlers.register(engine)
+        self._renders = asyncio.Semaphore(RENDERS)
+        engine.register_handler(WorkflowState.POST_PROCESSING, self._post_processing)
+
+    async def run(self, jobs: Sequence[WorkflowJob], *, patience: float | None = None) -> Suspended | None:
+        """Process jobs until all have ended, or until there is nothing to do for a while.
+
+        :param jobs: changed in place.
+        :param patience: seconds; when all jobs that are left wait for the vendor, and no result is due sooner, the run
+            stops; None to wait here whatever it takes.
+        :returns: what is waited for; None when all have ended.
+        :raises Exception: what kept a job's record from being kept, when all others have ended; what goes wrong with
+            a job itself is on its record.
+        """
+        tasks = {asyncio.create_task(self._engine.process(job)) for job in jobs if not job.is_terminal}
+        working = set(tasks)
+        try:
+            while working:
+                _, working = await asyncio.wait(working, timeout=LOOK_SECONDS)
+                waiting = dict(self._handlers.waiting)
+                if patience is not None and working and len(waiting) == len(working):
+                    suspended = _suspended(waiting)
+                    if _due_in(suspended) > patience:
+                        return suspended
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+        for task in tasks:
+            task.result()
+        return None
+
+    async def _post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
+        async with self._renders:
+            await self._handlers.post_processing(engine, job)
+
+
+def _suspended(waiting: Mapping[str, GenerationWatch | Place]) -> Suspended:
+    return Suspended(
+        {job_id: what for job_id, what in waiting.items() if isinstance(what, GenerationWatch)},
+        sorted((what for what in waiting.values() if isinstance(what, Place)), key=lambda place: place.order),
+    )
+
+
+def _due_in(suspended: Suspended) -> float:
+    """Seconds until the first result is due; jobs that wait for a slot wait for it, too."""
+    now = utc_now()
+    return min((watch.due_in(now) for watch in suspended.followed.values()), default=inf)
