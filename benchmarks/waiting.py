@@ -35,7 +35,7 @@ class Scenario:
 
     :param workload: ``finishing`` or ``waiting``.
     :param variants: who is measured.
-    :param window: seconds of the steady measurement.
+    :param window: seconds in which CPU time is measured, and as many again for the lag.
     :param spread: seconds over which the tasks are ordered.
     :param generation_seconds: how long a task takes.
     """
@@ -56,8 +56,8 @@ class Scenario:
 FULL = (Scenario("finishing", 200), Scenario("waiting", 1000), Scenario("waiting", 5000, variants=("ours",)))
 QUICK = (
     Scenario("finishing", 40, spread=5),
-    Scenario("waiting", 100, window=20),
-    Scenario("waiting", 500, variants=("ours",), window=20),
+    Scenario("waiting", 100, window=40),
+    Scenario("waiting", 500, variants=("ours",), window=40),
 )
 # Figure -> its words and its format.
 ROWS = {
