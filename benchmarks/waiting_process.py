@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ DEADLINE_SECONDS = 7200
 GIVE_UP_SECONDS = 300
 TICK_SECONDS = 0.01
 # The start is over when a second has passed in which less than this share of a core was busy.
-CALM_SHARE = 0.5
+CALM_SHARE = 0.25
 LONGEST_START_SECONDS = 300
 
 Orders = dict[str, Any]
@@ -62,11 +62,10 @@ def say(what: str, **more: Any) -> None:
 
 async def event_of(trigger: BaseTrigger) -> tuple[str, float]:
     """The id of the task that a trigger followed, and when it said that the task had succeeded."""
-    async for event in trigger.run():
-        if event.payload["outcome"] == "succeeded":
-            return event.payload["vendor_task_id"], time.time()
-        raise RuntimeError(f"A trigger reports {event.payload}")
-    raise RuntimeError("A trigger ended without an event")
+    ((payload, at),) = [(event.payload, time.time()) async for event in trigger.run()]
+    if payload["outcome"] != "succeeded":
+        raise RuntimeError(f"A trigger reports {payload}")
+    return payload["vendor_task_id"], at
 
 
 async def finishing(orders: Orders) -> Figures:
@@ -110,17 +109,18 @@ def resident_mb() -> float:
 
 
 async def busy_seconds(seconds: float) -> float:
-    """Let so much time pass; the CPU time that the process takes in it, for a minute."""
+    """Let so much time pass; the CPU seconds that the process takes meanwhile, a minute."""
     cpu, began = time.process_time(), time.perf_counter()
     await asyncio.sleep(seconds)
     return (time.process_time() - cpu) / (time.perf_counter() - began) * 60
 
 
 async def calm() -> None:
-    """Return when the start is over."""
-    async with asyncio.timeout(LONGEST_START_SECONDS):
-        while await busy_seconds(1) > CALM_SHARE * 60:
-            pass
+    """Return when the start is over, or when it seems that it never will be."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_START_SECONDS):
+            while await busy_seconds(1) > CALM_SHARE * 60:
+                pass
 
 
 async def waiting(orders: Orders) -> Figures:
