@@ -73,6 +73,7 @@ ROWS = {
     "requests_per_min": ("steady, requests per minute", ".0f"),
     "lag_p99_s": ("steady, loop lag p99, s", ".4f"),
     "lag_max_s": ("steady, loop lag max, s", ".4f"),
+    "lost": ("triggers that gave up", ".0f"),
     "rss_mb": ("memory of the triggers, MB", ".1f"),
 }
 
@@ -130,13 +131,17 @@ def _waiting(scenario: Scenario, measured: dict[str, Any], questions: int, api: 
 SUMMARIES = {"finishing": _finishing, "waiting": _waiting}
 
 
+def _ratio(ours: float = 0, usual: float = 0) -> list[str]:
+    return [f"{ours / usual:.3f}"] if usual else []
+
+
 def print_table(scenario: Scenario, found: dict[str, Figures]) -> None:
     """Print the figures of a scenario beside one another."""
     compared = len(found) > 1
     print(f"\n{scenario.name:<42}" + "".join(f"{variant:>12}" for variant in found) + compared * f"{'ours/usual':>12}")
     for name, (words, form) in ROWS.items():
         values = [figures[name] for figures in found.values() if name in figures]
-        cells = [f"{value:{form}}" for value in values] + ([f"{values[0] / values[1]:.3f}"] if values[1:] else [])
+        cells = [f"{value:{form}}" for value in values] + _ratio(*values)
         if cells:
             print(f"{words:<42}" + "".join(f"{cell:>12}" for cell in cells))
     lag = found["ours"].get("lag_p99_s")
