@@ -9,7 +9,7 @@ OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports clean
+.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports bench-waiting clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ lint: $(STAMP) ## ruff and mypy
 bench-imports: $(STAMP) ## what importing the operators costs, beside the openai provider
 	$(BIN)/pip install --quiet apache-airflow-providers-openai
 	$(BIN)/python benchmarks/import_time.py
+
+bench-waiting: $(STAMP) ## what waiting for the vendor costs, beside the usual trigger; some fifteen minutes
+	$(BIN)/python benchmarks/waiting.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*
