@@ -1,16 +1,15 @@
-"""Every night, make the videos that a CSV or JSONL file asks for, one mapped job per row.
+"""Every night, make the videos that a file asks for: thousands of them with a few tasks, each row paid once.
 
-The file lies at any path that Airflow's object storage reaches; its columns are the parts of a request.
+The file lies at any path that Airflow's object storage reaches; its columns are the parts of a request, and ``key``
+names a row. Run it again with an edited file: only what is new or changed is ordered, and what had failed.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import pendulum
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param
 
-from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
+from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 
 with DAG(
     dag_id="klingvideo_batch",
@@ -23,24 +22,19 @@ with DAG(
             "file:///opt/airflow/prompts.csv",
             type="string",
             title="File",
-            description="CSV with a header, or JSONL: s3://connection@bucket/prompts.csv, file:///...",
-        )
+            description="CSV with a header, JSONL, JSON or Parquet: s3://connection@bucket/prompts.csv, file:///...",
+        ),
+        "batch": Param(
+            "catalogue",
+            type="string",
+            minLength=1,
+            title="Batch",
+            description="Runs of the same batch make only what is new, changed or had failed.",
+        ),
     },
     tags=["klingvideo", "example"],
     doc_md=__doc__,
 ) as dag:
     # [START batch]
-    @task
-    def requests(source: str) -> list[dict[str, Any]]:
-        """Read the file when the run starts."""
-        from airflow.sdk import ObjectStoragePath
-
-        from airflow_provider_klingvideo.workflow.rows import read_requests
-
-        path = ObjectStoragePath(source)
-        return read_requests(path.read_text(), path.name)
-
-    kling_video_workflow.partial(group_id="videos", max_failed_share=0.1).expand(
-        request=requests("{{ params.source }}")
-    )
+    kling_video_batch("{{ params.source }}", batch="{{ params.batch }}", group_id="videos", max_failed_share=0.1)
     # [END batch]

@@ -56,15 +56,18 @@ class KlingVideoTask:
     :param output_path: (templated) folder for records and videos, a path or object storage URI; default: the option
         ``[klingvideo] output_path``.
     :param transitions: another transition table, state name to names; default: the table of this product.
+    :param batch: (templated) name of the batch whose rows the jobs come from: they lie in a folder of this name, not of
+        the DAG run, and are known by the keys of their rows. Empty: the job is known by its place in the DAG run.
     """
 
-    task_fields: Sequence[str] = ("job", "job_key", "klingai_conn_id", "output_path")
+    task_fields: Sequence[str] = ("job", "job_key", "klingai_conn_id", "output_path", "batch")
 
     job: Mapping[str, Any] | str | None
     job_key: str | None
     klingai_conn_id: str
     output_path: str | None
     transitions: Mapping[str, Sequence[str]] | None
+    batch: str | None
 
     def set_job_arguments(
         self,
@@ -73,6 +76,7 @@ class KlingVideoTask:
         klingai_conn_id: str,
         output_path: str | None,
         transitions: Mapping[str, Sequence[str]] | None,
+        batch: str | None,
     ) -> None:
         """Keep the shared arguments as they are: templates are not rendered yet."""
         self.job = job
@@ -80,6 +84,7 @@ class KlingVideoTask:
         self.klingai_conn_id = klingai_conn_id
         self.output_path = output_path
         self.transitions = transitions
+        self.batch = batch
 
     def step_overrides(self) -> dict[str, Any]:
         """Return the settings of the workflow that this task sets itself."""
@@ -104,7 +109,8 @@ class KlingVideoOperator(KlingVideoTask, BaseOperator):
         klingai_conn_id: str = DEFAULT_CONNECTION,
         output_path: str | None = None,
         transitions: Mapping[str, Sequence[str]] | None = None,
+        batch: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**with_retry_defaults(kwargs))
-        self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions)
+        self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions, batch)

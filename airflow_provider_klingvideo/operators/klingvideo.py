@@ -46,12 +46,12 @@ class KlingVideoCreateOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the record and return it."""
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, job_id_of, run_store
+        from airflow_provider_klingvideo.operators.runtime import airflow_errors, job_id_of, origin_of, run_store
         from airflow_provider_klingvideo.workflow.creation import created_job
 
-        store = run_store(context, self.output_path)
+        store = run_store(context, self.output_path, self.batch)
         with airflow_errors():
-            job = created_job(store, job_id_of(self, context), self.request, origin=_origin(context))
+            job = created_job(store, job_id_of(self, context), self.request, origin=origin_of(context))
         self.log.info("Job %s is %s; its record lies in %s", job.id, job.state, store.folder(job.id))
         return job.as_json()
 
@@ -295,11 +295,6 @@ class KlingVideoCompleteOperator(KlingVideoOperator):
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = _asset_facts(run)
         return job
-
-
-def _origin(context: Context) -> dict[str, Any]:
-    ti = context["ti"]
-    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "map_index": ti.map_index}
 
 
 def _asset_facts(run: JobRun) -> dict[str, Any]:

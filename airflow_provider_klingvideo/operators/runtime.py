@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -42,10 +42,11 @@ from airflow_provider_klingvideo.workflow.creation import RESUMABLE_ENDS
 from airflow_provider_klingvideo.workflow.errors import GenerationTimeoutError
 from airflow_provider_klingvideo.workflow.failure import failure_data
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+from airflow_provider_klingvideo.workflow.row_book import RowBook
 from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS
 from airflow_provider_klingvideo.workflow.slots import SlotBoard, Slots
 from airflow_provider_klingvideo.workflow.slots import place_of as place_of_job
-from airflow_provider_klingvideo.workflow.steps import inline
+from airflow_provider_klingvideo.workflow.steps import RunBlocking, inline
 from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
 from airflow_provider_klingvideo.workflow.timings import FOLDER as TIMINGS
 from airflow_provider_klingvideo.workflow.timings import Timings
@@ -70,6 +71,7 @@ class JobTask(Protocol):
     klingai_conn_id: str
     output_path: str | None
     transitions: Mapping[str, Sequence[str]] | None
+    batch: str | None
     task_id: str
     task_group: Any
     upstream_task_ids: Any
@@ -103,13 +105,18 @@ class MissingRecordError(KlingVideoError):
     default_advice = "Run the create task of this job first"
 
 
-def run_store(context: Context, base: str | None) -> JobStore:
-    """Return the store of a DAG run: ``{base}/{dag_id}/{run_id}``.
+def run_store(context: Context, base: str | None, batch: str | None = None) -> JobStore:
+    """Return the store of a DAG run, ``{base}/{dag_id}/{run_id}``, or of a batch, ``{base}/{dag_id}/{batch}``.
 
     :param base: a path or URI, None for the configured one.
     """
     ti = context["ti"]
-    return JobStore(output_folder(base) / safe_name(ti.dag_id) / safe_name(ti.run_id))
+    return JobStore(output_folder(base) / safe_name(ti.dag_id) / safe_name(batch or ti.run_id))
+
+
+def row_book(task: JobTask, context: Context) -> RowBook:
+    """Return the rows of the batch that a task is about."""
+    return RowBook(run_store(context, task.output_path, task.batch).base, job_key_of(task))
 
 
 def output_folder(base: str | None) -> ObjectStoragePath:
@@ -149,16 +156,20 @@ def job_id_of(task: JobTask, context: Context) -> str:
         return str(given["id"])
     if given:
         return str(given)
+    if task.batch:
+        return row_book(task, context).read()[context["ti"].map_index or 0].job_id
     return place_of(context, job_key_of(task))
 
 
-def place_of(context: Context, key: str) -> str:
+def place_of(context: Context, key: str, *, map_index: int | None = None) -> str:
     """Return the name of what a task instance makes, the same on every try.
 
     :param key: tells several things of one run apart.
+    :param map_index: of another task instance.
     """
     ti = context["ti"]
-    return job_id(ti.dag_id, ti.run_id, key, ti.map_index if ti.map_index is not None else -1)
+    index = ti.map_index if map_index is None else map_index
+    return job_id(ti.dag_id, ti.run_id, key, -1 if index is None else index)
 
 
 def job_key_of(task: JobTask) -> str:
@@ -190,8 +201,8 @@ class JobRun:
 
         :raises AirflowException: when there is none.
         """
-        store = run_store(context, task.output_path)
-        engine = WorkflowEngine(table_of(task), store=store, on_transition=_log_transition)
+        store = run_store(context, task.output_path, task.batch)
+        engine = WorkflowEngine(table_of(task), store=store, on_transition=log_transition)
         with airflow_errors():
             wanted = job_id_of(task, context)
             job = store.load(wanted)
@@ -275,19 +286,7 @@ class JobRun:
         return after
 
     async def _with_steps(self, work: StepsWork) -> None:
-        hook = KlingAIHook(self.task.klingai_conn_id)
-        settings = configuration.step_settings(hook.settings, self.task.step_overrides())
-        async with hook.get_async_conn() as client:
-            steps = VideoSteps(
-                client,
-                self.store,
-                outputs=hook.task_outputs,
-                settings=settings,
-                open_path=ObjectStoragePath,
-                run_blocking=inline,
-                slots=Slots(SlotBoard(board_folder(self.task)), settings.slot_rules),
-                timings=Timings(output_folder(self.task.output_path) / TIMINGS),
-            )
+        async with open_steps(self.task, self.store, run_blocking=inline) as steps:
             await work(self, steps)
 
     def _raise(self, error: KlingVideoError) -> NoReturn:
@@ -372,10 +371,41 @@ def board_folder(task: JobTask) -> ObjectStoragePath:
     return output_folder(task.output_path) / SLOTS / safe_name(task.klingai_conn_id)
 
 
+@asynccontextmanager
+async def open_steps(
+    task: JobTask, store: JobStore, *, run_blocking: RunBlocking = asyncio.to_thread
+) -> AsyncIterator[VideoSteps]:
+    """Open a task's connection and return the work of the states.
+
+    :param store: where records and files lie.
+    :param run_blocking: how work that blocks is run.
+    """
+    hook = KlingAIHook(task.klingai_conn_id)
+    settings = configuration.step_settings(hook.settings, task.step_overrides())
+    async with hook.get_async_conn() as client:
+        yield VideoSteps(
+            client,
+            store,
+            outputs=hook.task_outputs,
+            settings=settings,
+            open_path=ObjectStoragePath,
+            run_blocking=run_blocking,
+            slots=Slots(SlotBoard(board_folder(task)), settings.slot_rules),
+            timings=Timings(output_folder(task.output_path) / TIMINGS),
+        )
+
+
+def origin_of(context: Context) -> dict[str, Any]:
+    """Return where a job comes from, for its record."""
+    ti = context["ti"]
+    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "map_index": ti.map_index}
+
+
 def table_of(task: JobTask) -> TransitionTable:
     """Return the transition table of a task."""
     return TransitionTable(task.transitions) if task.transitions else TRANSITIONS
 
 
-def _log_transition(job: WorkflowJob, old: WorkflowState, new: WorkflowState) -> None:
+def log_transition(job: WorkflowJob, old: WorkflowState, new: WorkflowState) -> None:
+    """Write a transition into the task's log."""
     log.info("Job %s: %s > %s", job.id, old, new)

@@ -51,13 +51,14 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         klingai_conn_id: str = DEFAULT_CONNECTION,
         output_path: str | None = None,
         transitions: Mapping[str, Sequence[str]] | None = None,
+        batch: str | None = None,
         deferrable: bool = True,
         timeout: timedelta | float = 3600,
         poke_interval: timedelta | float = 15,
         **kwargs: Any,
     ) -> None:
         super().__init__(timeout=timeout, poke_interval=poke_interval, **with_retry_defaults(kwargs))
-        self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions)
+        self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions, batch)
         self.deferrable = deferrable
         self._watch: GenerationWatch | None = None
 
@@ -156,7 +157,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
                 minimum_seconds=configuration.minimum_deferral_seconds(),
                 job_id=job["id"],
                 # A trigger knows the product's own table only.
-                records_path=None if self.transitions else str(run_store(context, self.output_path).base),
+                records_path=None if self.transitions else str(run_store(context, self.output_path, self.batch).base),
             ),
             method_name="execute_complete",
             timeout=max(watch.deadline - utc_now(), timedelta(0)) + BACKSTOP,

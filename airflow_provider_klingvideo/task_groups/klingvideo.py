@@ -63,6 +63,8 @@ class KlingVideoWorkflow:
     :param outlets: assets that a completed video updates.
     :param all_or_nothing: for a batch: order nothing when a request is not legal; every such request is named.
     :param max_failed_share: for a batch: the share of failed jobs up to which it counts as a success.
+    :param batch: for a batch: its name, may be a template; see :func:`kling_video_batch`.
+    :param job_key: tells the jobs of one DAG run apart; default: the id of the task group.
     """
 
     group_id: str = "video"
@@ -84,6 +86,8 @@ class KlingVideoWorkflow:
     outlets: Sequence[Asset] = ()
     all_or_nothing: bool = False
     max_failed_share: float = 0.0
+    batch: str | None = None
+    job_key: str | None = None
 
     def partial(self, **arguments: Any) -> KlingVideoWorkflow:
         """Return a builder with arguments of this class set.
@@ -114,30 +118,44 @@ class KlingVideoWorkflow:
         :returns: the group; its only leaf is the task ``verdict``, which returns the summary.
         """
         with TaskGroup(self.group_id, add_suffix_on_collision=True, tooltip="A batch of Kling AI videos") as batch:
-
-            @task_group(group_id="jobs", tooltip="One Kling AI video per request")
-            def jobs(request: Any) -> None:
-                self._tasks(request)
-
-            checked = request
-            if self.all_or_nothing:
-                checked = KlingVideoCheckBatchOperator(task_id="checked", requests=request, **self._shared()).output
-            mapped = cast("TaskGroup", jobs.expand(request=checked))
-            mapped >> KlingVideoBatchVerdictOperator(
-                task_id="verdict",
-                requests=request,
-                job_key=mapped.group_id,
-                max_failed_share=self.max_failed_share,
-                trigger_rule=TriggerRule.ALL_DONE,
-                **self._shared(),
-            )
+            mapped = self.mapped(self.checked(request))
+            judged = self if self.job_key else self.partial(job_key=mapped.group_id)
+            mapped >> judged.verdict(request)
         return batch
 
-    def _shared(self) -> dict[str, Any]:
+    def mapped(self, request: Any) -> TaskGroup:
+        """Build the group of one video, mapped over requests; call it inside of the group of the batch."""
+
+        @task_group(group_id="jobs", tooltip="One Kling AI video per request")
+        def jobs(request: Any) -> None:
+            self._tasks(request)
+
+        return cast("TaskGroup", jobs.expand(request=request))
+
+    def checked(self, requests: Any) -> Any:
+        """Put the check of all requests before what follows, where ``all_or_nothing`` asks for it."""
+        if not self.all_or_nothing:
+            return requests
+        return KlingVideoCheckBatchOperator(task_id="checked", requests=requests, **self.shared()).output
+
+    def verdict(self, requests: Any) -> BaseOperator:
+        """Build the verdict over all jobs of a batch."""
+        return KlingVideoBatchVerdictOperator(
+            task_id="verdict",
+            requests=requests,
+            max_failed_share=self.max_failed_share,
+            trigger_rule=TriggerRule.ALL_DONE,
+            **self.shared(),
+        )
+
+    def shared(self) -> dict[str, Any]:
+        """Return the arguments that every task of the group gets."""
         return {
             "klingai_conn_id": self.klingai_conn_id,
             "output_path": self.output_path,
             "transitions": self.transitions,
+            "batch": self.batch,
+            "job_key": self.job_key,
             "default_args": dict(self.default_args),
         }
 
@@ -182,10 +200,10 @@ def _end(build: KlingVideoWorkflow, table: TransitionTable, tasks: dict[Workflow
     for state, (operator, rule, sources) in _ENDS.items():
         upstream = sources(table, tasks)
         if upstream:
-            end = operator(task_id=state.lower(), trigger_rule=rule, **build._shared())
+            end = operator(task_id=state.lower(), trigger_rule=rule, **build.shared())
             upstream >> end
             ends.append(end)
-    ends >> KlingVideoVerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, **build._shared())
+    ends >> KlingVideoVerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, **build.shared())
 
 
 def _can_fail(table: TransitionTable, tasks: dict[WorkflowState, list[BaseOperator]]) -> list[BaseOperator]:
@@ -216,7 +234,7 @@ _ENDS: dict[WorkflowState, tuple[Any, TriggerRule, Callable[..., list[BaseOperat
 
 _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
     WorkflowState.CREATED: [
-        lambda build, request: KlingVideoCreateOperator(task_id="created", request=request, **build._shared())
+        lambda build, request: KlingVideoCreateOperator(task_id="created", request=request, **build.shared())
     ],
     WorkflowState.VALIDATED: [
         lambda build, job: KlingVideoValidateOperator(
@@ -225,7 +243,7 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
             budget_units=build.budget_units,
             budget_key=build.budget_key,
             unknown_price=build.unknown_price,
-            **build._shared(),
+            **build.shared(),
         )
     ],
     WorkflowState.QUEUED: [
@@ -234,7 +252,7 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
             job=job,
             queue_timeout=build.queue_timeout,
             priority=build.priority,
-            **build._shared(),
+            **build.shared(),
         )
     ],
     WorkflowState.GENERATING: [
@@ -245,22 +263,22 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
             regenerate_failed=build.regenerate_failed,
             on_changed_request=build.on_changed_request,
             slot_timeout=build.slot_timeout,
-            **build._shared(),
+            **build.shared(),
         ),
         lambda build, job: KlingVideoGenerationSensor(
             task_id="generation",
             job=job,
             deferrable=build.deferrable,
             timeout=build.generation_timeout,
-            **build._shared(),
+            **build.shared(),
         ),
     ],
     WorkflowState.POST_PROCESSING: [
-        lambda build, job: KlingVideoPostProcessOperator(task_id="post_processing", job=job, **build._shared())
+        lambda build, job: KlingVideoPostProcessOperator(task_id="post_processing", job=job, **build.shared())
     ],
     WorkflowState.COMPLETED: [
         lambda build, job: KlingVideoCompleteOperator(
-            task_id="completed", job=job, outlets=list(build.outlets), **build._shared()
+            task_id="completed", job=job, outlets=list(build.outlets), **build.shared()
         )
     ],
 }

@@ -1,8 +1,7 @@
-"""What became of a batch of jobs: the judgement, and the manifest beside the videos."""
+"""A batch of jobs before and after: what is wrong with its requests, and the judgement."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -10,11 +9,9 @@ from typing import Any, Literal
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import Generation, GenerationRequest, check_request, parse_request
 from airflow_provider_klingvideo.workflow.creation import given_fields
-from airflow_provider_klingvideo.workflow.identity import safe_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.states import WorkflowState
-from airflow_provider_klingvideo.workflow.store import JobStore
 
 # A job that has no record never began; it counts as failed.
 NO_RECORD = "NO_RECORD"
@@ -55,29 +52,3 @@ def judged(jobs: Sequence[WorkflowJob | None], max_failed_share: float) -> dict[
     failed = states[WorkflowState.FAILED] + states[NO_RECORD]
     accepted = failed <= max_failed_share * len(jobs)
     return {"total": len(jobs), "failed": failed, "states": dict(states), "accepted": accepted}
-
-
-def write_manifest(store: JobStore, key: str, jobs: Sequence[WorkflowJob | None], summary: dict[str, Any]) -> str:
-    """Write ``{key}.manifest.json``: the summary, and a row per request in its order.
-
-    :returns: the manifest's path.
-    """
-    store.base.mkdir(parents=True, exist_ok=True)
-    path = store.base / f"{safe_name(key)}.manifest.json"
-    rows = [{"index": index, **_row(job)} for index, job in enumerate(jobs)]
-    path.write_text(json.dumps({**summary, "jobs": rows}, ensure_ascii=False, indent=2))
-    return str(path)
-
-
-def _row(job: WorkflowJob | None) -> dict[str, Any]:
-    if job is None:
-        return {"state": NO_RECORD}
-    return {
-        "job_id": job.id,
-        "state": str(job.state),
-        "prompt": job.prompt,
-        "klingai_job_id": job.klingai_job_id,
-        "processed_url": job.processed_url,
-        "billed_units": job.metadata.get("billed_units"),
-        "error": job.error,
-    }

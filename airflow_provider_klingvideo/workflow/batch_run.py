@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -12,7 +11,6 @@ from typing import Any
 from airflow_provider_klingvideo.workflow.creation import created_job, is_same_request
 from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
-from airflow_provider_klingvideo.workflow.identity import safe_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.slots import Place
 from airflow_provider_klingvideo.workflow.states import WorkflowState
@@ -21,15 +19,8 @@ from airflow_provider_klingvideo.workflow.store import JobStore
 from airflow_provider_klingvideo.workflow.watch import GenerationWatch
 
 LOOK_SECONDS = 1.0
-LONGEST_KEY = 40
 # Work that takes a processor; the waits beside it are free.
 RENDERS = 2
-
-
-def row_job_id(batch: str, key: str) -> str:
-    """Name the job of a row: by batch and row key alone, so that a row which moves in its file keeps its video."""
-    digest = hashlib.sha256(f"{batch}\0{key}".encode()).hexdigest()[:12]
-    return f"{safe_name(key)[:LONGEST_KEY]}-{digest}"
 
 
 def batch_job(
@@ -71,11 +62,12 @@ class BatchRun:
 
     :param engine: keeps the records; gets the handlers.
     :param steps: the work of the states.
+    :param submit_options: see :class:`VideoHandlers`.
     """
 
-    def __init__(self, engine: WorkflowEngine, steps: VideoSteps) -> None:
+    def __init__(self, engine: WorkflowEngine, steps: VideoSteps, **submit_options: Any) -> None:
         self._engine = engine
-        self._handlers = VideoHandlers(steps)
+        self._handlers = VideoHandlers(steps, **submit_options)
         self._handlers.register(engine)
         self._renders = asyncio.Semaphore(RENDERS)
         engine.register_handler(WorkflowState.POST_PROCESSING, self._post_processing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
 from airflow_provider_klingvideo.workflow.broker import Broker
@@ -30,12 +31,14 @@ class VideoHandlers:
 
     :param steps: the work of the states.
     :param sleep: how to wait where the clock alone decides.
+    :param submit_options: ``regenerate_failed`` and others of :meth:`VideoSteps.submit`.
     """
 
-    def __init__(self, steps: VideoSteps, *, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, steps: VideoSteps, *, sleep: Sleep = asyncio.sleep, **submit_options: Any) -> None:
         self.waiting: dict[str, GenerationWatch | Place] = {}
         self._steps = steps
         self._sleep = sleep
+        self._submit_options = submit_options
         client = SharedClient.of(steps.client)
         self._broker = Broker(client, steps.timings)
         self._queue = SlotQueue(client, lambda: steps.slots, pause=steps.settings.slot_pause_seconds)
@@ -88,7 +91,7 @@ class VideoHandlers:
         steps = self._steps
         while True:
             try:
-                await steps.submit(job, engine.save)
+                await steps.submit(job, engine.save, **self._submit_options)
             except ConcurrencyLimitError:
                 if steps.slot_timed_out(job, utc_now()):
                     raise

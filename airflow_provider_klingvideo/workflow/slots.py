@@ -30,9 +30,10 @@ CLAIM_SECONDS = 180.0
 LISTED_WITHIN_SECONDS = 5.0
 # Those who wait say so again and again; who has fallen silent does not wait any more.
 QUEUE_SECONDS = 45.0
-# What a refusal has taught: after so long one more is tried, and after an hour it is forgotten.
-PROBE_SECONDS = 300.0
-FORGET_SECONDS = 3600.0
+# What a refusal has taught fades: after so long one more is tried, then 2, 4, 8 ... more; the next refusal, which costs
+# nothing, teaches anew.
+PROBE_SECONDS = 30.0
+FORGET_SECONDS = 600.0
 
 CLAIM, RUNNING, QUEUE, LIMIT = "claim", "running", "queue", "limit"
 _LIVES = {CLAIM: CLAIM_SECONDS, RUNNING: LISTED_WITHIN_SECONDS, QUEUE: QUEUE_SECONDS, LIMIT: FORGET_SECONDS}
@@ -180,7 +181,7 @@ class Occupancy:
     def learned(self, model: str) -> float:
         """Return how many tasks of a model the vendor has been seen to take at once; infinite when nothing is known."""
         limits = [
-            max(int(one.subject), self.taken(model)) + int((self.now - one.at) // PROBE_SECONDS)
+            max(int(one.subject), self.taken(model)) + 2 ** int((self.now - one.at) // PROBE_SECONDS) - 1
             for one in self.notices
             if one.what == LIMIT and one.model == model and self.now - one.at < FORGET_SECONDS
         ]

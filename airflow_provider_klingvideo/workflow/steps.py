@@ -61,6 +61,7 @@ from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, P
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 MASTER = "master.mp4"
 
 
@@ -134,7 +135,7 @@ class VideoSteps:
         outputs: AskOutputs,
         settings: StepSettings | None = None,
         open_path: OpenPath = pathlib.Path,
-        run_blocking: Callable[[Callable[[], Any]], Awaitable[Any]] = asyncio.to_thread,
+        run_blocking: RunBlocking = asyncio.to_thread,
         slots: Slots | None = None,
         timings: Timings | None = None,
     ) -> None:

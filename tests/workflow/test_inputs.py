@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import Generation, parse_request
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Video
@@ -26,7 +24,6 @@ from airflow_provider_klingvideo.workflow.inputs import (
     without_inline_media,
 )
 from airflow_provider_klingvideo.workflow.references import LAST_FRAME
-from airflow_provider_klingvideo.workflow.rows import read_requests
 from airflow_provider_klingvideo.workflow.submission import fingerprint
 
 NEW, LEGACY = Generation.NEW, Generation.LEGACY
@@ -166,42 +163,3 @@ def test_a_file_itself_is_told_from_its_address_wherever_it_lies(value, is_inlin
     assert inline_media(params) == (["first_frame", "reference_images.0.url"] if is_inline else [])
     kept = "data:" if is_inline else value
     assert without_inline_media(params) == {"first_frame": kept, "reference_images": [{"url": kept, "id": "a"}]}
-
-
-class TestBatchFiles:
-    def test_csv(self):
-        text = '\ufeffprompt,duration,model\nA fox,5,\n"A hare,\nrunning",10,kling-2.6\n,,\n'
-        assert read_requests(text, "rows.CSV") == [
-            {"prompt": "A fox", "duration": "5"},
-            {"prompt": "A hare,\nrunning", "duration": "10", "model": "kling-2.6"},
-        ]
-
-    def test_jsonl(self):
-        assert read_requests('{"prompt": "A fox"}\n\n{"prompt": "狐", "duration": 5}\n', "rows.jsonl") == [
-            {"prompt": "A fox"},
-            {"prompt": "狐", "duration": 5},
-        ]
-
-    @pytest.mark.parametrize(
-        ("text", "name", "words"),
-        [
-            ("x", "rows.xlsx", "format 'xlsx' is unknown; it is one of csv, jsonl"),
-            ("", "rows.csv", "has no requests"),
-            ("prompt\n", "rows.csv", "has no requests"),
-            ("prompt\na,b\n", "rows.csv", "line 2 has more cells"),
-            ('prompt\n"a"b\n', "rows.csv", "line 2 is no CSV"),
-            ('{"a": 1}\n[1]\n{\n', "rows.jsonl", "line 2 is no JSON object; line 3 is no JSON"),
-        ],
-    )
-    def test_every_bad_line_is_named(self, text, name, words):
-        with pytest.raises(InputError, match=words):
-            read_requests(text, name)
-
-    @given(st.text(), st.sampled_from(["a.csv", "a.jsonl"]))
-    def test_any_text_is_requests_or_a_clear_error(self, text, name):
-        try:
-            rows = read_requests(text, name)
-        except InputError:
-            return
-        assert rows
-        assert all(isinstance(row, dict) for row in rows)

@@ -17,11 +17,12 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowState,
     reopened,
 )
-from airflow_provider_klingvideo.workflow.batch import judged, write_manifest
+from airflow_provider_klingvideo.workflow.batch import judged
 from airflow_provider_klingvideo.workflow.closing import cancel, close
 from airflow_provider_klingvideo.workflow.creation import created_job
 from airflow_provider_klingvideo.workflow.failure import failure_data
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+from airflow_provider_klingvideo.workflow.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.store import UnreadableRecordError
 
 S = WorkflowState

@@ -173,12 +173,17 @@ class TestRefusals:
         slots.refused(FOX, [])
         assert slots.grant(places(3), [], queue="q") == {"job-0"}
 
-    def test_after_a_while_one_more_is_tried_and_after_an_hour_it_is_forgotten(self, board, clock):
+    @pytest.mark.parametrize(("seconds", "more"), [(0, 0), (29, 0), (31, 1), (61, 3), (91, 7)])
+    def test_it_fades(self, board, clock, seconds, more):
         slots = Slots(board, SlotRules())
         slots.refused(FOX, running(None))
-        clock.forward(301)
-        assert slots.grant(places(3), running(None), queue="q") == {"job-0"}
-        clock.forward(3600)
+        clock.forward(seconds)
+        assert len(slots.grant(places(20), running(None), queue="q")) == more
+
+    def test_it_is_forgotten(self, board, clock):
+        slots = Slots(board, SlotRules())
+        slots.refused(FOX, running(None))
+        clock.forward(601)
         assert slots.standing(FOX) is Standing.UNLIMITED
 
     def test_more_that_run_are_believed(self, board):

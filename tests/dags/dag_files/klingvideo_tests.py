@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.operators.klingvideo import (
 from airflow_provider_klingvideo.operators.reconciliation import KlingVideoReconcileOperator
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
+from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 from airflow_provider_klingvideo.task_groups.chaining import file_of, id_of, last_frame_of
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
@@ -60,6 +61,30 @@ with DAG("tolerant_batch", schedule=None, params={**PARAMS, "requests": Param([]
 
 with DAG("strict_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as strict_batch:
     WORKFLOW.partial(group_id="videos", all_or_nothing=True).expand(request=the_requests())
+
+ROWS = {"rows": Param([], type=["array", "string"]), "batch": Param("", type="string")}
+
+
+def rows_dag(mode: str) -> DAG:
+    """Make the DAG of a batch from rows."""
+    with DAG(f"rows_{mode}", schedule=None, params={**PARAMS, **ROWS}, render_template_as_native_obj=True) as rows:
+        kling_video_batch(
+            "{{ params.rows }}",
+            mode=mode,
+            chunk_size=2,
+            patience=5,
+            batch="{{ params.batch or run_id }}",
+            group_id="videos",
+            generation_timeout=60,
+            generation_number="{{ params.generation_number }}",
+            on_changed_request="{{ params.on_changed_request }}",
+            default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
+        )
+    return rows
+
+
+rows_compact = rows_dag("compact")
+rows_mapped = rows_dag("mapped")
 
 BUDGET = {"budget_units": Param(None, type=["number", "null"]), "budget_key": Param(None, type=["string", "null"])}
 with DAG("budgeted", schedule=None, params={**PARAMS, **BUDGET, "requests": Param([], type="array")}) as budgeted:

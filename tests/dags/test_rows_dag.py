@@ -1,0 +1,121 @@
+"""A batch from rows, in both granularities: the same records, and only what is new is ordered again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pyarrow import parquet
+
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
+from airflow_provider_klingvideo.workflow.row_book import RowBook
+
+from .conftest import FOX
+
+pytestmark = pytest.mark.airflow
+
+S = WorkflowState
+MODES = pytest.mark.parametrize("mode", ["compact", "mapped"])
+
+
+def rows(*keys, **prompts):
+    return [{**FOX, "key": key, "prompt": prompts.get(key, f"Shot {key}")} for key in keys]
+
+
+class Batch:
+    """A batch's records by row key."""
+
+    def __init__(self, airflow, mode):
+        self.airflow = airflow
+        self.dag_id = f"rows_{mode}"
+        self.folder = airflow.output / self.dag_id / "spring"
+
+    def run(self, given, **params):
+        return self.airflow.run(self.dag_id, rows=given, batch="spring", **params)
+
+    def jobs(self):
+        store = JobStore(self.folder)
+        return {row.key: store.load(row.job_id) for row in RowBook(self.folder, "videos").read()}
+
+    def states(self):
+        return {key: job.state for key, job in self.jobs().items()}
+
+
+@MODES
+def test_each_row_becomes_a_video(airflow, sandbox, mode):
+    batch = Batch(airflow, mode)
+    run = batch.run(rows("a", "b", "c"))
+    assert run.state == "success"
+    assert batch.states() == dict.fromkeys("abc", S.COMPLETED)
+    assert len(sandbox.ledger()["tasks"]) == 3
+    manifest = batch.folder / "videos.manifest.json"
+    told = [(row["key"], row["state"]) for row in json.loads(manifest.read_text())["jobs"]]
+    assert told == [("a", "COMPLETED"), ("b", "COMPLETED"), ("c", "COMPLETED")]
+    assert parquet.read_table(manifest.with_suffix(".parquet")).column("key").to_pylist() == ["a", "b", "c"]
+    assert len((batch.folder / "videos.manifest.jsonl").read_text().splitlines()) == 3
+
+
+@MODES
+def test_another_run_orders_only_what_is_new_or_changed(airflow, sandbox, mode):
+    batch = Batch(airflow, mode)
+    batch.run(rows("a", "b"))
+    first = batch.jobs()
+    run = batch.run(rows("c", "b", "a", b="Another shot"))
+    assert run.state == "success"
+    assert batch.states() == dict.fromkeys("cba", S.COMPLETED)
+    assert len(sandbox.ledger()["tasks"]) == 4
+    second = batch.jobs()
+    assert second["a"].klingai_job_id == first["a"].klingai_job_id
+    assert second["b"].klingai_job_id != first["b"].klingai_job_id
+    assert next(one.task_id for one in second["b"].submissions) == first["b"].klingai_job_id
+
+
+@MODES
+def test_what_failed_is_tried_again_and_nothing_else(airflow, sandbox, mode):
+    batch = Batch(airflow, mode)
+    run = batch.run(rows("a", "b", b="x [sandbox:fail=Image pixel is invalid]"))
+    assert (run.state, batch.states()) == ("failed", {"a": S.COMPLETED, "b": S.FAILED})
+    assert "Image pixel is invalid" in batch.jobs()["b"].error
+    run = batch.run(rows("a", "b"))
+    assert (run.state, batch.states()) == ("success", {"a": S.COMPLETED, "b": S.COMPLETED})
+    assert len(sandbox.ledger()["tasks"]) == 3
+
+
+@MODES
+def test_a_cancelled_row_costs_nothing(airflow, sandbox, mode, connect):
+    batch = Batch(airflow, mode)
+    batch.run(rows("a"))
+    batch.run(rows("a", "b"), on_changed_request="fail")
+    store = JobStore(batch.folder)
+    row = next(row for row in RowBook(batch.folder, "videos").write({"a": {}, "b": {}, "c": {}}) if row.key == "c")
+    store.request_cancel(row.job_id, "Ann: too expensive")
+    run = batch.run(rows("a", "b", "c"))
+    assert (run.state, batch.states()["c"]) == ("success", S.CANCELLED)
+    assert len(sandbox.ledger()["tasks"]) == 2
+
+
+@MODES
+def test_faults_in_the_rows_are_all_named_before_anything_is_ordered(airflow, sandbox, mode):
+    batch = Batch(airflow, mode)
+    run = batch.run([*rows("a"), *rows("a")])
+    assert run.state == "failed"
+    assert sandbox.ledger()["tasks"] == []
+
+
+@MODES
+def test_a_file_is_read(airflow, sandbox, mode, tmp_path):
+    path = tmp_path / "shots.csv"
+    path.write_text("key,prompt,model\nfox,A fox,kling-2.5-turbo\n")
+    batch = Batch(airflow, mode)
+    assert batch.run(f"file://{path}").state == "success"
+    assert batch.states() == {"fox": S.COMPLETED}
+
+
+def test_a_compact_batch_takes_a_task_for_each_chunk(airflow, sandbox):
+    run = Batch(airflow, "compact").run(rows(*"abcde"))
+    tasks = [(ti.task_id, ti.map_index) for ti in run.dag_run.get_task_instances()]
+    assert sorted(tasks) == [
+        ("videos.rows", -1),
+        ("videos.verdict", -1),
+        *(("videos.videos", index) for index in range(3)),
+    ]
