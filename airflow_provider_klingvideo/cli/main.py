@@ -17,6 +17,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 # when the command runs.
 COMMANDS: dict[str, str] = {
     "demo": "airflow_provider_klingvideo.cli.demo",
+    "generate": "airflow_provider_klingvideo.cli.generate",
     "models": "airflow_provider_klingvideo.cli.models",
     "reconcile": "airflow_provider_klingvideo.cli.reconcile",
     "sandbox": "airflow_provider_klingvideo.cli.sandbox",

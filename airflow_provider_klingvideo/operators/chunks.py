@@ -82,16 +82,17 @@ class Chunk:
             raise AirflowException(str(error)) from error
 
     async def _process(self) -> Suspended | None:
-        engine = WorkflowEngine(table_of(self.task), store=self.store, on_transition=log_transition)
-        async with open_steps(self.task, self.store) as steps:
+        task = self.task
+        engine = WorkflowEngine(table_of(task), store=self.store, on_transition=log_transition)
+        async with open_steps(task.klingai_conn_id, task.output_path, self.store, task.step_overrides()) as steps:
             run = BatchRun(
                 engine,
                 steps,
-                generation_number=int(self.task.generation_number),
-                regenerate_failed=self.task.regenerate_failed,
-                on_changed_request=self.task.on_changed_request,
+                generation_number=int(task.generation_number),
+                regenerate_failed=task.regenerate_failed,
+                on_changed_request=task.on_changed_request,
             )
-            return await run.run(self.jobs, patience=self.task.patience if self.task.deferrable else None)
+            return await run.run(self.jobs, patience=task.patience if task.deferrable else None)
 
     def trigger(self, suspended: Suspended) -> KlingVideoBatchTrigger:
         """Return the trigger that waits for what the jobs wait for."""
@@ -112,7 +113,7 @@ class Chunk:
             klingai_conn_id=self.task.klingai_conn_id,
             followed=followed,
             queued=[asdict(place) for place in suspended.queued[:HEADS]],
-            board_path=str(board_folder(self.task)),
+            board_path=str(board_folder(self.task.klingai_conn_id, self.task.output_path)),
             until=min([*deadlines, utc_now() + LONGEST_DEFERRAL]).isoformat(),
             pause_seconds=configuration.slot_pause_seconds(),
             minimum_seconds=configuration.minimum_deferral_seconds(),

@@ -286,7 +286,10 @@ class JobRun:
         return after
 
     async def _with_steps(self, work: StepsWork) -> None:
-        async with open_steps(self.task, self.store, run_blocking=inline) as steps:
+        task = self.task
+        async with open_steps(
+            task.klingai_conn_id, task.output_path, self.store, task.step_overrides(), run_blocking=inline
+        ) as steps:
             await work(self, steps)
 
     def _raise(self, error: KlingVideoError) -> NoReturn:
@@ -355,7 +358,7 @@ def wait_for_slot(run: JobRun, seconds: float) -> NoReturn:
             model=place.model,
             since=place.since,
             until=until.isoformat(),
-            board_path=str(board_folder(run.task)),
+            board_path=str(board_folder(run.task.klingai_conn_id, run.task.output_path)),
             records_path=str(run.store.base),
             priority=place.priority,
             revision=run.job.revision,
@@ -366,22 +369,29 @@ def wait_for_slot(run: JobRun, seconds: float) -> NoReturn:
     )
 
 
-def board_folder(task: JobTask) -> ObjectStoragePath:
-    """Return the folder of the notices about the slots of a task's connection."""
-    return output_folder(task.output_path) / SLOTS / safe_name(task.klingai_conn_id)
+def board_folder(klingai_conn_id: str, output_path: str | None) -> ObjectStoragePath:
+    """Return the folder of the notices about the slots of a connection."""
+    return output_folder(output_path) / SLOTS / safe_name(klingai_conn_id)
 
 
 @asynccontextmanager
 async def open_steps(
-    task: JobTask, store: JobStore, *, run_blocking: RunBlocking = asyncio.to_thread
+    klingai_conn_id: str,
+    output_path: str | None,
+    store: JobStore,
+    overrides: Mapping[str, Any],
+    *,
+    run_blocking: RunBlocking = asyncio.to_thread,
 ) -> AsyncIterator[VideoSteps]:
-    """Open a task's connection and return the work of the states.
+    """Open a connection and return the work of the states.
 
+    :param output_path: a path or URI, None for the configured one.
     :param store: where records and files lie.
+    :param overrides: fields of :class:`StepSettings` that are set for these jobs.
     :param run_blocking: how work that blocks is run.
     """
-    hook = KlingAIHook(task.klingai_conn_id)
-    settings = configuration.step_settings(hook.settings, task.step_overrides())
+    hook = KlingAIHook(klingai_conn_id)
+    settings = configuration.step_settings(hook.settings, overrides)
     async with hook.get_async_conn() as client:
         yield VideoSteps(
             client,
@@ -390,8 +400,8 @@ async def open_steps(
             settings=settings,
             open_path=ObjectStoragePath,
             run_blocking=run_blocking,
-            slots=Slots(SlotBoard(board_folder(task)), settings.slot_rules),
-            timings=Timings(output_folder(task.output_path) / TIMINGS),
+            slots=Slots(SlotBoard(board_folder(klingai_conn_id, output_path)), settings.slot_rules),
+            timings=Timings(output_folder(output_path) / TIMINGS),
         )
 
 

@@ -43,7 +43,12 @@ class Station:
         from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
 
         if board_path not in self._queues:
-            self._queues[board_path] = SlotQueue(self._client, lambda: self._slots(board_path), pause=pause)
+            self._queues[board_path] = SlotQueue(
+                self._client,
+                lambda: self._slots(board_path),
+                pause=pause,
+                on_look=self.broker.hear_of_running,
+            )
         return self._queues[board_path]
 
     def _slots(self, board_path: str) -> Slots:

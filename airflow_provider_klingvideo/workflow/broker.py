@@ -38,6 +38,7 @@ class _Waiter:
     timing: str | None
     due: float
     ended: asyncio.Future[Ended]
+    was_listed: bool = False
 
 
 class Broker:
@@ -81,6 +82,23 @@ class Broker:
         finally:
             self._waiters.discard(waiter)
             if not self._waiters:
+                self._wake.set()
+
+    def hear_of_running(self, pack: str, in_flight: Iterable[Task]) -> None:
+        """Ask soon about tasks that were running and are not any more, as somebody who looked for slots has seen.
+
+        :param pack: whose tasks were listed.
+        :param in_flight: all that run of it.
+        """
+        running = {task.id for task in in_flight}
+        for waiter in self._waiters:
+            if PRODUCTS[waiter.kind].pack != pack:
+                continue
+            if waiter.watch.task_id in running:
+                waiter.was_listed = True
+            elif waiter.was_listed:
+                waiter.was_listed = False
+                waiter.due = asyncio.get_running_loop().time()
                 self._wake.set()
 
     def _call(self) -> None:

@@ -41,7 +41,12 @@ class VideoHandlers:
         self._submit_options = submit_options
         client = SharedClient.of(steps.client)
         self._broker = Broker(client, steps.timings)
-        self._queue = SlotQueue(client, lambda: steps.slots, pause=steps.settings.slot_pause_seconds)
+        self._queue = SlotQueue(
+            client,
+            lambda: steps.slots,
+            pause=steps.settings.slot_pause_seconds,
+            on_look=self._broker.hear_of_running,
+        )
 
     def register(self, engine: WorkflowEngine) -> None:
         """Make an engine process jobs with these handlers."""

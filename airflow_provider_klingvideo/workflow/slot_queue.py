@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from uuid import uuid4
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling import AsyncKlingClient
+from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
 from airflow_provider_klingvideo.workflow.shared_client import SharedClient
 from airflow_provider_klingvideo.workflow.slots import Place, Slots
 
@@ -35,11 +35,20 @@ class SlotQueue:
     :param client: asks the vendor what runs.
     :param slots: returns who gives the slots, once the client is open.
     :param pause: seconds between two looks.
+    :param on_look: told the pack and what the vendor runs of it, at every look.
     """
 
-    def __init__(self, client: SharedClient, slots: Callable[[], Slots], *, pause: float) -> None:
+    def __init__(
+        self,
+        client: SharedClient,
+        slots: Callable[[], Slots],
+        *,
+        pause: float,
+        on_look: Callable[[str, Sequence[Task]], None],
+    ) -> None:
         self._client = client
         self._slots = slots
+        self._on_look = on_look
         self._pause = pause
         self._name = uuid4().hex[:8]
         self._waiters: list[_Waiter] = []
@@ -111,6 +120,7 @@ class SlotQueue:
 
     async def _fill(self, client: AsyncKlingClient, pack: str, waiters: list[_Waiter]) -> None:
         in_flight = await client.in_flight(pack)
+        self._on_look(pack, in_flight)
         slots, places = self._slots(), [waiter.place for waiter in waiters]
         granted = await asyncio.to_thread(lambda: slots.grant(places, in_flight, queue=self._name))
         for waiter in waiters:

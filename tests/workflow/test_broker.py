@@ -176,6 +176,23 @@ def test_an_unknown_product_is_told(sandbox):
     assert (ended.outcome, "hologram" in ended.message) == (Outcome.LOST, True)
 
 
+def test_who_looked_for_slots_tells_what_has_ended(sandbox):
+    (task_id,) = ordered(sandbox, 1)
+    patient = PollPolicy(min_seconds=0.1, max_seconds=60)
+
+    async def run():
+        client = Opened(sandbox.url)
+        broker = Broker(client)
+        waiting = asyncio.create_task(broker.follow(watch(task_id, typical=600, policy=patient), KIND))
+        async with client.held():
+            while not waiting.done():
+                broker.hear_of_running("video", await (await client.get()).in_flight("video"))
+                await asyncio.sleep(0.1)
+        return await waiting
+
+    assert asyncio.run(asyncio.wait_for(run(), 10)).outcome is Outcome.SUCCEEDED
+
+
 def test_what_has_ended_tells_when_the_others_are_due(sandbox):
     timings = Timings()
     task_ids = ordered(sandbox, 4)

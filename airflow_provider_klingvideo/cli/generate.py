@@ -1,0 +1,104 @@
+"""``klingvideo generate``: the videos of a file, without a scheduler."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
+
+SUMMARY = "make the videos of a CSV, JSONL, JSON or Parquet file, in this process"
+DESCRIPTION = """Make the videos that a file asks for, one row each, in this process: the same states, records and
+guarantees as in Airflow, without a scheduler. Interrupted and run again, it goes on where it was; nothing is paid
+twice. Run again with an edited file, it makes only what is new, changed or had failed.
+
+The connection is Airflow's: AIRFLOW_CONN_KLINGAI_DEFAULT in the environment, or the database.
+Exit code: 0 when every video is COMPLETED, 1 otherwise.
+
+Example: klingvideo generate prompts.csv --output-path videos"""
+
+INTERVAL = 10.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("source", help="path or URI of the file; a column 'key' names each row")
+    parser.add_argument("--output-path", help="folder for records and videos; default: [klingvideo] output_path")
+    parser.add_argument("--batch", help="names the batch (default: the file's name)")
+    parser.add_argument("--conn-id", default="klingai_default", help="the connection (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the videos, show how far they are, and say what became of them."""
+    import asyncio
+
+    from rich.console import Console
+
+    from airflow_provider_klingvideo.configuration import log_to_standard_error
+    from airflow_provider_klingvideo.operators.local import LocalBatch
+
+    log_to_standard_error()
+    console = Console(highlight=False)
+    name = arguments.batch or Path(arguments.source).stem
+    batch = LocalBatch(arguments.conn_id, _uri(arguments.output_path), name)
+    jobs = batch.load(_uri(arguments.source) or "")
+    with _Screen(console, jobs) as screen:
+        summary = asyncio.run(batch.make(screen.show))
+    for job in jobs:
+        if job.error:
+            console.print(f"{job.state}  {job.id}  {job.error}", markup=False)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items()))
+    console.print(f"{counts}. Manifest: {summary['manifest']}", soft_wrap=True)
+    return 0 if set(summary["states"]) == {"COMPLETED"} else 1
+
+
+def _uri(path: str | None) -> str | None:
+    """Make a path of this machine absolute: Airflow's paths are URIs."""
+    return path if path is None or "://" in path else Path(path).absolute().as_uri()
+
+
+class _Screen:
+    """Shows how many jobs are in which state: as a bar, or on a log line by line."""
+
+    def __init__(self, console: Console, jobs: list[WorkflowJob]) -> None:
+        self._console = console
+        self._states = {job.id: str(job.state) for job in jobs}
+        self._ended = sum(job.is_terminal for job in jobs)
+        self._told = 0.0
+        self._progress = _bar(console)
+        self._task = self._progress.add_task(self._words(), total=len(jobs), completed=self._ended)
+
+    def __enter__(self) -> _Screen:
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._progress.stop()
+
+    def show(self, job: WorkflowJob, _old: WorkflowState, new: WorkflowState) -> None:
+        self._states[job.id] = str(new)
+        self._ended += job.is_terminal
+        self._progress.update(self._task, completed=self._ended, description=self._words())
+        if not self._console.is_terminal and time.monotonic() - self._told > INTERVAL:
+            self._told = time.monotonic()
+            self._console.print(f"{self._ended} of {len(self._states)} ended: {self._words()}")
+
+    def _words(self) -> str:
+        counts: dict[str, Any] = Counter(self._states.values())
+        return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+
+
+def _bar(console: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=console)
