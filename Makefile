@@ -9,7 +9,7 @@ OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports bench-waiting clean
+.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports bench-waiting bench-batches clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ bench-imports: $(STAMP) ## what importing the operators costs, beside the openai
 
 bench-waiting: $(STAMP) ## what waiting for the vendor costs, beside the usual trigger; some fifteen minutes
 	$(BIN)/python benchmarks/waiting.py
+
+bench-batches: $(STAMP) ## how long a batch takes on a running Airflow; needs postgresql
+	PYTHONPATH=tests $(BIN)/python benchmarks/batches.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*

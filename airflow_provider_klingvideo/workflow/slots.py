@@ -165,12 +165,12 @@ class Occupancy:
         # A task of unknown model, somebody else's, may take any model's slot.
         self._models = [models.get(_job_of(task)) for task in in_flight]
         self.claims = [one for one in self.notices if one.what == CLAIM and one.subject not in self.running]
-        self.claims = [one for one in self.claims if now - one.at < CLAIM_SECONDS]
+        self.claims = [one for one in self.claims if self.age(one) < CLAIM_SECONDS]
         # Ordered a moment ago, and not listed yet.
         self._coming = [
             one
             for one in self.notices
-            if one.what == RUNNING and one.subject not in self.running and now - one.at < LISTED_WITHIN_SECONDS
+            if one.what == RUNNING and one.subject not in self.running and self.age(one) < LISTED_WITHIN_SECONDS
         ]
         self.total = len(in_flight) + len(self._coming)
 
@@ -181,9 +181,9 @@ class Occupancy:
     def learned(self, model: str) -> float:
         """Return how many tasks of a model the vendor has been seen to take at once; infinite when nothing is known."""
         limits = [
-            max(int(one.subject), self.taken(model)) + 2 ** int((self.now - one.at) // PROBE_SECONDS) - 1
+            max(int(one.subject), self.taken(model)) + 2 ** int(self.age(one) // PROBE_SECONDS) - 1
             for one in self.notices
-            if one.what == LIMIT and one.model == model and self.now - one.at < FORGET_SECONDS
+            if one.what == LIMIT and one.model == model and self.age(one) < FORGET_SECONDS
         ]
         return min(limits, default=inf)
 
@@ -211,13 +211,15 @@ class Occupancy:
 
     def others_wait(self, model: str) -> bool:
         """Whether somebody keeps a queue for a model, whom a newcomer must not overtake."""
-        return any(
-            one.what == QUEUE and one.model == model and self.now - one.at < QUEUE_SECONDS for one in self.notices
-        )
+        return any(one.what == QUEUE and one.model == model and self.age(one) < QUEUE_SECONDS for one in self.notices)
 
     def stale(self) -> list[Notice]:
         """Return what tells nothing any more."""
-        return [one for one in self.notices if self.now - one.at >= _LIVES.get(one.what, inf) and not self._runs(one)]
+        return [one for one in self.notices if self.age(one) >= _LIVES.get(one.what, inf) and not self._runs(one)]
+
+    def age(self, notice: Notice) -> float:
+        """Seconds since a notice was put up; clocks of several machines differ."""
+        return max(0.0, self.now - notice.at)
 
     def _runs(self, notice: Notice) -> bool:
         return notice.what == RUNNING and notice.subject in self.running
@@ -326,7 +328,7 @@ class Slots:
     def _keep_queue(self, queue: str, pack: str, models: Collection[str], occupancy: Occupancy) -> None:
         """Say who waits, a third of its life before the last word about it ends."""
         own = [one for one in occupancy.notices if one.what == QUEUE and one.subject == queue]
-        fresh = {one.model for one in own if one.model in models and occupancy.now - one.at < QUEUE_SECONDS / 3}
+        fresh = {one.model for one in own if one.model in models and occupancy.age(one) < QUEUE_SECONDS / 3}
         self._board.put(Notice(QUEUE, pack, model, queue, occupancy.now) for model in models if model not in fresh)
         self._board.take_down(one for one in own if one.model not in fresh)
 

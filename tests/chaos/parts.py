@@ -143,6 +143,7 @@ class AirflowParts:
     :param sandbox_url: the address of the default connection.
     :param dags: the folder of the DAG files, copied.
     :param settings: further settings, ``SECTION__OPTION`` to value.
+    :param dag_ids: the DAGs that must have been read before it counts as started.
     """
 
     def __init__(
@@ -153,7 +154,9 @@ class AirflowParts:
         *,
         dags: Path = DAGS,
         settings: Mapping[str, str] | None = None,
+        dag_ids: Sequence[str] = ("single", "batch", "impatient"),
     ) -> None:
+        self._dag_ids = dag_ids
         self.folder = folder
         self.points = Points(folder / "points")
         url = f"http://127.0.0.1:{free_port(0)}"
@@ -179,7 +182,7 @@ class AirflowParts:
         try:
             for part in COMMANDS:
                 self.start(part)
-            for dag_id in ("single", "batch", "impatient"):
+            for dag_id in self._dag_ids:
                 self.wait_for_dag(dag_id)
         except BaseException:
             self.stop()

@@ -1,0 +1,101 @@
+"""How long a batch takes on a running Airflow (LocalExecutor, PostgreSQL), beside the time that the slots allow.
+
+.. code-block:: console
+
+    $ make bench-batches                         # 200 videos, 20 slots, 20 seconds each, compact and mapped
+    $ python benchmarks/batches.py --jobs 1000 --only compact
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from chaos.parts import AirflowParts, Sandbox
+from chaos.postgres import Postgres
+from live_airflow import ENDED
+from rich.console import Console
+from rich.table import Table
+
+DAGS = Path(__file__).parent / "dags"
+MODES = ("compact", "mapped")
+LONGEST_SECONDS = 3600.0
+# Where the parts of the fault tests have others.
+PRODUCT_DEFAULTS = {
+    "KLINGVIDEO__POLL_MIN_SECONDS": "2",
+    "KLINGVIDEO__POLL_MAX_SECONDS": "30",
+    "KLINGVIDEO__SLOT_PAUSE_SECONDS": "3",
+}
+
+
+def main() -> None:
+    """Run each mode in a fresh DAG run, and print the table."""
+    options = _options()
+    console = Console(width=140)
+    folder = Path(tempfile.mkdtemp(prefix="klingvideo-bench-"))
+    console.print(f"{options.jobs} videos, {options.slots} slots, {options.seconds} s each; all is written to {folder}")
+    ideal = options.jobs / options.slots * options.seconds
+    rows = _rows(folder, options.jobs)
+    vendor = ["--slots", str(options.slots), "--generation-seconds", str(options.seconds)]
+    figures = {}
+    with Postgres() as database, Sandbox(folder, vendor) as sandbox:
+        settings = {"CORE__PARALLELISM": str(options.parallelism), **PRODUCT_DEFAULTS}
+        with AirflowParts(folder, database.url, sandbox.url, dags=DAGS, settings=settings, dag_ids=()) as parts:
+            for mode in options.only or MODES:
+                sandbox.reset()
+                figures[mode] = measured(parts, sandbox, mode, rows, ideal)
+    table = Table(*("", *figures), title=f"ideal: {ideal:.0f} s", title_justify="left")
+    for name in next(iter(figures.values())):
+        table.add_row(name, *(str(one[name]) for one in figures.values()))
+    console.print(table)
+
+
+def measured(parts: AirflowParts, sandbox: Sandbox, mode: str, rows: Path, ideal: float) -> dict[str, Any]:
+    """Run a batch and return its figures."""
+    dag_id, run_id = f"bench_{mode}", f"bench-{mode}"
+    parts.wait_for_dag(dag_id)
+    start = time.monotonic()
+    parts.airflow.trigger(dag_id, run_id, rows=f"file://{rows}")
+    while parts.airflow.run_state(dag_id, run_id) not in ENDED and time.monotonic() - start < LONGEST_SECONDS:
+        time.sleep(1)
+    seconds = time.monotonic() - start
+    ledger = sandbox.ledger()
+    instances = parts.airflow.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1")["total_entries"]
+    posts = Counter({what: count for what, count in ledger["requests"].items() if what.startswith("POST /text")})
+    return {
+        "state": parts.airflow.run_state(dag_id, run_id),
+        "makespan s": round(seconds),
+        "makespan / ideal": round(seconds / ideal, 2),
+        "task instances": instances,
+        "vendor tasks": len(ledger["tasks"]),
+        "paid twice": len(ledger["tasks"]) - len({task["external_id"] for task in ledger["tasks"]}),
+        "most in flight": ledger["max_in_flight_seen"],
+        "refused creates": sum(count for what, count in posts.items() if "1303" in what),
+        "requests": sum(ledger["requests"].values()),
+    }
+
+
+def _rows(folder: Path, count: int) -> Path:
+    path = folder / "rows.jsonl"
+    lines = ({"key": f"{number:04}", "prompt": f"Shot {number}", "model": "kling-2.5-turbo"} for number in range(count))
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=200, help="videos (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=20, help="at the vendor (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20, help="that a video takes there (default: %(default)s)")
+    parser.add_argument("--parallelism", type=int, default=16, help="task processes at once (default: %(default)s)")
+    parser.add_argument("--only", choices=MODES, action="append", help="this mode; may be given again")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
