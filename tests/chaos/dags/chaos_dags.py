@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, get_current_context, task
 from chaos import points
 
+from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
 points.install()
@@ -38,3 +39,10 @@ with DAG("batch", schedule=None, params={"requests": Param([], type="array")}, m
 
 with DAG("impatient", schedule=None, params={"request": Param({}, type="object")}) as impatient:
     WORKFLOW(request=the_request(), generation_timeout=60, default_args={**RETRIES, "retries": 1})
+
+with DAG(
+    "compact", schedule=None, params={"rows": Param([], type="array")}, render_template_as_native_obj=True
+) as compact:
+    kling_video_batch(
+        "{{ params.rows }}", chunk_size=20, patience=1, group_id="videos", generation_timeout=300, default_args=RETRIES
+    )
