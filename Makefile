@@ -9,7 +9,7 @@ OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports bench-waiting bench-batches clean
+.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports bench-waiting bench-batches bench-storm clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-waiting: $(STAMP) ## what waiting for the vendor costs, beside the usual t
 
 bench-batches: $(STAMP) ## how long a batch takes on a running Airflow; needs postgresql
 	PYTHONPATH=tests $(BIN)/python benchmarks/batches.py
+
+bench-storm: $(STAMP) ## 50 videos for 5 slots that somebody else holds for a minute; needs postgresql
+	PYTHONPATH=tests $(BIN)/python benchmarks/batches.py --jobs 50 --slots 5 --held 60 --only compact
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*
