@@ -118,9 +118,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=200, help="videos (default: %(default)s)")
     parser.add_argument("--slots", type=int, default=20, help="at the vendor (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=20, help="that a video takes there (default: %(default)s)")
-    parser.add_argument(
-        "--held", type=float, default=0, help="seconds for which somebody else holds all slots at first"
-    )
+    parser.add_argument("--held", type=float, default=0, help="seconds for which others hold all slots at first")
     parser.add_argument("--parallelism", type=int, default=16, help="task processes at once (default: %(default)s)")
     parser.add_argument("--only", choices=MODES, action="append", help="this mode; may be given again")
     return parser.parse_args()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.fetching import require_reachable
     from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
     from airflow_provider_klingvideo.media.frames import last_frame
-    from airflow_provider_klingvideo.media.paths import is_there
+    from airflow_provider_klingvideo.media.paths import is_there, remove
     from airflow_provider_klingvideo.media.probing import MediaInfo, probe
     from airflow_provider_klingvideo.media.publishing import part_name, publish, remove_parts, sha256_of
     from airflow_provider_klingvideo.media.runner import terminate_all
@@ -52,7 +52,7 @@ _HOMES = {
         "StorageError",
         "VerificationError",
     ),
-    "paths": ("is_there",),
+    "paths": ("is_there", "remove"),
     "probing": ("MediaInfo", "probe"),
     "publishing": ("part_name", "publish", "remove_parts", "sha256_of"),
     "runner": ("terminate_all",),
@@ -85,6 +85,7 @@ __all__ = [
     "picture_size",
     "probe",
     "publish",
+    "remove",
     "remove_parts",
     "require_reachable",
     "sha256_of",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol, Self
 
 
@@ -23,7 +24,19 @@ class StoragePath(Protocol):
     def open(self, mode: str) -> Any: ...
     def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None: ...
     def replace(self, target: Any) -> Any: ...
-    def unlink(self, missing_ok: bool = ...) -> None: ...
+    def unlink(self) -> None: ...
+
+
+def remove(path: StoragePath) -> None:
+    """Remove a file; one that is gone already does not matter.
+
+    Some stores look first whether it is there when they are told that it may be missing, and fail when another process
+    removes it in between.
+
+    :raises OSError: the store refused.
+    """
+    with suppress(FileNotFoundError):
+        path.unlink()
 
 
 def is_there(path: StoragePath) -> bool:

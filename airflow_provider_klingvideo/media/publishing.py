@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 from uuid import uuid4
 
 from airflow_provider_klingvideo.media.errors import StorageError
-from airflow_provider_klingvideo.media.paths import StoragePath, is_there
+from airflow_provider_klingvideo.media.paths import StoragePath, is_there, remove
 from airflow_provider_klingvideo.media.settings import MEBIBYTE
 from airflow_provider_klingvideo.media.storage import storage_errors
 
@@ -39,7 +39,7 @@ def publish(local: Path, destination: StoragePath) -> None:
             part.replace(destination)
         except BaseException:
             with suppress(OSError):
-                part.unlink(missing_ok=True)
+                remove(part)
             raise
 
 
@@ -56,7 +56,7 @@ def remove_parts(folder: StoragePath) -> None:
     with storage_errors(f"tidying {folder}"):
         for path in list(folder.iterdir()) if is_there(folder) else ():
             if path.name.startswith(".") and path.name.endswith(PART):
-                path.unlink(missing_ok=True)
+                remove(path)
 
 
 def fetch(stored: StoragePath, local: Path) -> str:

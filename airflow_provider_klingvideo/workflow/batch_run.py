@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    before_sleep_log,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.workflow.creation import created_job, is_same_request
-from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
+from airflow_provider_klingvideo.workflow.engine import Handler, WorkflowEngine
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.slots import Place
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
-from airflow_provider_klingvideo.workflow.store import JobStore
+from airflow_provider_klingvideo.workflow.store import JobStore, RecordOvertakenError
 from airflow_provider_klingvideo.workflow.watch import GenerationWatch
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 # Work that takes a processor; the waits beside it are free.
 RENDERS = 2
+ATTEMPTS = 4
+_growing = wait_exponential_jitter(initial=5, max=120)
 
 
 def batch_job(
@@ -68,9 +83,10 @@ class BatchRun:
     def __init__(self, engine: WorkflowEngine, steps: VideoSteps, **submit_options: Any) -> None:
         self._engine = engine
         self._handlers = VideoHandlers(steps, **submit_options)
-        self._handlers.register(engine)
         self._renders = asyncio.Semaphore(RENDERS)
-        engine.register_handler(WorkflowState.POST_PROCESSING, self._post_processing)
+        handlers = {**self._handlers.by_state(), WorkflowState.POST_PROCESSING: self._post_processing}
+        for state, handler in handlers.items():
+            engine.register_handler(state, _tried_again(handler))
 
     async def run(self, jobs: Sequence[WorkflowJob], *, patience: float | None = None) -> Suspended | None:
         """Process jobs until all have ended, or until there is nothing to do for a while.
@@ -103,6 +119,33 @@ class BatchRun:
     async def _post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         async with self._renders:
             await self._handlers.post_processing(engine, job)
+
+
+def _tried_again(handler: Handler) -> Handler:
+    """Try a state's work again where that can help, as Airflow does with a task of its own for each state."""
+
+    async def patient(engine: WorkflowEngine, job: WorkflowJob) -> Any:
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(_is_worth_retrying),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_pause,
+            before_sleep=before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        )
+        return await attempts(handler, engine, job)
+
+    return patient
+
+
+def _is_worth_retrying(error: BaseException) -> bool:
+    is_overtaken = isinstance(error, RecordOvertakenError)
+    return isinstance(error, OSError) or (isinstance(error, KlingVideoError) and error.retryable and not is_overtaken)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, KlingVideoError) else None
+    return max(asked or 0, _growing(state))
 
 
 def _suspended(waiting: Mapping[str, GenerationWatch | Place]) -> Suspended:

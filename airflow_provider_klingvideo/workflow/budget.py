@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_klingvideo.media import is_there
+from airflow_provider_klingvideo.media import is_there, remove
 from airflow_provider_klingvideo.workflow.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.paths import OpenPath, RecordPath
@@ -73,7 +73,7 @@ class Claims:
                 return False
             self._write(job_id, units)
             if self.committed() > self._limit:
-                self._path(job_id, units).unlink(missing_ok=True)
+                remove(self._path(job_id, units))
                 return False
         self.settle(job_id, units)
         return True
@@ -85,7 +85,7 @@ class Claims:
         for name in self._names():
             job, _, claimed = name.rpartition(_MARK)
             if job == job_id and Decimal(claimed) != units:
-                (self._folder / name).unlink(missing_ok=True)
+                remove(self._folder / name)
 
     def _by_job(self) -> dict[str, Decimal]:
         """The claims; of a job that is just changing its own, the larger one counts."""

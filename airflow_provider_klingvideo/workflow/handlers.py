@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
 from airflow_provider_klingvideo.workflow.broker import Broker
-from airflow_provider_klingvideo.workflow.engine import WorkflowEngine
+from airflow_provider_klingvideo.workflow.engine import Handler, WorkflowEngine
 from airflow_provider_klingvideo.workflow.following import kind_of
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.shared_client import SharedClient
@@ -50,11 +50,18 @@ class VideoHandlers:
 
     def register(self, engine: WorkflowEngine) -> None:
         """Make an engine process jobs with these handlers."""
-        engine.register_handler(WorkflowState.CREATED, self.created)
-        engine.register_handler(WorkflowState.VALIDATED, self.validated)
-        engine.register_handler(WorkflowState.QUEUED, self.queued)
-        engine.register_handler(WorkflowState.GENERATING, self.generating)
-        engine.register_handler(WorkflowState.POST_PROCESSING, self.post_processing)
+        for state, handler in self.by_state().items():
+            engine.register_handler(state, handler)
+
+    def by_state(self) -> dict[WorkflowState, Handler]:
+        """Return the handler of each state."""
+        return {
+            WorkflowState.CREATED: self.created,
+            WorkflowState.VALIDATED: self.validated,
+            WorkflowState.QUEUED: self.queued,
+            WorkflowState.GENERATING: self.generating,
+            WorkflowState.POST_PROCESSING: self.post_processing,
+        }
 
     async def created(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         """Validate."""

@@ -17,7 +17,7 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from airflow_provider_klingvideo.kling import PRODUCTS, Task
-from airflow_provider_klingvideo.media import is_there
+from airflow_provider_klingvideo.media import is_there, remove
 from airflow_provider_klingvideo.workflow.following import kind_of
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import RecordPath
@@ -140,7 +140,7 @@ class SlotBoard:
     def take_down(self, notices: Iterable[Notice]) -> None:
         """Remove notices; one that is gone already does not matter."""
         for notice in notices:
-            (self._folder / notice.name).unlink(missing_ok=True)
+            remove(self._folder / notice.name)
 
 
 class Occupancy:

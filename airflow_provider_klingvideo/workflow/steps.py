@@ -51,7 +51,7 @@ from airflow_provider_klingvideo.workflow.preparation import Preparation
 from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
 from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS_FOLDER
-from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots, Standing, place_of
+from airflow_provider_klingvideo.workflow.slots import Place, SlotBoard, SlotRules, Slots, Standing, place_of
 from airflow_provider_klingvideo.workflow.states import WorkflowState
 from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
 from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
@@ -187,7 +187,7 @@ class VideoSteps:
         :raises QueueTimeoutError: it waited too long.
         """
         if reason := self.store.cancel_reason(job.id, job.revision):
-            await self._run_blocking(lambda: self.slots.give_back(place_of(job)))
+            await self._tell(lambda: self.slots.give_back(place_of(job)))
             raise CancelRequestedError(f"Cancelled in the queue: {reason}")
         obstacle = await self._no_slot(job) or await self._no_budget(job)
         if obstacle is not None and self.queue_seconds_left(job, now) <= 0:
@@ -219,7 +219,7 @@ class VideoSteps:
         missing: str | None = await self._run_blocking(lambda: self._reservations.shortage(job))
         if missing is None:
             return None
-        await self._run_blocking(lambda: self.slots.give_back(place_of(job)))
+        await self._tell(lambda: self.slots.give_back(place_of(job)))
         return Obstacle(False, missing)
 
     async def submit(
@@ -252,16 +252,32 @@ class VideoSteps:
                 on_changed_request=on_changed_request,
             )
         except ConcurrencyLimitError:
-            in_flight = await self.client.in_flight(place.pack)
-            await self._run_blocking(lambda: self.slots.refused(place, in_flight))
+            await self._learn(place)
             raise
         except KlingVideoError as error:
             if not error.retryable:
                 await self.settle_budget(job)
-                await self._run_blocking(lambda: self.slots.give_back(place))
+                await self._tell(lambda: self.slots.give_back(place))
             raise
-        await self._run_blocking(lambda: self.slots.ordered(place))
+        await self._tell(lambda: self.slots.ordered(place))
         return submission
+
+    async def _learn(self, place: Place) -> None:
+        """Remember how much ran when the vendor refused; where it cannot be asked, nothing is learned."""
+        try:
+            in_flight = await self.client.in_flight(place.pack)
+        except KlingVideoError as error:
+            log.warning("What runs at the vendor could not be asked: %s", error)
+            await self._tell(lambda: self.slots.give_back(place))
+        else:
+            await self._tell(lambda: self.slots.refused(place, in_flight))
+
+    async def _tell(self, work: Callable[[], None]) -> None:
+        """Tell other processes something. Where that fails the job goes on: what they know wrongly is outdated soon."""
+        try:
+            await self._run_blocking(work)
+        except OSError as error:
+            log.warning("What other processes should know could not be kept: %s", error)
 
     async def watch(self, job: WorkflowJob) -> GenerationWatch:
         """Make the watch over a submitted job, which knows how long such tasks took lately."""
@@ -274,16 +290,12 @@ class VideoSteps:
             return conclude(job, ended)
         finally:
             await self.settle_budget(job)
-            await self._run_blocking(lambda: self._keep_time(job, ended.vendor_seconds))
-            await self._run_blocking(lambda: self.slots.give_back(place_of(job)))
+            await self._tell(lambda: self._facts_of_end(job, ended))
 
-    def _keep_time(self, job: WorkflowJob, seconds: float | None) -> None:
-        if seconds is None:
-            return
-        try:
-            self.timings.keep(timing_key(job), seconds)
-        except OSError as error:
-            log.warning("How long the vendor took could not be kept: %s", error)
+    def _facts_of_end(self, job: WorkflowJob, ended: Ended) -> None:
+        self.slots.give_back(place_of(job))
+        if ended.vendor_seconds is not None:
+            self.timings.keep(timing_key(job), ended.vendor_seconds)
 
     async def take_result(self, job: WorkflowJob) -> dict[str, Any]:
         """Return the facts of a job's result, asking once where nobody has waited; see :func:`settle`."""

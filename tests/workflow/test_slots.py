@@ -218,3 +218,11 @@ def test_a_notice_is_read_as_it_was_put_up(notice):
 @pytest.mark.parametrize("name", ["x", "claim@video@m@job", "claim@video@m@job@soon", ".part"])
 def test_other_files_are_no_notices(name):
     assert Notice.of(name) is None
+
+
+def test_a_notice_that_another_process_removes_meanwhile_does_not_matter(tmp_path, monkeypatch):
+    from airflow.sdk import ObjectStoragePath
+
+    # Airflow's path looks whether the file is there, and removes it afterwards.
+    monkeypatch.setattr(ObjectStoragePath, "exists", lambda self: True)
+    SlotBoard(ObjectStoragePath(f"file://{tmp_path}")).take_down([Notice(CLAIM, "video", MODEL, "fox", 1.0)])
