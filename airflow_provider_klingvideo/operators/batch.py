@@ -240,7 +240,7 @@ class KlingVideoBatchVerdictOperator(KlingVideoOperator):
             ]
             jobs = [store.load(one) for one in ids]
             summary = judged(jobs, self.max_failed_share)
-            summary["manifest"] = write_manifest(store, key, jobs, summary, [row.key for row in rows])
+            summary["manifest"] = write_manifest(store, key, jobs, summary, keys=[row.key for row in rows] or None)
         self.log.info("Batch: %s", summary)
         if not summary["accepted"]:
             raise AirflowFailException(

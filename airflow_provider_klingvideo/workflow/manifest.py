@@ -1,81 +1,83 @@
-"""The manifest of a batch: what became of each row, for people, for other programs, and as a table."""
+"""The manifest of a batch, beside the videos: what became of each request, for people and for tables."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
+from airflow_provider_klingvideo.media import remove
 from airflow_provider_klingvideo.workflow.batch import NO_RECORD
 from airflow_provider_klingvideo.workflow.identity import safe_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.paths import write_whole
+from airflow_provider_klingvideo.workflow.parquet import as_parquet
+from airflow_provider_klingvideo.workflow.paths import RecordPath, write_whole
 from airflow_provider_klingvideo.workflow.store import JobStore
 
-COLUMNS = (
-    *("index", "key", "job_id", "state", "prompt", "klingai_job_id", "processed_url", "billed_units", "seconds"),
-    "error",
-)
-_NUMBERS = {"index": "int64", "seconds": "float64"}
+# Units are decimal numbers as text, as the vendor bills them: a float would round them.
+_FACTS: Mapping[str, Callable[[WorkflowJob], Any]] = {
+    "job_id": lambda job: job.id,
+    "state": lambda job: str(job.state),
+    "prompt": lambda job: job.prompt,
+    "klingai_job_id": lambda job: job.klingai_job_id,
+    "processed_url": lambda job: job.processed_url,
+    "billed_units": lambda job: job.metadata.get("billed_units"),
+    "estimated_units": lambda job: (job.metadata.get("estimate") or {}).get("units"),
+    "seconds": lambda job: job.metadata.get("seconds"),
+    "error": lambda job: job.error,
+}
+_TYPES = dict.fromkeys(("index", "key", *_FACTS), "string") | {"index": "int64", "seconds": "float64"}
+_ONLY_IN_TABLES = {"estimated_units", "seconds"}
 
 
 def write_manifest(
     store: JobStore,
-    name: str,
+    key: str,
     jobs: Sequence[WorkflowJob | None],
     summary: Mapping[str, Any],
-    keys: Sequence[str] = (),
+    *,
+    keys: Sequence[str] | None = None,
 ) -> str:
-    """Write ``{name}.manifest.json`` with the summary, and the rows alone as JSONL and, with pyarrow, as Parquet.
+    """Write the manifest, each file whole or not at all.
 
-    :param jobs: the records in the order of the rows, None where there is none.
-    :param keys: of the rows, where they have some.
+    ``{key}.manifest.json`` has the summary and a row per request in its order. ``{key}.manifest.jsonl`` and, where
+    pyarrow is installed, ``{key}.manifest.parquet`` have the rows alone, all with the same columns.
+
+    :param jobs: the records in the order of the requests, None where there is none.
+    :param keys: what the requests are named by, in the same order; see
+        :func:`~airflow_provider_klingvideo.workflow.rows.keyed`.
     :returns: the path of the first of them.
     """
+    names = [None] * len(jobs) if keys is None else keys
     rows = [
-        {"index": index, **({"key": key} if key else {}), **_row(job)}
-        for index, (job, key) in enumerate(zip_longest(jobs, keys))
+        {"index": index, "key": name, **_facts(job)} for index, (name, job) in enumerate(zip(names, jobs, strict=True))
     ]
-    path = store.base / f"{safe_name(name)}.manifest.json"
-    write_whole(path, json.dumps({**summary, "jobs": rows}, ensure_ascii=False, indent=2))
-    write_whole(path.with_name(f"{path.name}l"), "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
-    table = _parquet()
-    if table is not None:
-        target: Any = path.with_name(path.name.replace(".json", ".parquet"))
-        with target.open("wb") as stream:
-            stream.write(table(rows))
+    stem = f"{safe_name(key)}.manifest"
+    _write_table(store.base / f"{stem}.parquet", as_parquet(rows, _TYPES))
+    write_whole(
+        store.base / f"{stem}.jsonl", "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
+    )
+    shown = {**summary, "jobs": [_shown(row) for row in rows]}
+    path = store.base / f"{stem}.json"
+    write_whole(path, json.dumps(shown, ensure_ascii=False, indent=2).encode())
     return str(path)
 
 
-def _row(job: WorkflowJob | None) -> dict[str, Any]:
+def _facts(job: WorkflowJob | None) -> dict[str, Any]:
     if job is None:
-        return {"state": NO_RECORD}
-    return {
-        "job_id": job.id,
-        "state": str(job.state),
-        "prompt": job.prompt,
-        "klingai_job_id": job.klingai_job_id,
-        "processed_url": job.processed_url,
-        "billed_units": job.metadata.get("billed_units"),
-        "seconds": job.metadata.get("seconds"),
-        "error": job.error,
-    }
+        return {**dict.fromkeys(_FACTS), "state": NO_RECORD}
+    return {name: fact(job) for name, fact in _FACTS.items()}
 
 
-def _parquet() -> Callable[[Sequence[Mapping[str, Any]]], bytes] | None:
-    """Return what makes a Parquet file of rows; None where pyarrow is not installed."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        return None
-    schema = pyarrow.schema([(name, _NUMBERS.get(name, "string")) for name in COLUMNS])
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    left_out = _ONLY_IN_TABLES if row["key"] else {*_ONLY_IN_TABLES, "key"}
+    names = {"index", "key", "state"} if row["state"] == NO_RECORD else row.keys()
+    return {name: value for name, value in row.items() if name in names and name not in left_out}
 
-    def table(rows: Sequence[Mapping[str, Any]]) -> bytes:
-        stream = io.BytesIO()
-        parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), stream)
-        return stream.getvalue()
 
-    return table
+def _write_table(path: RecordPath, content: bytes | None) -> None:
+    if content is None:
+        # One that a worker with pyarrow wrote on an earlier try tells what is no longer so.
+        remove(path)
+    else:
+        write_whole(path, content)

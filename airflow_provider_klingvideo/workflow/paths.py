@@ -15,6 +15,7 @@ class RecordPath(StoragePath, Protocol):
     def read_bytes(self) -> bytes: ...
     def rglob(self, pattern: str) -> Iterator[Self]: ...
     def read_text(self) -> str: ...
+    def write_bytes(self, data: bytes) -> Any: ...
     def write_text(self, data: str) -> Any: ...
 
 
@@ -22,9 +23,9 @@ OpenPath = Callable[[str], RecordPath]
 """Makes such a path of a path or URI as text."""
 
 
-def write_whole(path: RecordPath, text: str) -> None:
+def write_whole(path: RecordPath, content: bytes) -> None:
     """Write a small file, whole or not at all; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(part_name(path.name))
-    part.write_text(text)
+    part.write_bytes(content)
     part.replace(path)

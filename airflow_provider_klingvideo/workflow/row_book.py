@@ -53,7 +53,7 @@ class RowBook:
         :param requests: row key to request.
         """
         rows = [Row(key, row_job_id(self._batch, key), request) for key, request in requests.items()]
-        write_whole(self._path, json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1))
+        write_whole(self._path, json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1).encode())
         return rows
 
     def read(self) -> Sequence[Row]:

@@ -1,145 +1,213 @@
-"""Requests of a batch, one per row: from CSV, JSONL, JSON or Parquet, each row known by a key that stays."""
+"""Requests of a batch from a file: CSV, JSONL, JSON or Parquet, one request per row."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, time
+from decimal import Decimal
+from io import StringIO
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
-from airflow_provider_klingvideo.workflow.creation import given_fields
 from airflow_provider_klingvideo.workflow.errors import InputError
+from airflow_provider_klingvideo.workflow.parquet import from_parquet
 from airflow_provider_klingvideo.workflow.paths import RecordPath
 
-KEY = "key"
-_KEY_DIGITS = 12
+Fault = Callable[[str], None]
+"""Takes note of a fault, so that all of them are told at once."""
+Rows = Iterator[tuple[str, Any]]
+"""Where each row stands, in words, and the row."""
 
 
 def read_rows(path: RecordPath) -> list[dict[str, Any]]:
     """Read one request per row.
 
-    :param path: a file, local or in an object store; its ending tells the format: ``.csv`` (with a header), ``.jsonl``,
-        ``.json`` (a list of objects) or ``.parquet``.
-    :returns: the requests in order; cells that are empty are left out.
-    :raises InputError: the file is missing, of another format, or every fault in it with its line.
+    :param path: the file, local or in an object store. The ending of its name tells the format: ``.csv`` (with a
+        header), ``.jsonl``, ``.json`` (a list of objects) or ``.parquet``; all but the last in UTF-8.
+    :returns: the requests in order, their values plain JSON values; empty cells and empty rows are left out.
+    :raises InputError: naming the format, or everything in the file that is no request; retryable when the store
+        could not be asked.
     """
     suffix = path.name.lower().rpartition(".")[2]
     reader = _READERS.get(suffix)
     if reader is None:
         raise InputError(f"{path}: the format {suffix!r} is unknown; it is one of {', '.join(_READERS)}")
-    try:
-        rows, faults = reader(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: {error}", advice="Save it as UTF-8") from error
+    faults: list[str] = []
+    requests = [_request(where, row, faults.append) for where, row in reader(_content(path), faults.append)]
     if faults:
         raise InputError(f"{path}: {'; '.join(faults)}", advice="Mend the file; nothing was submitted")
-    if not rows:
+    given = [request for request in requests if request]
+    if not given:
         raise InputError(f"{path} has no requests")
-    return rows
+    return given
 
 
-def keyed(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Give every row a key: the one that it names in ``key``, else one made of what it asks for.
+def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = "key") -> dict[str, dict[str, Any]]:
+    """Name each request, so that it is known again when rows before it come or go.
 
-    A row without a key of its own that is edited is another row. Equal rows are counted, so that each is a video.
-
-    :returns: key to request, in order.
-    :raises InputError: naming the rows that have the same key.
+    :param rows: the requests, as :func:`read_rows` returns them.
+    :param key_column: the column that names a request; it is no part of it. A row without one is named by a hash of
+        what it asks for, and its repetitions get ``-2``, ``-3`` ... behind it.
+    :returns: the requests by their keys, in order.
+    :raises InputError: two rows have the same key.
     """
     requests: dict[str, dict[str, Any]] = {}
-    first: dict[str, int] = {}
-    equal: Counter[str] = Counter()
-    faults = []
+    numbers: dict[str, int] = {}
+    repetitions: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
-        request = given_fields(row)
-        key = str(request.pop(KEY, "")) or _numbered(_hash(request), equal)
+        request = {name: value for name, value in row.items() if name != key_column and not _is_empty(value)}
+        given = row.get(key_column)
+        key = _content_key(request, repetitions) if _is_empty(given) else str(given)
         if key in requests:
-            faults.append(f"rows {first[key]} and {number} have the key {key!r}")
-        requests[key], first[key] = request, first.get(key, number)
-    if faults:
-        raise InputError("; ".join(faults), advice="Give each row a key of its own; nothing was submitted")
+            raise InputError(
+                f"Rows {numbers[key]} and {number} have the same key {key!r} (rows are counted from 1, without the "
+                "header and empty rows)",
+                advice=f"Give each row its own value of {key_column!r}, or none; nothing was submitted",
+            )
+        requests[key], numbers[key] = request, number
     return requests
 
 
-def _numbered(name: str, seen: Counter[str]) -> str:
-    seen[name] += 1
-    return name if seen[name] == 1 else f"{name}-{seen[name]}"
+def _content_key(request: Mapping[str, Any], repetitions: Counter[str]) -> str:
+    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    key = hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    repetitions[key] += 1
+    return key if repetitions[key] == 1 else f"{key}-{repetitions[key]}"
 
 
-def _hash(request: Mapping[str, Any]) -> str:
-    canonical = json.dumps(to_jsonable_python(request, fallback=str), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:_KEY_DIGITS]
-
-
-Read = tuple[list[dict[str, Any]], list[str]]
-
-
-def _csv(content: bytes) -> Read:
-    reader = csv.DictReader(_text(content).splitlines(keepends=True), strict=True)
-    rows, faults = [], []
+def _content(path: RecordPath) -> bytes:
     try:
-        for row in reader:
-            if None in row:
-                faults.append(f"line {reader.line_num} has more cells than the header")
-            rows.append({key: value for key, value in row.items() if key and value})
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        advice = "Check the path; the worker must be able to read it"
+        raise InputError(f"There is no file {path}", advice=advice) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}", retryable=True) from error
+
+
+def _request(where: str, row: Any, fault: Fault) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        fault(f"{where} is no JSON object")
+        return {}
+    request = {}
+    for name, value in row.items():
+        if not _is_empty(value):
+            try:
+                request[name] = _plain(value)
+            except (ValueError, RecursionError) as error:
+                fault(f"{where}, column {name!r}: {error}")
+    return request
+
+
+def _is_empty(value: Any) -> bool:
+    return _is_missing(value) or value == ""
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, or NaN, which is what data frames write for it."""
+    return value is None or value != value
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    for types, convert in _PLAIN:
+        if isinstance(value, types):
+            return convert(value)
+    raise ValueError(f"{type(value).__name__} is no type of JSON")
+
+
+def _number(value: float | Decimal) -> int | float:
+    """Return a whole number as such: one empty cell makes a data frame write 5.0 for every 5 of its column."""
+    try:
+        whole = int(value)
+    except OverflowError:
+        raise ValueError(f"{value} is no number of JSON") from None
+    return whole if whole == value else float(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (str | int | None, _as_it_is),
+    (float | Decimal, _number),
+    (date | time, lambda value: value.isoformat()),
+    (list, lambda value: [_plain(item) for item in value]),
+    # Parquet has each field of a structure in every row.
+    (dict, lambda value: {name: _plain(item) for name, item in value.items() if not _is_missing(item)}),
+)
+
+
+def _csv(text: str, fault: Fault) -> Rows:
+    lines = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        header = next(filter(None, lines), [])
+        for name, count in Counter(filter(None, header)).items():
+            if count > 1:
+                fault(f"the header names {name!r} {count} times")
+        for cells in lines:
+            if len(cells) > len(header):
+                fault(f"line {lines.line_num} has more cells than the header")
+            yield f"line {lines.line_num}", {name: cell for name, cell in zip(header, cells, strict=False) if name}
     except csv.Error as error:
-        faults.append(f"line {reader.line_num + 1} is no CSV: {error}")
-    return [row for row in rows if row], faults
+        fault(f"line {lines.line_num} is no CSV: {error}")
 
 
-def _jsonl(content: bytes) -> Read:
-    rows, faults = [], []
-    for number, line in enumerate(_text(content).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            faults.append(f"line {number} is no JSON: {error.msg}")
-            continue
-        if isinstance(row, dict):
-            rows.append(given_fields(row))
+def _jsonl(text: str, fault: Fault) -> Rows:
+    for number, line in enumerate(StringIO(text, newline=""), start=1):
+        if given := line.strip():
+            for value in _json_value(given, number, fault):
+                yield f"line {number}", value
+
+
+def _json(text: str, fault: Fault) -> Rows:
+    for value in _json_value(text, 1, fault):
+        if isinstance(value, list):
+            yield from ((f"entry {number}", entry) for number, entry in enumerate(value, start=1))
         else:
-            faults.append(f"line {number} is no JSON object")
-    return rows, faults
+            fault("it is no list of JSON objects")
 
 
-def _json(content: bytes) -> Read:
+def _json_value(text: str, first_line: int, fault: Fault) -> list[Any]:
+    """Parse a text; the list is empty when it is no JSON."""
     try:
-        rows = json.loads(_text(content))
+        return [json.loads(text)]
     except json.JSONDecodeError as error:
-        return [], [f"line {error.lineno} is no JSON: {error.msg}"]
-    if not isinstance(rows, list):
-        return [], ["it is no list of objects"]
-    faults = [f"item {number} is no object" for number, row in enumerate(rows, start=1) if not isinstance(row, dict)]
-    return [given_fields(row) for row in rows if isinstance(row, dict)], faults
+        fault(f"line {first_line + error.lineno - 1} is no JSON: {error.msg}")
+    except (ValueError, RecursionError) as error:
+        fault(f"line {first_line} cannot be read: {error}")
+    return []
 
 
-def _parquet(content: bytes) -> Read:
+def _parquet(content: bytes, fault: Fault) -> Rows:
     try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import read_table
-    except ImportError:
-        raise InputError(
-            "Parquet files cannot be read here: pyarrow is not installed",
-            advice="pip install 'airflow-provider-klingvideo[parquet]'",
-        ) from None
-    try:
-        table = read_table(io.BytesIO(content))
-    except ArrowException as error:
-        return [], [f"it is no Parquet: {error}"]
-    return [given_fields(to_jsonable_python(row, fallback=str)) for row in table.to_pylist()], []
+        rows = from_parquet(content)
+    except ValueError as error:
+        fault(f"it is no Parquet file that can be read: {error}")
+        return
+    yield from ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
-def _text(content: bytes) -> str:
-    return content.decode("utf-8-sig")
+def _of_text(read: Callable[[str, Fault], Rows]) -> Callable[[bytes, Fault], Rows]:
+    def reader(content: bytes, fault: Fault) -> Rows:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            fault(f"line {line} is no UTF-8 (byte {error.object[error.start]:#04x}); save the file as UTF-8")
+            return
+        yield from read(text, fault)
+
+    return reader
 
 
-_READERS: dict[str, Callable[[bytes], Read]] = {"csv": _csv, "jsonl": _jsonl, "json": _json, "parquet": _parquet}
+_READERS: Mapping[str, Callable[[bytes, Fault], Rows]] = {
+    "csv": _of_text(_csv),
+    "jsonl": _of_text(_jsonl),
+    "json": _of_text(_json),
+    "parquet": _parquet,
+}

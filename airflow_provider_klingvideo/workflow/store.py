@@ -109,7 +109,7 @@ class JobStore:
 
     def write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
         """Keep a file of a job, whole or not at all."""
-        write_whole(self.folder(job_id) / name, json.dumps(value, ensure_ascii=False, indent=2))
+        write_whole(self.folder(job_id) / name, json.dumps(value, ensure_ascii=False, indent=2).encode())
 
 
 def _is_further(stored: WorkflowJob, job: WorkflowJob) -> bool:

@@ -69,7 +69,7 @@ class Timings:
         self.load(key)
         self.add(key, seconds)
         if self._folder is not None:
-            write_whole(self._path(key), json.dumps(self._samples[key]))
+            write_whole(self._path(key), json.dumps(self._samples[key]).encode())
 
     def _set(self, key: str, samples: list[float]) -> None:
         self._samples[key] = samples[-KEPT:]

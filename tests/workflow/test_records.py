@@ -22,7 +22,6 @@ from airflow_provider_klingvideo.workflow.closing import cancel, close
 from airflow_provider_klingvideo.workflow.creation import created_job
 from airflow_provider_klingvideo.workflow.failure import failure_data
 from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
-from airflow_provider_klingvideo.workflow.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.store import UnreadableRecordError
 
 S = WorkflowState
@@ -209,9 +208,3 @@ class TestBatch:
     def test_the_policy_decides(self, share, accepted):
         summary = judged(self.JOBS, share)
         assert (summary["failed"], summary["total"], summary["accepted"]) == (2, 4, accepted)
-
-    def test_the_manifest_has_a_row_per_request_in_order(self, tmp_path):
-        path = write_manifest(JobStore(tmp_path / "run"), "videos.jobs", self.JOBS, judged(self.JOBS, 0))
-        rows = json.loads(Path(path).read_text())["jobs"]
-        assert [row["state"] for row in rows] == ["VALIDATED", "FAILED", "CANCELLED", "NO_RECORD"]
-        assert [row["index"] for row in rows] == [0, 1, 2, 3]

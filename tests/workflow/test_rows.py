@@ -1,160 +1,243 @@
-"""Rows of a batch: read from every format or refused with every fault named; keys that stay."""
+"""Requests of a batch from files, and the names that they keep."""
 
 from __future__ import annotations
 
+import csv
 import json
-from datetime import date
+import sys
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from io import BytesIO, StringIO
 
-import pyarrow
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from airflow.sdk import ObjectStoragePath
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from pyarrow import parquet
+from pyarrow.parquet import write_table
 
 from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.row_book import RowBook
 from airflow_provider_klingvideo.workflow.rows import keyed, read_rows
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1).filter(str.strip)
-REQUESTS = st.lists(
-    st.fixed_dictionaries({"prompt": CELLS}, optional={"model": CELLS, "negative_prompt": CELLS}),
-    min_size=1,
-    max_size=8,
-)
+
+class Memory:
+    """A file that is nowhere; all that is asked of a path is its name and its content."""
+
+    def __init__(self, name, content):
+        self.name = name
+        self.content = content.encode() if isinstance(content, str) else content
+
+    def __str__(self):
+        return f"mem://{self.name}"
+
+    def read_bytes(self):
+        if isinstance(self.content, Exception):
+            raise self.content
+        return self.content
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(content, name):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
+def read(name, content):
+    return read_rows(Memory(name, content))
 
 
-def table(rows):
-    columns = dict.fromkeys(column for row in rows for column in row)
-    sink = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.table({column: [row.get(column) for row in rows] for column in columns}), sink)
-    return sink.getvalue().to_pybytes()
+def columns(rows):
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def as_csv(rows):
+    stream = StringIO(newline="")
+    writer = csv.DictWriter(stream, columns(rows))
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def as_parquet(rows):
+    stream = BytesIO()
+    write_table(pa.Table.from_pylist([{name: row.get(name) for name in columns(rows)} for row in rows]), stream)
+    return stream.getvalue()
 
 
 class TestFormats:
-    def test_csv(self, file):
+    def test_csv(self):
         text = '\ufeffprompt,duration,model\nA fox,5,\n"A hare,\nrunning",10,kling-2.6\n,,\n'
-        assert read_rows(file(text, "rows.CSV")) == [
+        assert read("rows.CSV", text) == [
             {"prompt": "A fox", "duration": "5"},
             {"prompt": "A hare,\nrunning", "duration": "10", "model": "kling-2.6"},
         ]
 
-    def test_jsonl(self, file):
-        text = '{"prompt": "A fox", "model": null}\n\n{"prompt": "狐", "duration": 5}\n'
-        assert read_rows(file(text, "rows.jsonl")) == [{"prompt": "A fox"}, {"prompt": "狐", "duration": 5}]
+    def test_a_column_without_a_name_is_what_a_data_frame_counts_its_rows_in(self):
+        assert read("rows.csv", ",prompt,\n0,A fox,\n1,A hare,\n") == [{"prompt": "A fox"}, {"prompt": "A hare"}]
 
-    def test_json(self, file):
-        assert read_rows(file('[{"prompt": "A fox", "model": ""}]', "rows.json")) == [{"prompt": "A fox"}]
+    def test_jsonl(self):
+        text = '\ufeff{"prompt": "A fox", "model": null, "seed": ""}\r\n\n{}\n{"prompt": "狐", "duration": 5}\n'
+        assert read("rows.jsonl", text) == [{"prompt": "A fox"}, {"prompt": "狐", "duration": 5}]
 
-    def test_parquet(self, file):
+    def test_json(self):
+        text = '[{"prompt": "A fox", "elements": [{"id": "a", "url": null}, null]},\n{"duration": 5.0, "cfg": 0.5}]'
+        rows = read("rows.json", text)
+        assert rows == [{"prompt": "A fox", "elements": [{"id": "a"}, None]}, {"duration": 5, "cfg": 0.5}]
+        assert isinstance(rows[1]["duration"], int)
+
+    def test_parquet(self):
+        moment = datetime(2026, 10, 5, 12, tzinfo=UTC)
         rows = [
-            {"prompt": "A fox", "duration": 5, "day": date(2026, 1, 2), "strength": Decimal("0.5")},
-            {"prompt": "A hare", "duration": None, "day": None, "strength": None},
+            {"prompt": "A fox", "model": None, "elements": [{"id": "a"}, {"url": "b"}], "units": Decimal("2.50")},
+            {"prompt": "", "model": "kling-2.6", "elements": None, "units": Decimal("3.00")},
+            {"day": date(2026, 10, 5), "moment": moment, "sound": True, "seed": 7, "units": None},
         ]
-        assert read_rows(file(table(rows), "rows.parquet")) == [
-            {"prompt": "A fox", "duration": 5, "day": "2026-01-02", "strength": "0.5"},
-            {"prompt": "A hare"},
+        assert json.loads(json.dumps(read("rows.parquet", as_parquet(rows)))) == [
+            {"prompt": "A fox", "elements": [{"id": "a"}, {"url": "b"}], "units": 2.5},
+            {"model": "kling-2.6", "units": 3},
+            {"day": "2026-10-05", "moment": "2026-10-05T12:00:00+00:00", "sound": True, "seed": 7},
         ]
 
+    def test_a_column_of_whole_numbers_stays_one_when_a_data_frame_leaves_a_cell_empty(self):
+        whole = as_parquet([{"duration": 5}, {"duration": 10}])
+        frame = as_parquet([{"duration": 5.0}, {"duration": 10.0}, {"duration": float("nan")}])
+        assert read("a.parquet", frame) == read("a.parquet", whole)
+        assert json.dumps(read("a.parquet", frame)) == '[{"duration": 5}, {"duration": 10}]'
+
+    @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.parquet"])
+    def test_a_path_of_airflow_is_read_as_one_of_pathlib(self, tmp_path, name):
+        rows = [{"id": "0", "prompt": "Füchse 狐"}]
+        content = {"csv": as_csv, "jsonl": lambda rows: json.dumps(rows[0]), "json": json.dumps, "parquet": as_parquet}
+        made = content[name.rpartition(".")[2]](rows)
+        (tmp_path / name).write_bytes(made if isinstance(made, bytes) else made.encode())
+        assert read_rows(tmp_path / name) == read_rows(ObjectStoragePath(f"file://{tmp_path}/{name}")) == rows
+
+    # Cells as all formats have them: a text that is not empty. A lone surrogate is no UTF-8.
+    cells = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+    @given(st.lists(st.dictionaries(st.sampled_from(["prompt", "model", "a b", '"', "狐"]), cells), min_size=1))
+    @example([{"prompt": "one\u2028line\x0bin\x85a\x1ccell"}])
+    @example([{"prompt": "two\r\nlines\rand\nmore"}])
+    def test_the_same_requests_come_from_every_format(self, rows):
+        rows = [{"id": str(index), **row} for index, row in enumerate(rows)]
+        lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        assert read("a.csv", as_csv(rows)) == rows
+        assert read("a.jsonl", lines) == rows
+        assert read("a.json", json.dumps(rows)) == rows
+        assert read("a.parquet", as_parquet(rows)) == rows
+
+
+class TestFaults:
     @pytest.mark.parametrize(
-        ("content", "name", "words"),
+        ("name", "content", "words"),
         [
-            ("x", "rows.xlsx", "format 'xlsx' is unknown; it is one of csv, jsonl, json, parquet"),
-            ("", "rows.csv", "has no requests"),
-            ("prompt\n", "rows.csv", "has no requests"),
-            ("prompt\na,b\n", "rows.csv", "line 2 has more cells"),
-            ('prompt\n"a"b\n', "rows.csv", "line 2 is no CSV"),
-            (b"prompt\n\xff\n", "rows.csv", "is not UTF-8"),
-            ('{"a": 1}\n[1]\n{\n', "rows.jsonl", "line 2 is no JSON object; line 3 is no JSON"),
-            ("[\n{", "rows.json", "line 2 is no JSON"),
-            ('{"prompt": "A fox"}', "rows.json", "is no list of objects"),
-            ('[{"prompt": "A fox"}, 5]', "rows.json", "item 2 is no object"),
-            ("PAR1", "rows.parquet", "is no Parquet"),
+            ("rows.xlsx", "x", "format 'xlsx' is unknown; it is one of csv, jsonl, json, parquet"),
+            ("rows.csv", "", "has no requests"),
+            ("rows.csv", "prompt\n", "has no requests"),
+            ("rows.csv", "prompt\n\na,b\n", "line 3 has more cells"),
+            ("rows.csv", 'prompt\n\n"a"b\n', "line 3 is no CSV"),
+            ("rows.csv", 'prompt\n"a\n', "line 2 is no CSV: unexpected end of data"),
+            ("rows.csv", "prompt,model,prompt\na,b,c\n", "the header names 'prompt' 2 times"),
+            ("rows.csv", b"prompt\nFuchs\nF\xfcchse\n", r"line 3 is no UTF-8 \(byte 0xfc\); save the file as UTF-8"),
+            ("rows.csv", b"\xef\xbb\xbf\n\n\xfc", "line 3 is no UTF-8"),
+            ("rows.csv", "prompt\n".encode("utf-16"), r"line 1 is no UTF-8 \(byte 0xff\)"),
+            ("rows.jsonl", '{"a": 1}\n[1]\n{\n', "line 2 is no JSON object; line 3 is no JSON"),
+            ("rows.jsonl", "null", "line 1 is no JSON object"),
+            (
+                "rows.jsonl",
+                '\n{"a": 1e999, "b": [-Infinity]}',
+                "line 2, column 'a': inf .*; line 2, column 'b': -inf is",
+            ),
+            ("rows.jsonl", "[" * 100_000, "line 1 cannot be read: maximum recursion depth"),
+            ("rows.jsonl", '{"a": ' + "1" * 5000 + "}", "line 1 cannot be read: Exceeds the limit"),
+            ("rows.json", '[{"a": 1},\n3, null]', "entry 2 is no JSON object; entry 3 is no JSON object"),
+            ("rows.json", '[{"a": 1},\n{]', "line 2 is no JSON"),
+            ("rows.json", '{"a": 1}', "it is no list of JSON objects"),
+            ("rows.json", "[]", "has no requests"),
+            ("rows.parquet", "prompt", "it is no Parquet file that can be read"),
+            ("rows.parquet", as_parquet([{"a": "x" * 99}])[:4] + bytes(999), "it is no Parquet file that can be read"),
+            ("rows.parquet", as_parquet([{"a": "b"}, {"a": "c"}]).replace(b"PAR1\x15", b"PAR1\xff"), "Parquet file"),
+            ("rows.parquet", as_parquet([{"a": 1, "b": None}, {"a": 2, "b": b"x"}]), "row 2, column 'b': bytes is no"),
         ],
     )
-    def test_every_fault_is_named(self, file, content, name, words):
-        with pytest.raises(InputError, match=words):
-            read_rows(file(content, name))
+    def test_every_fault_is_told_with_its_place(self, name, content, words):
+        with pytest.raises(InputError, match=words) as caught:
+            read(name, content)
+        assert caught.value.message.startswith(f"mem://{name}")
+        assert not caught.value.retryable
 
-    def test_a_missing_file_is_told(self, tmp_path):
-        with pytest.raises(InputError, match=r"rows.csv does not exist"):
-            read_rows(tmp_path / "rows.csv")
+    def test_a_file_that_is_missing_is_told(self, tmp_path):
+        with pytest.raises(InputError, match=r"There is no file .*a\.csv.*Check the path") as caught:
+            read_rows(tmp_path / "a.csv")
+        assert not caught.value.retryable
 
-    @given(st.binary(), st.sampled_from(["a.csv", "a.jsonl", "a.json", "a.parquet"]))
-    def test_any_bytes_are_requests_or_a_clear_error(self, tmp_path_factory, content, name):
-        path = tmp_path_factory.mktemp("rows") / name
-        path.write_bytes(content)
+    def test_a_store_that_cannot_be_asked_may_be_asked_again(self):
+        with pytest.raises(InputError, match=r"mem://a\.csv cannot be read: SlowDown") as caught:
+            read("a.csv", OSError("SlowDown"))
+        assert caught.value.retryable
+
+    def test_without_pyarrow_the_extra_is_named(self, monkeypatch):
+        content = as_parquet([{"a": "b"}])
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+        with pytest.raises(InputError, match=r"pip install 'airflow-provider-klingvideo\[parquet\]'"):
+            read("a.parquet", content)
+        assert read("a.csv", "prompt\nA fox") == [{"prompt": "A fox"}]
+
+    @given(st.text() | st.binary(), st.sampled_from(["a.csv", "a.jsonl", "a.json", "a.parquet"]))
+    @example('{"a":' * 500 + "1" + "}" * 500, "a.jsonl")
+    def test_any_content_is_requests_or_a_clear_error(self, content, name):
+        if isinstance(content, str):
+            content = content.encode(errors="surrogatepass")
         try:
-            rows = read_rows(path)
+            rows = read(name, content)
         except InputError:
             return
         assert rows
-        assert all(isinstance(row, dict) for row in rows)
+        assert all(isinstance(row, dict) and row for row in rows)
 
-    @given(REQUESTS)
-    def test_all_formats_say_the_same(self, tmp_path_factory, rows):
-        folder = tmp_path_factory.mktemp("rows")
-        (folder / "a.json").write_text(json.dumps(rows))
-        (folder / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-        (folder / "a.parquet").write_bytes(table(rows))
-        assert all(read_rows(folder / f"a.{suffix}") == rows for suffix in ("json", "jsonl", "parquet"))
+
+REQUESTS = st.dictionaries(
+    st.sampled_from(["prompt", "model", "duration", "elements"]),
+    st.text(max_size=3) | st.integers(0, 3) | st.lists(st.integers(0, 1)),
+)
 
 
 class TestKeys:
-    def test_a_named_key_is_taken_and_is_no_part_of_the_request(self):
+    def test_the_column_names_the_request_and_is_no_part_of_it(self):
         assert keyed([{"key": "fox", "prompt": "A fox"}, {"key": 7, "prompt": "A hare"}]) == {
             "fox": {"prompt": "A fox"},
             "7": {"prompt": "A hare"},
         }
 
-    def test_rows_with_the_same_key_are_named(self):
-        with pytest.raises(InputError, match="rows 1 and 3 have the key 'fox'"):
-            keyed([{"key": "fox", "prompt": "A"}, {"key": "hare", "prompt": "B"}, {"key": "fox", "prompt": "C"}])
+    def test_the_column_may_be_another(self):
+        rows = [{"shot": "1a", "key": "enter"}]
+        assert keyed(rows, key_column="shot") == {"1a": {"key": "enter"}}
+        assert rows == [{"shot": "1a", "key": "enter"}]
 
-    def test_equal_rows_are_a_video_each(self):
-        first, second = keyed([{"prompt": "A fox"}, {"prompt": "A fox"}])
-        assert second == f"{first}-2"
+    def test_a_request_without_a_name_has_one_that_no_release_may_change(self):
+        rows = [
+            {"prompt": "狐", "duration": 5},
+            {"key": "", "duration": 5, "prompt": "狐"},
+            {"key": None, "prompt": "x"},
+        ]
+        assert list(keyed(rows)) == ["462a3ab23858", "462a3ab23858-2", "b2c6fa432c74"]
 
-    @given(REQUESTS, st.randoms())
-    def test_the_order_of_rows_changes_no_key(self, rows, random):
-        shuffled = list(rows)
-        random.shuffle(shuffled)
-        assert keyed(shuffled) == keyed(rows)
+    @pytest.mark.parametrize("other", ["fox", "b2c6fa432c74"])
+    def test_two_rows_of_one_name_are_told(self, other):
+        rows = [{"prompt": "1"}, {"key": "fox"}, {"prompt": "2"}, {"prompt": "x"}, {"key": other}]
+        first = {"fox": 2, "b2c6fa432c74": 4}[other]
+        with pytest.raises(InputError, match=f"Rows {first} and 5 have the same key '{other}'.*its own value of 'key'"):
+            keyed(rows)
 
-    @given(REQUESTS)
-    def test_an_edited_row_is_another_row_and_no_other_key_changes(self, rows):
-        edited = [{**rows[0], "prompt": f"{rows[0]['prompt']} edited in no other row {len(rows)}"}, *rows[1:]]
-        # Of equal rows the last number goes, whichever was edited.
-        assert len(keyed(rows).keys() - keyed(edited).keys()) == 1
+    @given(st.data())
+    def test_the_order_changes_no_key(self, data):
+        rows = data.draw(st.lists(REQUESTS))
+        rows += [{"key": f"given {index}", **row} for index, row in enumerate(data.draw(st.lists(REQUESTS)))]
+        requests = keyed(rows)
+        shuffled = data.draw(st.permutations(rows))
+        assert keyed(shuffled) == requests
+        assert list(keyed(shuffled).values()) == [
+            {name: value for name, value in row.items() if name != "key"} for row in shuffled
+        ]
 
-
-class TestTheBook:
-    def test_it_is_read_as_it_was_written(self, tmp_path):
-        book = RowBook(tmp_path / "dag" / "batch", "videos")
-        written = book.write({"fox": {"prompt": "A fox"}, "../hare": {"prompt": "A hare"}})
-        assert book.read() == written
-        assert [row.key for row in written] == ["fox", "../hare"]
-        assert all("/" not in row.job_id for row in written)
-
-    def test_a_job_is_named_by_batch_and_key_alone(self, tmp_path):
-        rows = {"fox": {"prompt": "A fox"}, "hare": {"prompt": "A hare"}}
-        book = RowBook(tmp_path / "dag" / "batch", "videos")
-        before = {row.key: row.job_id for row in book.write(rows)}
-        after = {row.key: row.job_id for row in book.write({"owl": {}, "hare": {"prompt": "Another"}, "fox": {}})}
-        assert {key: after[key] for key in before} == before
-        others = (RowBook(tmp_path / "dag" / "other", "videos"), RowBook(tmp_path / "a" / "batch", "videos"))
-        assert not {row.job_id for book in others for row in book.write(rows)} & set(before.values())
-
-    def test_rows_that_were_not_read_are_told(self, tmp_path):
-        with pytest.raises(InputError, match="have not been read"):
-            RowBook(tmp_path, "videos").read()
+    @given(st.data())
+    def test_an_edited_row_changes_its_own_key_only(self, data):
+        rows = data.draw(st.lists(REQUESTS, min_size=1, unique_by=lambda row: json.dumps(row, sort_keys=True)))
+        edited, request = data.draw(st.integers(0, len(rows) - 1)), data.draw(REQUESTS)
+        assume(request not in rows)
+        before, after = list(keyed(rows)), list(keyed([*rows[:edited], request, *rows[edited + 1 :]]))
+        assert [index for index, key in enumerate(before) if after[index] != key] == [edited]
