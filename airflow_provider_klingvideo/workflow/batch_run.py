@@ -83,6 +83,7 @@ class BatchRun:
     def __init__(self, engine: WorkflowEngine, steps: VideoSteps, **submit_options: Any) -> None:
         self._engine = engine
         self._handlers = VideoHandlers(steps, **submit_options)
+        self._slot_pause = steps.settings.slot_pause_seconds
         self._renders = asyncio.Semaphore(RENDERS)
         handlers = {**self._handlers.by_state(), WorkflowState.POST_PROCESSING: self._post_processing}
         for state, handler in handlers.items():
@@ -100,11 +101,16 @@ class BatchRun:
         """
         tasks = {asyncio.create_task(self._engine.process(job)) for job in jobs if not job.is_terminal}
         working = set(tasks)
+        loop = asyncio.get_running_loop()
         try:
+            busy_at = loop.time()
             while working:
                 _, working = await asyncio.wait(working, timeout=LOOK_SECONDS)
                 waiting = dict(self._handlers.waiting)
-                if patience is not None and working and len(waiting) == len(working):
+                if len(waiting) < len(working):
+                    busy_at = loop.time()
+                # Those that wait for a slot have been looked for since.
+                elif patience is not None and working and loop.time() - busy_at > 2 * self._slot_pause:
                     suspended = _suspended(waiting)
                     if _due_in(suspended) > patience:
                         return suspended

@@ -20,6 +20,9 @@ from airflow_provider_klingvideo.workflow.steps import VideoSteps
 from airflow_provider_klingvideo.workflow.timings import timing_key
 from airflow_provider_klingvideo.workflow.watch import GenerationWatch
 
+# Create requests at once: of many more the vendor would refuse most.
+CREATES = 4
+
 Sleep = Callable[[float], Awaitable[object]]
 
 
@@ -39,6 +42,7 @@ class VideoHandlers:
         self._steps = steps
         self._sleep = sleep
         self._submit_options = submit_options
+        self._creates = asyncio.Semaphore(CREATES)
         client = SharedClient.of(steps.client)
         self._broker = Broker(client, steps.timings)
         self._queue = SlotQueue(
@@ -103,7 +107,9 @@ class VideoHandlers:
         steps = self._steps
         while True:
             try:
-                await steps.submit(job, engine.save, **self._submit_options)
+                # One refusal tells those that come after it.
+                async with self._creates:
+                    await steps.submit(job, engine.save, **self._submit_options)
             except ConcurrencyLimitError:
                 if steps.slot_timed_out(job, utc_now()):
                     raise

@@ -35,13 +35,26 @@ def read_rows(path: RecordPath) -> list[dict[str, Any]]:
     reader = _READERS.get(suffix)
     if reader is None:
         raise InputError(f"{path}: the format {suffix!r} is unknown; it is one of {', '.join(_READERS)}")
+    content = _content(path)
+    return _requests(str(path), lambda fault: reader(content, fault))
+
+
+def listed_rows(rows: Any) -> list[dict[str, Any]]:
+    """Take requests from a list; see :func:`read_rows`.
+
+    :raises InputError: it is no list, or everything in it that is no request.
+    """
+    return _requests("The list of requests", lambda fault: _entries(rows, fault))
+
+
+def _requests(source: str, read: Callable[[Fault], Rows]) -> list[dict[str, Any]]:
     faults: list[str] = []
-    requests = [_request(where, row, faults.append) for where, row in reader(_content(path), faults.append)]
+    requests = [_request(where, row, faults.append) for where, row in read(faults.append)]
     if faults:
-        raise InputError(f"{path}: {'; '.join(faults)}", advice="Mend the file; nothing was submitted")
+        raise InputError(f"{source}: {'; '.join(faults)}", advice="Mend it; nothing was submitted")
     given = [request for request in requests if request]
     if not given:
-        raise InputError(f"{path} has no requests")
+        raise InputError(f"{source} has no requests")
     return given
 
 
@@ -58,7 +71,7 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = "key") -> dict[st
     numbers: dict[str, int] = {}
     repetitions: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
-        request = {name: value for name, value in row.items() if name != key_column and not _is_empty(value)}
+        request = {name: value for name, value in row.items() if name != key_column}
         given = row.get(key_column)
         key = _content_key(request, repetitions) if _is_empty(given) else str(given)
         if key in requests:
@@ -166,10 +179,14 @@ def _jsonl(text: str, fault: Fault) -> Rows:
 
 def _json(text: str, fault: Fault) -> Rows:
     for value in _json_value(text, 1, fault):
-        if isinstance(value, list):
-            yield from ((f"entry {number}", entry) for number, entry in enumerate(value, start=1))
-        else:
-            fault("it is no list of JSON objects")
+        yield from _entries(value, fault)
+
+
+def _entries(value: Any, fault: Fault) -> Rows:
+    if isinstance(value, list):
+        yield from ((f"entry {number}", entry) for number, entry in enumerate(value, start=1))
+    else:
+        fault("it is no list of JSON objects")
 
 
 def _json_value(text: str, first_line: int, fault: Fault) -> list[Any]:

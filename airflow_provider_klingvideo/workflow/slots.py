@@ -176,12 +176,16 @@ class Occupancy:
 
     def taken(self, model: str) -> int:
         """Count what may take slots of a model: the vendor's tasks, and what has just been ordered."""
-        return sum(one in (None, model) for one in self._models) + sum(one.model == model for one in self._coming)
+        return self.listed(model) + sum(one.model == model for one in self._coming)
+
+    def listed(self, model: str) -> int:
+        """Count the vendor's tasks that may take slots of a model."""
+        return sum(one in (None, model) for one in self._models)
 
     def learned(self, model: str) -> float:
         """Return how many tasks of a model the vendor has been seen to take at once; infinite when nothing is known."""
         limits = [
-            max(int(one.subject), self.taken(model)) + 2 ** int(self.age(one) // PROBE_SECONDS) - 1
+            max(int(one.subject), self.listed(model)) + 2 ** int(self.age(one) // PROBE_SECONDS) - 1
             for one in self.notices
             if one.what == LIMIT and one.model == model and self.age(one) < FORGET_SECONDS
         ]
@@ -317,7 +321,8 @@ class Slots:
         self.give_back(place)
         occupancy = self._occupancy(place.pack, in_flight)
         known = [one for one in occupancy.notices if one.what == LIMIT and one.model == place.model]
-        limit = max(1, occupancy.taken(place.model))
+        # What was ordered a moment ago and is not listed counts once it is: this is told of what was listed.
+        limit = max(1, occupancy.listed(place.model))
         now = _now()
         self._board.put([Notice(LIMIT, place.pack, place.model, str(limit), now)])
         self._board.take_down(one for one in known if one.at < now)

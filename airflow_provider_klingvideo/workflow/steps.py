@@ -243,6 +243,9 @@ class VideoSteps:
             return await prepare(job, order)
 
         place = place_of(job)
+        is_new = all(one.outcome == "refused" for one in job.submissions)
+        if is_new and await self.standing(job) is Standing.WAITING:
+            raise ConcurrencyLimitError("Every slot is taken, as the last refusals have shown; nothing was sent")
         try:
             submission = await SubmissionProtocol(self.client, save, reserve_and_prepare).ensure_task(
                 job,

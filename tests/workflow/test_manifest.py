@@ -58,6 +58,7 @@ def test_the_document_has_the_summary_and_a_row_per_request_in_order(tmp_path):
     assert [list(row.items()) for row in (rows[0], rows[3])] == [
         [
             ("index", 0),
+            ("key", "a"),
             ("job_id", "done-1"),
             ("state", "COMPLETED"),
             ("prompt", "Füchse 狐"),
@@ -66,7 +67,7 @@ def test_the_document_has_the_summary_and_a_row_per_request_in_order(tmp_path):
             ("billed_units", "2.50"),
             ("error", None),
         ],
-        [("index", 3), ("state", "NO_RECORD")],
+        [("index", 3), ("key", "d"), ("state", "NO_RECORD")],
     ]
     assert [(row["index"], row["state"]) for row in rows[1:]] == [(1, "FAILED"), (2, "CANCELLED"), (3, "NO_RECORD")]
 
