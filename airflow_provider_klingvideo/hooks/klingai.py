@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,7 +27,6 @@ T = TypeVar("T")
 
 CONSOLE_URL = "https://kling.ai/dev"
 DEFAULT_REGION = "singapore"
-THIRTY_DAYS_MS = 30 * 24 * 3600 * 1000
 
 
 class ConnectionSettingsError(KlingVideoError, ValueError):
@@ -232,11 +230,12 @@ class KlingAIHook(_Calls, BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the account's packs, which is free, and say what works or what is wrong."""
+        from airflow_provider_klingvideo.kling import last_thirty_days
+
         try:
             settings = self.settings
             with self.get_conn() as client:
-                now = int(time.time() * 1000)
-                packs = client.account_costs(now - THIRTY_DAYS_MS, now)
+                packs = client.account_costs(*last_thirty_days())
         except KlingVideoError as error:
             return False, str(error)
         where = settings.base_url if settings.is_custom_host else f"region {settings.region}"

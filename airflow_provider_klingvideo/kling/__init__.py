@@ -11,7 +11,7 @@ from airflow_provider_klingvideo._lazy import lazily
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.auth import AccessKeyAuth, ApiKeyAuth
-    from airflow_provider_klingvideo.kling.billing import ResourcePack
+    from airflow_provider_klingvideo.kling.billing import ResourcePack, last_thirty_days, quota
     from airflow_provider_klingvideo.kling.capabilities import Generation, Registry, registry
     from airflow_provider_klingvideo.kling.client import AsyncKlingClient, KlingClient
     from airflow_provider_klingvideo.kling.errors import (
@@ -87,7 +87,7 @@ _HOMES = {
     "rules": ("check_request",),
     "speech": ("Speech",),
     "tasks": ("Output", "Task", "TaskStatus", "first_video"),
-    "billing": ("ResourcePack",),
+    "billing": ("ResourcePack", "last_thirty_days", "quota"),
 }
 __all__ = [
     "PRODUCTS",
@@ -137,7 +137,9 @@ __all__ = [
     "check_request",
     "estimate",
     "first_video",
+    "last_thirty_days",
     "parse_request",
+    "quota",
     "registry",
 ]
 

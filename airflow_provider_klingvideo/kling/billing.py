@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.reading import decimal_of, list_of, mapping_of, text_of, time_of
 
 LARGEST_PAGE = 500
+CONCURRENCY = re.compile(r"-(\d+)Con(?:-|$)")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,16 @@ class ResourcePack:
     status: str
     total: Decimal | None
     remaining: Decimal | None
+
+    @property
+    def concurrency(self) -> int | None:
+        """Tasks of a model that may run at once, as the name says it (kling-api section 4); None where it does not."""
+        found = CONCURRENCY.search(self.name)
+        return int(found[1]) if found else None
+
+    def pays_for(self, kind: str) -> bool:
+        """Whether the name says that the pack is of a kind: ``video``, ``image`` or ``try_on``."""
+        return f"-{kind.replace('_', '-')}-" in f"-{self.name.lower()}-"
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,22 @@ def balance_ledger(
     :param filters: ``api_key_name`` and the values that count.
     """
     return _ledger("balance", start_ms, end_ms, cursor, filters)
+
+
+def last_thirty_days() -> tuple[int, int]:
+    """Return begin and end of the period, Unix milliseconds."""
+    now = datetime.now(UTC)
+    return int((now - timedelta(days=30)).timestamp() * 1000), int(now.timestamp() * 1000)
+
+
+def quota(packs: Iterable[ResourcePack], kind: str) -> int | None:
+    """Return how many tasks of a model may run at once: the most that an active pack allows (kling-api section 4).
+
+    :param kind: of the packs: ``video``, ``image`` or ``try_on``.
+    :returns: None when no active pack of the kind says it.
+    """
+    said = [pack.concurrency or 0 for pack in packs if pack.status == "online" and pack.pays_for(kind)]
+    return max(said, default=0) or None
 
 
 def parse_packs(data: Any) -> list[ResourcePack]:

@@ -34,9 +34,17 @@ QUEUE_SECONDS = 45.0
 # nothing, teaches anew.
 PROBE_SECONDS = 30.0
 FORGET_SECONDS = 600.0
+# Packs are bought and expire now and then.
+QUOTA_SECONDS = 3600.0
 
-CLAIM, RUNNING, QUEUE, LIMIT = "claim", "running", "queue", "limit"
-_LIVES = {CLAIM: CLAIM_SECONDS, RUNNING: LISTED_WITHIN_SECONDS, QUEUE: QUEUE_SECONDS, LIMIT: FORGET_SECONDS}
+CLAIM, RUNNING, QUEUE, LIMIT, QUOTA = "claim", "running", "queue", "limit", "quota"
+_LIVES = {
+    CLAIM: CLAIM_SECONDS,
+    RUNNING: LISTED_WITHIN_SECONDS,
+    QUEUE: QUEUE_SECONDS,
+    LIMIT: FORGET_SECONDS,
+    QUOTA: QUOTA_SECONDS,
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,9 @@ class SlotRules:
 class Notice:
     """A notice of the board.
 
-    :param what: ``claim`` (may order), ``running`` (has ordered), ``queue`` (somebody waits) or ``limit`` (learned).
-    :param subject: the job; of a queue who keeps it; of a limit the number.
+    :param what: ``claim`` (may order), ``running`` (has ordered), ``queue`` (somebody waits), ``limit`` (learned from a
+        refusal) or ``quota`` (what the account's packs allow each model).
+    :param subject: the job; of a queue who keeps it; of a limit or quota the number.
     :param at: when it was put up, seconds of the epoch.
     """
 
@@ -191,10 +200,19 @@ class Occupancy:
         ]
         return min(limits, default=inf)
 
+    def quota(self) -> float:
+        """Return how many tasks of each model the account's packs allow; infinite when that is not known."""
+        said = self.quotas()
+        return (int(max(said, key=lambda one: one.at).subject) or inf) if said else inf
+
+    def quotas(self) -> list[Notice]:
+        """Return what was noted lately of the account's packs; 0 where their names do not say what they allow."""
+        return [one for one in self.notices if one.what == QUOTA and self.age(one) < QUOTA_SECONDS]
+
     def limits(self, model: str) -> tuple[float, float]:
         """Return the limits of the pack and of a model, infinite where there is none."""
         total = inf if self.rules.total is None else self.rules.total
-        return total, min(self.rules.models.get(model, inf), self.learned(model))
+        return total, min(self.rules.models.get(model, inf), self.quota(), self.learned(model))
 
     def is_limited(self, model: str) -> bool:
         """Whether any limit is known."""
@@ -315,6 +333,14 @@ class Slots:
     def give_back(self, place: Place) -> None:
         """Note that a job will not order now, or that its task has ended."""
         self._board.take_down(one for one in self._board.read() if one.subject == place.job_id)
+
+    def wants_quota(self, pack: str) -> bool:
+        """Whether the account's packs are worth asking for: the user names no limit, and nobody has asked lately."""
+        return self.rules.total is None and not self._occupancy(pack, ()).quotas()
+
+    def allowed(self, pack: str, quota: int | None) -> None:
+        """Note how many tasks of each model the account's packs allow; None where their names do not say it."""
+        self._board.put([Notice(QUOTA, pack, "", str(quota or 0), _now())])
 
     def refused(self, place: Place, in_flight: Sequence[Task]) -> None:
         """Learn from a create that the vendor refused for want of a slot."""

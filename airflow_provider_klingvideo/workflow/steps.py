@@ -18,7 +18,9 @@ from airflow_provider_klingvideo.kling import (
     check_request,
     estimate,
     first_video,
+    last_thirty_days,
     parse_request,
+    quota,
 )
 from airflow_provider_klingvideo.media import (
     Artifact,
@@ -148,6 +150,7 @@ class VideoSteps:
         self._open_path = open_path
         self._run_blocking = run_blocking
         self._reservations = Reservations(open_path)
+        self._asking_quota = asyncio.Lock()
 
     async def validate(self, job: WorkflowJob) -> dict[str, Any]:
         """Prove that the request is legal, its inputs are there and the vendor takes this key; estimate the price.
@@ -274,6 +277,18 @@ class VideoSteps:
             await self._tell(lambda: self.slots.give_back(place))
         else:
             await self._tell(lambda: self.slots.refused(place, in_flight))
+            async with self._asking_quota:
+                await self._learn_quota(place.pack)
+
+    async def _learn_quota(self, pack: str) -> None:
+        if not await self._run_blocking(lambda: self.slots.wants_quota(pack)):
+            return
+        try:
+            allowed = quota(await self.client.account_costs(*last_thirty_days()), pack)
+        except KlingVideoError as error:
+            log.warning("What the account's packs allow could not be asked: %s", error)
+        else:
+            await self._tell(lambda: self.slots.allowed(pack, allowed))
 
     async def _tell(self, work: Callable[[], None]) -> None:
         """Tell other processes something. Where that fails the job goes on: what they know wrongly is outdated soon."""

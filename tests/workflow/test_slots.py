@@ -192,6 +192,29 @@ class TestRefusals:
         now = slots_module.utc_now().timestamp()
         assert Occupancy("video", running(*"abc"), board.read(), SlotRules(), now).learned(MODEL) == 3
 
+    def test_the_quota_of_the_packs_is_not_tried_beyond(self, board, clock):
+        slots = Slots(board, SlotRules())
+        assert slots.wants_quota("video")
+        slots.refused(FOX, running(None))
+        slots.allowed("video", 3)
+        clock.forward(599)
+        assert not slots.wants_quota("video")
+        assert len(slots.grant(places(20), running(None), queue="q")) == 2
+        clock.forward(2)
+        assert slots.standing(FOX) is Standing.WAITING, "it outlives what was learned"
+        clock.forward(3000)
+        assert slots.standing(FOX) is Standing.UNLIMITED
+
+    def test_packs_whose_names_say_nothing_are_not_asked_for_again(self, board):
+        slots = Slots(board, SlotRules())
+        slots.allowed("video", None)
+        assert not slots.wants_quota("video")
+        assert slots.wants_quota("image")
+        assert slots.standing(FOX) is Standing.UNLIMITED
+
+    def test_who_says_the_limit_needs_no_quota(self, board):
+        assert not Slots(board, SlotRules(total=9)).wants_quota("video")
+
     def test_the_last_word_counts(self, board, clock):
         slots = Slots(board, SlotRules())
         slots.refused(FOX, running(None))

@@ -205,6 +205,13 @@ def test_a_full_account_is_waited_for(workshop, sandbox, code):
     assert workshop.process(fox()).state is S.COMPLETED
 
 
+@pytest.mark.scenario(9)
+def test_what_the_packs_allow_is_asked_for_once(workshop, sandbox):
+    creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task", times=3)
+    assert workshop.process(fox()).state is S.COMPLETED
+    assert sandbox.ledger()["requests"]["GET /account/costs 200/0"] == 1
+
+
 def test_but_not_for_ever(sandbox, tmp_path):
     creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task")
     job = Workshop(sandbox, tmp_path, slot_seconds=0.2).process(fox())
@@ -481,3 +488,10 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
     assert (len(ledger["tasks"]), ledger["max_in_flight_seen"]) == (20, 3)
     creates = sum(count for what, count in ledger["requests"].items() if what.startswith("POST /text-to-video"))
     assert creates > 20
+
+
+@pytest.mark.scenario(9)
+def test_a_full_account_is_waited_for_though_its_packs_cannot_be_asked(workshop, sandbox):
+    sandbox.add_rule({"match": {"path": "/account/costs"}, "action": {"type": "refuse", "code": 1103}})
+    creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task", times=2)
+    assert workshop.process(fox()).state is S.COMPLETED
