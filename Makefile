@@ -9,7 +9,7 @@ OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint bench-imports bench-waiting bench-batches bench-storm clean
+.PHONY: help demo test test-fast test-live chaos-tests chaos chaos-thousand test-oldest lint bench-imports bench-waiting bench-batches bench-storm clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ chaos-tests: $(STAMP) ## kill Airflow's parts, the database and the sandbox; nee
 
 chaos: $(STAMP) ## hundreds of videos, faults drawn from seeds, the invariants [SEED=n] [JOBS=n] [WRITE=file]; needs postgresql
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write $(WRITE))
+
+chaos-thousand: $(STAMP) ## the same with a thousand videos, fifty in each task; needs postgresql
+	PYTHONPATH=tests $(BIN)/python -m chaos --seed 11 --jobs 1000 --slots 50 --only compact
 
 $(OLDEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(OLDEST)

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import figures
 import httpx
 from chaos.parts import AirflowParts, Sandbox
 from chaos.postgres import Postgres
 from live_airflow import ENDED
 from rich.console import Console
-from rich.table import Table
 
 DAGS = Path(__file__).parent / "dags"
 MODES = ("compact", "mapped")
@@ -45,18 +45,17 @@ def main() -> None:
     ideal = options.held + options.jobs / options.slots * options.seconds
     rows = _rows(folder, options.jobs)
     vendor = ["--slots", str(options.slots), "--generation-seconds", str(options.seconds)]
-    figures = {}
+    found = {}
     with Postgres() as database, Sandbox(folder, vendor) as sandbox:
         settings = {"CORE__PARALLELISM": str(options.parallelism), **PRODUCT_DEFAULTS}
         with AirflowParts(folder, database.url, sandbox.url, dags=DAGS, settings=settings, dag_ids=()) as parts:
             for mode in options.only or MODES:
                 sandbox.reset()
                 hold(sandbox, options.slots if options.held else 0, options.held)
-                figures[mode] = measured(parts, sandbox, mode, rows, ideal)
-    table = Table(*("", *figures), title=f"ideal: {ideal:.0f} s", title_justify="left")
-    for name in next(iter(figures.values())):
-        table.add_row(name, *(str(one[name]) for one in figures.values()))
-    console.print(table)
+                found[mode] = measured(parts, sandbox, mode, rows, ideal)
+    title = f"{options.jobs} videos, {options.slots} slots, {options.seconds:.0f} s each: {ideal:.0f} s at best"
+    lines = [[name, *(str(one[name]) for one in found.values())] for name in next(iter(found.values()))]
+    figures.publish([figures.Figures(title, ["", *found], lines)], options.keep)
 
 
 def hold(sandbox: Sandbox, slots: int, seconds: float) -> None:
@@ -121,6 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--held", type=float, default=0, help="seconds for which others hold all slots at first")
     parser.add_argument("--parallelism", type=int, default=16, help="task processes at once (default: %(default)s)")
     parser.add_argument("--only", choices=MODES, action="append", help="this mode; may be given again")
+    figures.add_option(parser)
     return parser.parse_args()
 
 

@@ -1,12 +1,15 @@
 """What importing the operators adds to ``import airflow.sdk``, beside the official openai provider's operators.
 
-Fresh interpreters, the variants in turns, the best of several rounds: ``python benchmarks/import_time.py [ROUNDS]``.
+Fresh interpreters, the variants in turns, the best of several rounds: ``python benchmarks/import_time.py``.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
+
+import figures
 
 BASELINE = "import airflow.sdk; from airflow.sdk import BaseOperator, BaseSensorOperator, BaseHook"
 VARIANTS = {
@@ -15,9 +18,11 @@ VARIANTS = {
         "airflow_provider_klingvideo.operators.klingvideo",
         "airflow_provider_klingvideo.operators.outcome",
         "airflow_provider_klingvideo.operators.speech",
+        "airflow_provider_klingvideo.operators.batch",
         "airflow_provider_klingvideo.sensors.klingvideo",
         "airflow_provider_klingvideo.triggers.klingvideo",
         "airflow_provider_klingvideo.task_groups.klingvideo",
+        "airflow_provider_klingvideo.task_groups.batch",
         "airflow_provider_klingvideo.task_groups.chaining",
     ),
     "openai provider": (
@@ -25,7 +30,7 @@ VARIANTS = {
         "airflow.providers.openai.operators.agent",
     ),
 }
-DEFAULT_ROUNDS = 7
+ROUNDS = 7
 
 MEASURE = """
 import sys, time
@@ -44,19 +49,22 @@ def seconds(modules: tuple[str, ...]) -> float:
     return float(done.stdout.split()[-1])
 
 
-def main(rounds: int) -> None:
-    """Print the table."""
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    figures.add_option(parser)
+    arguments = parser.parse_args()
     best = dict.fromkeys(VARIANTS, float("inf"))
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for name, modules in VARIANTS.items():
             best[name] = min(best[name], seconds(modules))
     base = best["airflow.sdk alone"]
-    print(f"{'best of ' + str(rounds):<20}{'total s':>10}{'added ms':>12}")
-    for name, total in best.items():
-        print(f"{name:<20}{total:>10.3f}{(total - base) * 1000:>12.1f}")
+    rows = [[name, f"{total:.3f}", f"{(total - base) * 1000:.1f}"] for name, total in best.items()]
     ours, theirs = best["this provider"] - base, best["openai provider"] - base
-    print(f"ours / openai provider: {ours / theirs:.2f}")
+    note = f"Ours / openai provider: {ours / theirs:.2f}"
+    title = f"Importing the operators, the best of {ROUNDS}"
+    figures.publish([figures.Figures(title, ["", "total s", "added ms"], rows, [note])], arguments.keep)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROUNDS)
+    main()

@@ -1,16 +1,14 @@
 """What waiting for vendor tasks costs in a triggerer, beside the usual way of one client and one timer for each job.
 
-Each measurement has a process and a sandbox of its own: ``python benchmarks/waiting.py [--quick] [--json FILE]``. The
-sandbox is on this machine and speaks HTTP without TLS, which flatters whoever opens many connections.
+Each measurement has a process and a sandbox of its own: ``python benchmarks/waiting.py [--quick]``. The sandbox is on
+this machine and speaks HTTP without TLS, which flatters whoever opens many connections.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -20,13 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import figures
 from waiting_vendor import Vendor, endless_tasks, vendor
 
 PROCESS = Path(__file__).with_name("waiting_process.py")
 # Airflow warns when a sleep of 0.1 s has taken longer than 0.2 s.
 WARNING_LAG_SECONDS = 0.1
 
-Figures = dict[str, float]
+Found = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ ROWS = {
 }
 
 
-def figures_of(scenario: Scenario, variant: str) -> Figures:
+def figures_of(scenario: Scenario, variant: str) -> Found:
     """Measure one variant in a fresh process against a fresh sandbox."""
     with tempfile.TemporaryDirectory(prefix="klingvideo-benchmark-") as folder:
         state = Path(folder, "sandbox.db")
@@ -111,7 +110,7 @@ def _measured(orders: dict[str, Any], environment: dict[str, str], api: Vendor) 
     raise SystemExit(f"The measurement of {orders['variant']} failed")
 
 
-def _finishing(scenario: Scenario, measured: dict[str, Any], questions: int, api: Vendor) -> Figures:
+def _finishing(scenario: Scenario, measured: dict[str, Any], questions: int, api: Vendor) -> Found:
     tasks = {task["id"]: task for task in api.ledger()["tasks"]}
     delays = sorted(at - tasks[task_id]["updated_at"] / 1000 for task_id, at in measured["events"].items())
     minutes = sum(task["updated_at"] - task["created_at"] for task in tasks.values()) / 60_000
@@ -124,7 +123,7 @@ def _finishing(scenario: Scenario, measured: dict[str, Any], questions: int, api
     }
 
 
-def _waiting(scenario: Scenario, measured: dict[str, Any], questions: int, api: Vendor) -> Figures:
+def _waiting(scenario: Scenario, measured: dict[str, Any], questions: int, api: Vendor) -> Found:
     return {**measured, "requests_per_min": questions / scenario.window * 60}
 
 
@@ -135,26 +134,21 @@ def _ratio(ours: float = 0, usual: float = 0) -> list[str]:
     return [f"{ours / usual:.3f}"] if usual else []
 
 
-def print_table(scenario: Scenario, found: dict[str, Figures]) -> None:
-    """Print the figures of a scenario beside one another."""
-    compared = len(found) > 1
-    print(f"\n{scenario.name:<42}" + "".join(f"{variant:>12}" for variant in found) + compared * f"{'ours/usual':>12}")
+def table(scenario: Scenario, found: dict[str, Found]) -> figures.Figures:
+    """Put the figures of a scenario beside one another."""
+    rows = []
     for name, (words, form) in ROWS.items():
-        values = [figures[name] for figures in found.values() if name in figures]
-        cells = [f"{value:{form}}" for value in values] + _ratio(*values)
-        if cells:
-            print(f"{words:<42}" + "".join(f"{cell:>12}" for cell in cells))
+        values = [one[name] for one in found.values() if name in one]
+        if values:
+            rows.append([words, *(f"{value:{form}}" for value in values), *_ratio(*values)])
+    head = [scenario.name, *found, *(["ours/usual"] if len(found) > 1 else [])]
+    width = len(head)
     lag = found["ours"].get("lag_p99_s")
+    notes = []
     if lag is not None:
         side = "below" if lag < WARNING_LAG_SECONDS else "ABOVE"
-        print(f"ours: lag p99 is {side} the {WARNING_LAG_SECONDS} s from which Airflow warns")
-
-
-def machine() -> dict[str, Any]:
-    """Where this was measured."""
-    versions = {name: importlib.metadata.version(name) for name in ("apache-airflow", "httpx")}
-    facts = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    return {**facts, **versions, "load": os.getloadavg()[0]}
+        notes = [f"Ours: the lag's p99 is {side} the {WARNING_LAG_SECONDS} s from which Airflow warns."]
+    return figures.Figures(scenario.name, head, [[*row, *[""] * (width - len(row))] for row in rows], notes)
 
 
 def main() -> None:
@@ -162,20 +156,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer jobs and shorter windows, to see that it works")
     parser.add_argument("--only", type=int, metavar="N", help="only the Nth scenario")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    figures.add_option(parser)
     arguments = parser.parse_args()
     # A client for each job has a connection for each job, at either end.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     scenarios = QUICK if arguments.quick else FULL
-    report: dict[str, Any] = {"machine": machine(), "scenarios": []}
-    print(", ".join(f"{name} {value}" for name, value in report["machine"].items()))
+    tables = []
     for scenario in scenarios[arguments.only - 1 : arguments.only] if arguments.only else scenarios:
         found = {variant: figures_of(scenario, variant) for variant in scenario.variants}
-        print_table(scenario, found)
-        report["scenarios"].append({"name": scenario.name, **asdict(scenario), "figures": found})
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        tables.append(table(scenario, found))
+    figures.publish(tables, arguments.keep)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -211,8 +212,8 @@ def strike(point: str, job: str) -> None:
         os.kill(pid, signal.SIGSTOP if victim == "frozen" else signal.SIGKILL)
 
 
-_present_job: str | None = None
-"""The number of the job that this process works on: a process runs one task, a task is about one job."""
+_present_job: ContextVar[str | None] = ContextVar("present_job", default=None)
+"""The number of the job that is worked on: of many in one process each has a context of its own."""
 
 
 def install() -> None:
@@ -245,19 +246,19 @@ def _remember_job(start: Any) -> Any:
 
 def _note_job(arguments: Iterable[Any]) -> None:
     """Remember which job this process works on, when an argument tells: a task, a job, a request."""
-    global _present_job
     for argument in arguments:
         job = getattr(argument, "job", argument)
         prompt = job.get("prompt") if isinstance(job, Mapping) else getattr(job, "prompt", None)
         if isinstance(prompt, str):
-            _present_job = job_number(prompt)
+            _present_job.set(job_number(prompt))
 
 
 def _pointed(name: str, point: Point, function: Any) -> Any:
     def reached(when: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         _note_job(arguments)
-        if _present_job is not None and point.when == when and point.condition(*arguments, **named):
-            strike(name, _present_job)
+        job = _present_job.get()
+        if job is not None and point.when == when and point.condition(*arguments, **named):
+            strike(name, job)
 
     if inspect.iscoroutinefunction(function):
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_klingvideo.workflow.identity import safe_name
 
-from .invariants import Attempt, History, Question, Revision, StoredFile, VendorTask, Video
+from .invariants import TERMINAL, Attempt, History, Question, Revision, StoredFile, VendorTask, Video
 from .parts import AirflowParts, Sandbox
 from .plan import Plan
 from .points import job_number
@@ -114,12 +114,17 @@ class Recorder:
         return ""
 
     def progress(self) -> float:
-        """The share of the run's tasks that have ended, 0 to 1."""
+        """The share of the run's tasks, or of its videos, that have ended, 0 to 1."""
+        ended = sum(seen[-1].path[-1] in TERMINAL for seen in self._revisions.values()) / len(self.plan.videos)
         with suppress(SQLAlchemyError):
             states = [row["state"] for row in self._instances()]
             # Before the mapped tasks exist there is no share.
-            return sum(state in FINISHED for state in states) / max(len(states), len(self.plan.videos))
-        return 0.0
+            return max(ended, sum(state in FINISHED for state in states) / max(len(states), len(self.plan.videos)))
+        return ended
+
+    def instances(self) -> int:
+        """How many task instances the run has."""
+        return len(self._instances())
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The job records."""
@@ -186,10 +191,19 @@ class Recorder:
         states: dict[int, dict[str, str | None]] = defaultdict(dict)
         for row in self._instances():
             states[row["map_index"]][row["task_id"].rpartition(".")[2]] = row["state"]
+        yield from self._on_record(lambda index: counts_as(states[index]))
+
+    def listed(self) -> Iterator[Video]:
+        """The videos of our compact DAG: a record each, and a row of the manifest."""
+        (manifest,) = self.folder.glob("*.manifest.jsonl")
+        shown = [json.loads(line)["state"] for line in manifest.read_text().splitlines()]
+        yield from self._on_record(shown.__getitem__)
+
+    def _on_record(self, shown_at: Callable[[int], str]) -> Iterator[Video]:
         records = {job_number(record["prompt"]): record for record in self.records()}
         for index, planned in enumerate(self.plan.videos):
             record = records.get(planned.number)
-            shown = counts_as(states[index])
+            shown = shown_at(index)
             if record is None:
                 yield Video(planned.number, "", shown, expected=planned.end)
                 continue

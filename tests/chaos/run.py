@@ -4,6 +4,7 @@
 
     $ make chaos                    # three fixed seeds and one at random
     $ make chaos SEED=17 JOBS=20    # one seed again, with fewer videos
+    $ make chaos-thousand           # a thousand videos, fifty in each task
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ JOBS = 76
 SLOTS = 12
 # So long that tasks defer, so short that hundreds of videos come through.
 GENERATION_SECONDS = "8-20"
-LONGEST_RUN_SECONDS = 1200.0
+LONGEST_RUN_SECONDS = 2400.0
 TAKE_UP_ROUNDS = 2
 PAUSE_SECONDS = 1.0
-SHOWN_VIOLATIONS = {"ours": 100, "naive": 3}
+SHOWN_VIOLATIONS = {"ours": 100, "compact": 100, "naive": 3}
 LINE = 200
 
 # Tasks are forked from the scheduler: what it has loaded, hundreds of them need not load.
@@ -68,6 +69,7 @@ class Outcome:
     :param violations: by invariant; None where it does not apply.
     :param faults: kinds of faults, how often they really struck.
     :param taken_up: how many videos a person had to take up again.
+    :param instances: task instances of the run.
     """
 
     ends: Counter[str]
@@ -75,6 +77,7 @@ class Outcome:
     faults: Counter[str]
     taken_up: int
     tasks: int
+    instances: int
     seconds: float
 
 
@@ -90,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"Seeds {', '.join(map(str, seeds))}, everything is written to {folder}")
         database = stack.enter_context(Postgres())
         sandbox = stack.enter_context(
-            Sandbox(folder, ["--slots", str(SLOTS), "--generation-seconds", GENERATION_SECONDS])
+            Sandbox(folder, ["--slots", str(options.slots), "--generation-seconds", GENERATION_SECONDS])
         )
         local_settings = folder / "airflow" / "config" / "airflow_local_settings.py"
         local_settings.parent.mkdir(parents=True)
@@ -102,17 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "KLINGVIDEO__SLOT_PAUSE_SECONDS": "10",
         }
         parts = stack.enter_context(AirflowParts(folder, database.url, sandbox.url, settings=settings))
-        for dag_id in ("seeded", "seeded_naive"):
+        for dag_id in ("seeded", "seeded_compact", "seeded_naive"):
             parts.wait_for_dag(dag_id)
         for seed in seeds:
             plan = drawn(seed, options.jobs)
             runner = Runner(Stage(parts, sandbox, database, random.Random(seed)), plan, console)
-            outcomes[seed] = {name: run(runner) for name, run in RUNS.items() if options.only in (None, name)}
+            outcomes[seed] = {name: RUNS[name](runner) for name in options.only or COMPARED}
             report(console, plan, outcomes[seed])
     console.print(_summary(outcomes))
     if options.write:
         options.write.write_text(_markdown(outcomes))
-    ours = [one["ours"] for one in outcomes.values() if "ours" in one]
+    ours = [one for of_seed in outcomes.values() for name, one in of_seed.items() if name != "naive"]
     return int(any(found for one in ours for found in one.violations.values()))
 
 
@@ -130,9 +133,21 @@ class Runner:
 
     def ours(self) -> Outcome:
         """Run our DAG, and take up what a person would take up."""
+        return self._taken_to_the_end("seeded", Recorder.recorded, self._tasks_of)
+
+    def compact(self) -> Outcome:
+        """The same with many videos in each task."""
+        return self._taken_to_the_end("seeded_compact", Recorder.listed, lambda *_: ["videos.videos"])
+
+    def _taken_to_the_end(
+        self,
+        dag_id: str,
+        videos: Callable[[Recorder], Iterator[Video]],
+        tasks_of: Callable[[Recorder, Mapping[int, str]], list[Any]],
+    ) -> Outcome:
         self._stage.set_up(self._plan)
         start = time.monotonic()
-        recorder = self._started("seeded", f"seed-{self._plan.seed}")
+        recorder = self._started(dag_id, f"seed-{self._plan.seed}")
         self._watch(recorder, self._plan.events)
         taken_up = 0
         for _ in range(TAKE_UP_ROUNDS):
@@ -140,9 +155,9 @@ class Runner:
             if not cleared:
                 break
             taken_up += len(cleared)
-            self._clear(recorder, cleared)
+            self._clear(recorder, tasks_of(recorder, cleared))
             self._watch(recorder)
-        return self._outcome(recorder, recorder.recorded, start, regenerates=False, taken_up=taken_up)
+        return self._outcome(recorder, lambda: videos(recorder), start, regenerates=False, taken_up=taken_up)
 
     def naive(self) -> Outcome:
         """Run the baseline."""
@@ -197,15 +212,15 @@ class Runner:
         run = f"/dags/{recorder.dag_id}/dagRuns/{recorder.run_id}"
         self._stage.parts.airflow.call("PATCH", run, state="failed")
 
-    def _clear(self, recorder: Recorder, cleared: Mapping[int, str]) -> None:
+    def _tasks_of(self, recorder: Recorder, cleared: Mapping[int, str]) -> list[Any]:
         for index, task in cleared.items():
             self._say(recorder, f"cleared {task}[{index}]")
-        mapped = [
-            [f"{GROUP}.{task}", index] for index, first in cleared.items() for task in TASKS[TASKS.index(first) :]
-        ]
+        return [[f"{GROUP}.{task}", index] for index, first in cleared.items() for task in TASKS[TASKS.index(first) :]]
+
+    def _clear(self, recorder: Recorder, tasks: list[Any]) -> None:
         body = {
             "dag_run_id": recorder.run_id,
-            "task_ids": [*mapped, "videos.verdict"],
+            "task_ids": [*tasks, "videos.verdict"],
             "dry_run": False,
             "only_failed": False,
             "reset_dag_runs": True,
@@ -232,6 +247,7 @@ class Runner:
             faults=self._stage.strikes(self._plan) + strikes + self._happened,
             taken_up=taken_up,
             tasks=len(history.tasks),
+            instances=recorder.instances(),
             seconds=seconds,
         )
         counts = {name: len(found) for name, found in outcome.violations.items() if found}
@@ -242,7 +258,12 @@ class Runner:
         self._console.print(f"{time.strftime('%H:%M:%S')} {recorder.dag_id} {recorder.run_id}: {words}", style="dim")
 
 
-RUNS: Mapping[str, Callable[[Runner], Outcome]] = {"ours": Runner.ours, "naive": Runner.naive}
+RUNS: Mapping[str, Callable[[Runner], Outcome]] = {
+    "ours": Runner.ours,
+    "compact": Runner.compact,
+    "naive": Runner.naive,
+}
+COMPARED = ("ours", "naive")
 
 
 def _to_be_cleared(recorder: Recorder) -> Iterator[tuple[int, str]]:
@@ -308,6 +329,7 @@ def _rows(outcomes: Sequence[Mapping[str, Outcome]]) -> Iterator[list[str]]:
         yield ["", f"videos {end}", *(str(counted[end]) for counted in ends)]
     yield ["", "vendor tasks ordered", *(str(sum(one[column].tasks for one in outcomes)) for column in columns)]
     yield ["", "taken up by a person", *(str(sum(one[column].taken_up for one in outcomes)) for column in columns)]
+    yield ["", "task instances", *(str(sum(one[column].instances for one in outcomes)) for column in columns)]
     yield ["", "minutes", *(f"{sum(one[column].seconds for one in outcomes) / 60:.1f}" for column in columns)]
 
 
@@ -354,8 +376,11 @@ What struck ours:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, action="append", help="this seed alone; may be given again")
-    parser.add_argument("--jobs", type=int, default=JOBS, help=f"videos for each seed (default: {JOBS})")
-    parser.add_argument("--only", choices=RUNS, help="without the other")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="videos for each seed (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=SLOTS, help="at the vendor (default: %(default)s)")
+    parser.add_argument(
+        "--only", choices=RUNS, action="append", help="this way; may be given again (default: ours and naive)"
+    )
     parser.add_argument("--folder", type=Path, help="an empty folder for all that is written")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the figures as Markdown")
     options = parser.parse_args(arguments)

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from chaos import points
 from chaos.naive import NaiveVideoOperator
 
+from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
 points.install()
@@ -31,6 +32,16 @@ with DAG("seeded", schedule=None, params=PARAMS) as seeded:
     kling_video_workflow.partial(
         group_id="videos", default_args={**RETRIES, **DEPTH_FIRST}, generation_timeout=GENERATION_SECONDS
     ).expand(request=the_requests())
+
+with DAG("seeded_compact", schedule=None, params=PARAMS, render_template_as_native_obj=True) as seeded_compact:
+    kling_video_batch(
+        "{{ params.requests }}",
+        group_id="videos",
+        chunk_size=50,
+        # A task dies as often as its fifty videos do.
+        default_args={"retries": 60, "retry_delay": timedelta(seconds=1), "max_retry_delay": timedelta(seconds=5)},
+        generation_timeout=GENERATION_SECONDS,
+    )
 
 with DAG("seeded_naive", schedule=None, params=PARAMS) as seeded_naive:
     NaiveVideoOperator.partial(
