@@ -9,7 +9,10 @@ OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help demo test test-fast test-live chaos-tests chaos chaos-thousand test-oldest lint bench-imports bench-waiting bench-batches bench-storm clean
+BENCH = PYTHONPATH=tests $(BIN)/python benchmarks
+BENCHMARKS := bench-imports bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped
+
+.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint $(BENCHMARKS) bench clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -41,9 +44,6 @@ chaos-tests: $(STAMP) ## kill Airflow's parts, the database and the sandbox; nee
 chaos: $(STAMP) ## hundreds of videos, faults drawn from seeds, the invariants [SEED=n] [JOBS=n] [WRITE=file]; needs postgresql
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write $(WRITE))
 
-chaos-thousand: $(STAMP) ## the same with a thousand videos, fifty in each task; needs postgresql
-	PYTHONPATH=tests $(BIN)/python -m chaos --seed 11 --jobs 1000 --slots 50 --only compact
-
 $(OLDEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/pip install --quiet --upgrade pip
@@ -59,18 +59,31 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: KEEP := yes
+bench: $(BENCHMARKS) ## all of the following, one after the other, some two hours; writes docs/performance.md
+	$(BIN)/python scripts/draw_docs.py
+
 bench-imports: $(STAMP) ## what importing the operators costs, beside the openai provider
 	$(BIN)/pip install --quiet apache-airflow-providers-openai
-	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/import_time.py $(if $(KEEP),--keep imports)
+
+bench-resume: $(STAMP) ## what a finished wait costs, beside an operator of the usual kind; needs postgresql, as all below
+	$(BENCH)/resume.py $(if $(KEEP),--keep resume)
 
 bench-waiting: $(STAMP) ## what waiting for the vendor costs, beside the usual trigger; some fifteen minutes
-	$(BIN)/python benchmarks/waiting.py
+	$(BENCH)/waiting.py $(if $(KEEP),--keep waiting)
 
-bench-batches: $(STAMP) ## how long a batch takes on a running Airflow; needs postgresql
-	PYTHONPATH=tests $(BIN)/python benchmarks/batches.py
+bench-batches: $(STAMP) ## how long 200 videos take on a running Airflow, compact and mapped
+	$(BENCH)/batches.py $(if $(KEEP),--keep batches)
 
-bench-storm: $(STAMP) ## 50 videos for 5 slots that somebody else holds for a minute; needs postgresql
-	PYTHONPATH=tests $(BIN)/python benchmarks/batches.py --jobs 50 --slots 5 --held 60 --only compact
+bench-storm: $(STAMP) ## 50 videos for 5 slots that somebody else holds for a minute
+	$(BENCH)/batches.py --jobs 50 --slots 5 --held 60 --only compact $(if $(KEEP),--keep storm)
+
+bench-thousand: $(STAMP) ## 1000 videos, fifty in each task, with faults and kills, and what must hold afterwards
+	$(BENCH)/thousand.py $(if $(KEEP),--keep thousand)
+
+bench-mapped: $(STAMP) ## 1000 videos, mapped, in ten DAG runs
+	$(BENCH)/batches.py --jobs 1000 --runs 10 --slots 50 --only mapped $(if $(KEEP),--keep mapped)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*

@@ -4,6 +4,7 @@
 
     $ make bench-batches                         # 200 videos, 20 slots, 20 seconds each, compact and mapped
     $ make bench-storm                           # 50 videos for 5 slots that somebody else holds for a minute
+    $ make bench-mapped                          # 1000 videos, mapped, in ten DAG runs
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ import figures
 import httpx
 from chaos.parts import AirflowParts, Sandbox
 from chaos.postgres import Postgres
+from chaos.responsiveness import Responsiveness
 from live_airflow import ENDED
-from rich.console import Console
 
 DAGS = Path(__file__).parent / "dags"
 MODES = ("compact", "mapped")
 LONGEST_SECONDS = 3600.0
 PAGE = 100
+# Between two looks at the pages.
+PAUSE = 15.0
 # Where the parts of the fault tests have others.
 PRODUCT_DEFAULTS = {
     "KLINGVIDEO__POLL_MIN_SECONDS": "2",
@@ -37,25 +40,28 @@ PRODUCT_DEFAULTS = {
 
 
 def main() -> None:
-    """Run each mode in a fresh DAG run, and print the table."""
+    """Run each mode in a fresh DAG run, or in several at once, and print the tables."""
     options = _options()
-    console = Console(width=140)
     folder = Path(tempfile.mkdtemp(prefix="klingvideo-bench-"))
-    console.print(f"{options.jobs} videos, {options.slots} slots, {options.seconds} s each; all is written to {folder}")
+    print(f"All is written to {folder}")
     ideal = options.held + options.jobs / options.slots * options.seconds
-    rows = _rows(folder, options.jobs)
     vendor = ["--slots", str(options.slots), "--generation-seconds", str(options.seconds)]
-    found = {}
+    found, watched = {}, {}
     with Postgres() as database, Sandbox(folder, vendor) as sandbox:
         settings = {"CORE__PARALLELISM": str(options.parallelism), **PRODUCT_DEFAULTS}
         with AirflowParts(folder, database.url, sandbox.url, dags=DAGS, settings=settings, dag_ids=()) as parts:
             for mode in options.only or MODES:
                 sandbox.reset()
                 hold(sandbox, options.slots if options.held else 0, options.held)
-                found[mode] = measured(parts, sandbox, mode, rows, ideal)
+                watched[mode] = Responsiveness(parts.airflow.url, f"bench_{mode}", "bench-0")
+                found[mode] = measured(parts, sandbox, mode, list(_rows(folder, options)), ideal, watched[mode])
     title = f"{options.jobs} videos, {options.slots} slots, {options.seconds:.0f} s each: {ideal:.0f} s at best"
     lines = [[name, *(str(one[name]) for one in found.values())] for name in next(iter(found.values()))]
-    figures.publish([figures.Figures(title, ["", *found], lines)], options.keep)
+    pages = [
+        figures.Figures(f"Meanwhile, {mode}: seconds", ["", "median", "most"], one.rows())
+        for mode, one in watched.items()
+    ]
+    figures.publish([figures.Figures(title, ["", *found], lines), *pages], options.keep)
 
 
 def hold(sandbox: Sandbox, slots: int, seconds: float) -> None:
@@ -67,21 +73,29 @@ def hold(sandbox: Sandbox, slots: int, seconds: float) -> None:
         httpx.post(url, headers=headers, json=body, timeout=30, trust_env=False).raise_for_status()
 
 
-def measured(parts: AirflowParts, sandbox: Sandbox, mode: str, rows: Path, ideal: float) -> dict[str, Any]:
-    """Run a batch and return its figures."""
-    dag_id, run_id = f"bench_{mode}", f"bench-{mode}"
+def measured(
+    parts: AirflowParts, sandbox: Sandbox, mode: str, files: list[Path], ideal: float, watched: Responsiveness
+) -> dict[str, Any]:
+    """Run a batch, a DAG run for each file, and return its figures."""
+    dag_id = f"bench_{mode}"
     parts.wait_for_dag(dag_id)
+    run_ids = [f"bench-{number}" for number in range(len(files))]
     start = time.monotonic()
-    parts.airflow.trigger(dag_id, run_id, rows=f"file://{rows}")
-    while parts.airflow.run_state(dag_id, run_id) not in ENDED and time.monotonic() - start < LONGEST_SECONDS:
+    for run_id, path in zip(run_ids, files, strict=True):
+        parts.airflow.trigger(dag_id, run_id, rows=f"file://{path}")
+    running = set(run_ids)
+    while running and time.monotonic() - start < LONGEST_SECONDS:
+        running = {run_id for run_id in running if parts.airflow.run_state(dag_id, run_id) not in ENDED}
+        if time.monotonic() - start > PAUSE * (watched.looks + 1):
+            watched.look()
         time.sleep(1)
     seconds = time.monotonic() - start
     ledger = sandbox.ledger()
-    instances = list(_instances(parts, dag_id, run_id))
+    instances = [one for run_id in run_ids for one in _instances(parts, dag_id, run_id)]
     creates = Counter({what: count for what, count in ledger["requests"].items() if what.startswith("POST /text")})
     ordered = [task["external_id"] for task in ledger["tasks"] if task["external_id"]]
     return {
-        "state": parts.airflow.run_state(dag_id, run_id),
+        "DAG runs": ", ".join(sorted({parts.airflow.run_state(dag_id, run_id) for run_id in run_ids})),
         "makespan s": round(seconds),
         "makespan / ideal": round(seconds / ideal, 2),
         "task instances": len(instances),
@@ -105,11 +119,16 @@ def _instances(parts: AirflowParts, dag_id: str, run_id: str) -> Iterator[dict[s
         first += PAGE
 
 
-def _rows(folder: Path, count: int) -> Path:
-    path = folder / "rows.jsonl"
-    lines = ({"key": f"{number:04}", "prompt": f"Shot {number}", "model": "kling-2.5-turbo"} for number in range(count))
-    path.write_text("\n".join(map(json.dumps, lines)))
-    return path
+def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Path]:
+    """Write the rows of each DAG run into a file."""
+    lines = [
+        json.dumps({"key": f"{number:04}", "prompt": f"Shot {number}", "model": "kling-2.5-turbo"})
+        for number in range(options.jobs)
+    ]
+    for run in range(options.runs):
+        path = folder / f"rows-{run}.jsonl"
+        path.write_text("\n".join(lines[run :: options.runs]))
+        yield path
 
 
 def _options() -> argparse.Namespace:
@@ -117,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=200, help="videos (default: %(default)s)")
     parser.add_argument("--slots", type=int, default=20, help="at the vendor (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=20, help="that a video takes there (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=1, help="DAG runs among which they are shared out")
     parser.add_argument("--held", type=float, default=0, help="seconds for which others hold all slots at first")
     parser.add_argument("--parallelism", type=int, default=16, help="task processes at once (default: %(default)s)")
     parser.add_argument("--only", choices=MODES, action="append", help="this mode; may be given again")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -24,6 +26,7 @@ from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
 from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS
 
 ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "benchmarks" / "figures"
 
 # Where the errors are defined that a record or a task's log can name, in the order of their table.
 ERROR_HOMES = (
@@ -189,6 +192,15 @@ def scenarios() -> str:
     return _table(["row", "where", "what goes wrong", "what happens", "proved by, below `tests/`"], rows)
 
 
+def measured(name: str) -> str:
+    """List what a benchmark has found."""
+    kept = json.loads((FIGURES / f"{name}.json").read_text())
+    parts = [f"Measured {kept['machine']}."]
+    for one in kept["tables"]:
+        parts += [f"**{one['title']}**", _table(one["head"], one["rows"]), *one["notes"]]
+    return "\n\n".join(parts)
+
+
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
@@ -203,6 +215,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "prices": ("docs/requests.md", prices),
     "errors": ("docs/reliability.md", errors),
     "scenarios": ("docs/reliability.md", scenarios),
+    **{path.stem: ("docs/performance.md", partial(measured, path.stem)) for path in sorted(FIGURES.glob("*.json"))},
 }
 
 

@@ -4,7 +4,6 @@
 
     $ make chaos                    # three fixed seeds and one at random
     $ make chaos SEED=17 JOBS=20    # one seed again, with fewer videos
-    $ make chaos-thousand           # a thousand videos, fifty in each task
 """
 
 from __future__ import annotations
@@ -44,6 +43,7 @@ TAKE_UP_ROUNDS = 2
 PAUSE_SECONDS = 1.0
 SHOWN_VIOLATIONS = {"ours": 100, "compact": 100, "naive": 3}
 LINE = 200
+WIDTH = 160
 
 # Tasks are forked from the scheduler: what it has loaded, hundreds of them need not load.
 PRELOAD = """\
@@ -83,8 +83,21 @@ class Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 1 when an invariant of ours was violated."""
-    options = _options(arguments)
-    console = Console(width=160)
+    options = parsed(arguments)
+    outcomes = outcomes_of(options)
+    Console(width=WIDTH).print(_summary(outcomes))
+    if options.write:
+        options.write.write_text(_markdown(outcomes))
+    ours = [one for of_seed in outcomes.values() for name, one in of_seed.items() if name != "naive"]
+    return int(any(found for one in ours for found in one.violations.values()))
+
+
+def outcomes_of(options: argparse.Namespace) -> dict[int, dict[str, Outcome]]:
+    """Run every seed in every way, and tell of each.
+
+    :returns: by seed and way.
+    """
+    console = Console(width=WIDTH)
     seeds = options.seed or [*FIXED_SEEDS, random.SystemRandom().randrange(1_000_000)]
     outcomes: dict[int, dict[str, Outcome]] = {}
     with ExitStack() as stack:
@@ -92,9 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         console.print(f"Seeds {', '.join(map(str, seeds))}, everything is written to {folder}")
         database = stack.enter_context(Postgres())
-        sandbox = stack.enter_context(
-            Sandbox(folder, ["--slots", str(options.slots), "--generation-seconds", GENERATION_SECONDS])
-        )
+        vendor = ["--slots", str(options.slots), "--generation-seconds", GENERATION_SECONDS]
+        sandbox = stack.enter_context(Sandbox(folder, vendor))
         local_settings = folder / "airflow" / "config" / "airflow_local_settings.py"
         local_settings.parent.mkdir(parents=True)
         local_settings.write_text(PRELOAD)
@@ -112,11 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             runner = Runner(Stage(parts, sandbox, database, random.Random(seed)), plan, console)
             outcomes[seed] = {name: RUNS[name](runner) for name in options.only or COMPARED}
             report(console, plan, outcomes[seed])
-    console.print(_summary(outcomes))
-    if options.write:
-        options.write.write_text(_markdown(outcomes))
-    ours = [one for of_seed in outcomes.values() for name, one in of_seed.items() if name != "naive"]
-    return int(any(found for one in ours for found in one.violations.values()))
+    return outcomes
 
 
 class Runner:
@@ -310,12 +318,13 @@ def _verdict_table(title: str, outcomes: Sequence[Mapping[str, Outcome]]) -> Tab
     columns = list(outcomes[0])
     for name, justify in (("", "left"), ("must hold", "left"), *((name, "right") for name in columns)):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for row in _rows(outcomes):
+    for row in rows(outcomes):
         table.add_row(*row)
     return table
 
 
-def _rows(outcomes: Sequence[Mapping[str, Outcome]]) -> Iterator[list[str]]:
+def rows(outcomes: Sequence[Mapping[str, Outcome]]) -> Iterator[list[str]]:
+    """The table of what was violated, ended, ordered: by way, summed up over seeds."""
     columns = list(outcomes[0])
     for name, invariant in INVARIANTS.items():
         found = [[one[column].violations[name] for one in outcomes] for column in columns]
@@ -341,7 +350,7 @@ def _summary(outcomes: Mapping[int, Mapping[str, Outcome]]) -> Table:
 def _markdown(outcomes: Mapping[int, Mapping[str, Outcome]]) -> str:
     columns = list(next(iter(outcomes.values())))
     heads = ["", "must hold", *columns]
-    lines = [heads, ["---", "---", *("---:" for _ in columns)], *_rows(list(outcomes.values()))]
+    lines = [heads, ["---", "---", *("---:" for _ in columns)], *rows(list(outcomes.values()))]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     faults = sum((one["ours"].faults for one in outcomes.values()), Counter())
     listed = "\n".join(f"| {name} | {count} |" for name, count in sorted(faults.items()))
@@ -373,7 +382,8 @@ What struck ours:
 """
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the options."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, action="append", help="this seed alone; may be given again")
     parser.add_argument("--jobs", type=int, default=JOBS, help="videos for each seed (default: %(default)s)")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections import Counter, defaultdict
 
 import httpx
 import pytest
 from live_airflow import until
 
 from .evidence import request
+from .responsiveness import Responsiveness
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -19,15 +18,6 @@ RUNS, JOBS = 10, 100
 WATCHED_SECONDS = 75
 QUIET_SECONDS = 15
 RUN_IDS = [f"large-{number}" for number in range(RUNS)]
-FIRST = f"/api/v2/dags/batch/dagRuns/{RUN_IDS[0]}"
-PAGES = (
-    "/ui/grid/structure/batch",
-    "/ui/grid/runs/batch",
-    f"/ui/grid/ti_summaries/batch?run_ids={RUN_IDS[0]}",
-    "/api/v2/dags/batch/dagRuns",
-    FIRST,
-    f"{FIRST}/taskInstances?limit=100",
-)
 IN_HAND = "state=running&state=queued&state=scheduled&state=deferred"
 
 
@@ -46,24 +36,16 @@ def test_a_thousand_jobs(parts, sandbox):
     until(lambda: sandbox.ledger()["tasks"], "the first video is ordered")
     for number in range(1, RUNS):
         trigger(number)
-    seconds: dict[str, list[float]] = defaultdict(list)
-    answers: Counter[int] = Counter()
-    heartbeats: set[str] = set()
+    watched = Responsiveness(airflow.url, "batch", RUN_IDS[0])
     end = time.monotonic() + WATCHED_SECONDS
-    with httpx.Client(base_url=airflow.url, timeout=60, trust_env=False) as browser:
-        while time.monotonic() < end:
-            for page in PAGES:
-                asked = time.monotonic()
-                answers[browser.get(page).status_code] += 1
-                seconds[page].append(time.monotonic() - asked)
-            scheduler = browser.get("/api/v2/monitor/health").json()["scheduler"]
-            heartbeats.add(scheduler["latest_scheduler_heartbeat"])
-            time.sleep(1)
+    while time.monotonic() < end:
+        watched.look()
+        time.sleep(1)
     total, done = instances(""), instances("state=success")
     print(f"\n{RUNS * JOBS} jobs, {total} task instances, {done} done, {len(sandbox.ledger()['tasks'])} videos ordered")
-    print(f"{len(heartbeats)} heartbeats of the scheduler in {WATCHED_SECONDS} s")
-    for page, values in seconds.items():
-        print(f"{statistics.median(values):6.2f} s, at most {max(values):5.2f} s  {page}")
+    print(f"{watched.heartbeats} heartbeats of the scheduler in {WATCHED_SECONDS} s")
+    for name, median, most in watched.rows():
+        print(f"{median:>6} s, at most {most:>6} s  {name}")
 
     def is_stopped(run_id: str) -> bool:
         # The scheduler may hold the rows: then a person presses the button once more.
@@ -77,5 +59,5 @@ def test_a_thousand_jobs(parts, sandbox):
     time.sleep(QUIET_SECONDS)
     assert {task["external_id"] for task in sandbox.ledger()["tasks"]} == paid
     assert done
-    assert set(answers) == {httpx.codes.OK}
-    assert len(heartbeats) > 2, "the scheduler stood still"
+    assert set(watched.answers) == {httpx.codes.OK}
+    assert watched.heartbeats > 2, "the scheduler stood still"
