@@ -222,6 +222,7 @@ def install() -> None:
         return
     install.done = True  # type: ignore[attr-defined]
     _wrap(f"{PACKAGE}.operators.runtime", "JobRun.start", _remember_job)
+    _wrap(f"{PACKAGE}.workflow.engine", "WorkflowEngine.process", _remember_processed)
     for name, point in POINTS.items():
         module = point.module if point.module.startswith("airflow.") else f"{PACKAGE}.{point.module}"
         _wrap(module, point.function, functools.partial(_pointed, name, point))
@@ -242,6 +243,14 @@ def _remember_job(start: Any) -> Any:
         return run
 
     return classmethod(remembering)
+
+
+def _remember_processed(process: Any) -> Any:
+    async def remembering(engine: Any, job: Any) -> Any:
+        _note_job([job])
+        return await process(engine, job)
+
+    return remembering
 
 
 def _note_job(arguments: Iterable[Any]) -> None:
