@@ -23,11 +23,12 @@ import httpx
 from chaos.parts import AirflowParts, Sandbox
 from chaos.postgres import Postgres
 from chaos.responsiveness import Responsiveness
+from chaos.run import preload
 from live_airflow import ENDED
 
 DAGS = Path(__file__).parent / "dags"
 MODES = ("compact", "mapped")
-LONGEST_SECONDS = 3600.0
+LONGEST_SECONDS = 3 * 3600.0
 PAGE = 100
 # Between two looks at the pages.
 PAUSE = 15.0
@@ -46,6 +47,7 @@ def main() -> None:
     print(f"All is written to {folder}")
     ideal = options.held + options.jobs / options.slots * options.seconds
     vendor = ["--slots", str(options.slots), "--generation-seconds", str(options.seconds)]
+    preload(folder)
     found, watched = {}, {}
     with Postgres() as database, Sandbox(folder, vendor) as sandbox:
         settings = {"CORE__PARALLELISM": str(options.parallelism), **PRODUCT_DEFAULTS}

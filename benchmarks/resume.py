@@ -18,7 +18,7 @@ from typing import Any
 import figures
 from chaos.parts import AirflowParts, Sandbox
 from chaos.postgres import Postgres
-from chaos.run import PRELOAD
+from chaos.run import preload
 
 DAGS = Path(__file__).parent / "dags"
 TASKS = {"ours": "videos.jobs.generation", "usual": "generation"}
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     figures.add_option(parser)
     keep = parser.parse_args().keep
-    found = {**_measured("", ("ours", "usual")), "ours, loaded before": _measured(PRELOAD, ("ours",))["ours"]}
+    found = {**_measured(("ours", "usual")), "ours, loaded before": _measured(("ours",), preloaded=True)["ours"]}
     columns = {name: list(zip(*times, strict=True)) for name, times in found.items()}
     rows = [
         [words, *(f"{statistics.median(of_row[number]):.2f}" for of_row in columns.values())]
@@ -42,11 +42,10 @@ def main() -> None:
     figures.publish([figures.Figures("A finished wait, medians", ["", *found], rows)], keep)
 
 
-def _measured(local_settings: str, variants: tuple[str, ...]) -> dict[str, list[tuple[float, ...]]]:
+def _measured(variants: tuple[str, ...], *, preloaded: bool = False) -> dict[str, list[tuple[float, ...]]]:
     folder = Path(tempfile.mkdtemp(prefix="klingvideo-bench-"))
-    settings = folder / "airflow" / "config" / "airflow_local_settings.py"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(local_settings)
+    if preloaded:
+        preload(folder)
     dag_ids = [f"resume_{name}" for name in variants]
     found = {}
     with (

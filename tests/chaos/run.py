@@ -107,9 +107,7 @@ def outcomes_of(options: argparse.Namespace) -> dict[int, dict[str, Outcome]]:
         database = stack.enter_context(Postgres())
         vendor = ["--slots", str(options.slots), "--generation-seconds", GENERATION_SECONDS]
         sandbox = stack.enter_context(Sandbox(folder, vendor))
-        local_settings = folder / "airflow" / "config" / "airflow_local_settings.py"
-        local_settings.parent.mkdir(parents=True)
-        local_settings.write_text(PRELOAD)
+        preload(folder)
         settings = {
             # Arguments of triggers are stored as they are, so that they can be read.
             "CORE__FERNET_KEY": "",
@@ -125,6 +123,13 @@ def outcomes_of(options: argparse.Namespace) -> dict[int, dict[str, Outcome]]:
             outcomes[seed] = {name: RUNS[name](runner) for name in options.only or COMPARED}
             report(console, plan, outcomes[seed])
     return outcomes
+
+
+def preload(folder: Path) -> None:
+    """Let an Airflow to come load the product before it forks the processes of tasks, as docs/performance.md says."""
+    local_settings = folder / "airflow" / "config" / "airflow_local_settings.py"
+    local_settings.parent.mkdir(parents=True)
+    local_settings.write_text(PRELOAD)
 
 
 class Runner:
