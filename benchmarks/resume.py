@@ -65,14 +65,18 @@ def _measured(variants: tuple[str, ...], *, preloaded: bool = False) -> dict[str
 def _resumed(logs: Path) -> Iterator[tuple[float, ...]]:
     """The times of each mapped task that has gone on after its wait, see :data:`ROWS`."""
     for path in logs.glob("*/attempt=1.log"):
-        trigger = path.with_name(f"{path.name}.trigger.1.log")
-        if not trigger.exists():
+        fired = [
+            _at(line)
+            for trigger in path.parent.glob(f"{path.name}.trigger.*.log")
+            for line in _lines(trigger)
+            if line["event"] == "Trigger fired event"
+        ]
+        if not fired:
             continue
-        fired = next(_at(line) for line in _lines(trigger) if line["event"] == "Trigger fired event")
-        resumed = [line for line in _lines(path) if _at(line) > fired]
+        resumed = [line for line in _lines(path) if _at(line) > fired[0]]
         parsed = next(line for line in resumed if line["event"] == PARSED)
         begin, end = _at(resumed[0]), _at(resumed[-1])
-        yield begin - fired, parsed["dag_file_parse_ms"] / 1000, end - _at(parsed), end - fired
+        yield begin - fired[0], parsed["dag_file_parse_ms"] / 1000, end - _at(parsed), end - fired[0]
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -89,7 +89,6 @@ class _Core(VendorMethods):
             "auth": auth,
             "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS),
             "headers": {"User-Agent": user_agent},
-            "verify": _tls(),
         }
         self._retry_options: dict[str, Any] = {
             "retry": retry_if_exception(_is_worth_retrying),
@@ -195,7 +194,7 @@ class KlingClient(_Core, SyncSender):
 
     def __init__(self, auth: Auth, **options: Any) -> None:
         super().__init__(auth, **options)
-        self._http = httpx.Client(**self._http_options)
+        self._http = httpx.Client(**self._http_options, verify=_tls())
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -281,9 +280,10 @@ class AsyncKlingClient(_Core, AsyncSender):
     :param read_attempts: how often a read is tried.
     """
 
-    def __init__(self, auth: Auth, **options: Any) -> None:
-        super().__init__(auth, **options)
-        self._http = httpx.AsyncClient(**self._http_options)
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        """Made for the first request: many tasks ask the vendor nothing, and loading the certificates takes a while."""
+        return httpx.AsyncClient(**self._http_options, verify=_tls())
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -297,7 +297,8 @@ class AsyncKlingClient(_Core, AsyncSender):
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if "_http" in vars(self):
+            await self._http.aclose()
 
     async def create(
         self, request: GenerationRequest, *, external_task_id: str, generation: Generation | None = None
