@@ -141,7 +141,7 @@ def table(scenario: Scenario, found: dict[str, Found]) -> figures.Figures:
         values = [one[name] for one in found.values() if name in one]
         if values:
             rows.append([words, *(f"{value:{form}}" for value in values), *_ratio(*values)])
-    head = [scenario.name, *found, *(["ours/usual"] if len(found) > 1 else [])]
+    head = ["", *found, *(["ours/usual"] if len(found) > 1 else [])]
     width = len(head)
     lag = found["ours"].get("lag_p99_s")
     notes = []
