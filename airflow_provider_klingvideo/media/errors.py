@@ -7,9 +7,20 @@ generate a video again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.media.artifacts import Delivery
+
+
+class PlanError(KlingVideoError):
+    """A render plan that is none: a field that is missing, unknown, or out of its bounds."""
+
+    kind = "plan"
+    default_advice = "Correct the named fields of the plan; docs/media.md lists the presets and their options"
 
 
 class MediaError(KlingVideoError):
