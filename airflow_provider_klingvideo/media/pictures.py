@@ -25,12 +25,14 @@ JPEG_BEST, JPEG_WORST = 2, 31
 
 
 def build_gif(branch: Branch) -> Any:
+    """An animated GIF: its palette is made from all frames, which are held in memory until then."""
     both = shaped(timed(branch), branch).split()
     painted = ffmpeg.filter([both[0], both[1].filter("palettegen", stats_mode="diff")], "paletteuse")
     return ffmpeg.output(painted, str(branch.target), format="gif", loop=0)
 
 
 def build_webp(branch: Branch) -> Any:
+    """An animated WebP."""
     shrunk = shaped(timed(branch), branch).filter("format", "yuv420p")
     return ffmpeg.output(
         shrunk,
@@ -44,6 +46,7 @@ def build_webp(branch: Branch) -> Any:
 
 
 def build_poster(branch: Branch) -> Any:
+    """One frame that is typical of the beginning."""
     start, end = window(branch.output, branch.info)
     # The most typical of a few early frames: no fade-in from black, and a clip of one frame has one, too.
     early = branch.frames().filter("trim", start=start, end=end).filter("fps", 5, **KEEP_LAST)
@@ -52,11 +55,13 @@ def build_poster(branch: Branch) -> Any:
 
 
 def build_sheet(branch: Branch) -> Any:
+    """Frames from beginning to end in a grid."""
     grid = _sheet_grid(branch.info)
     return _still(_tiled(branch.frames(), branch.info, grid, math.prod(grid), CELL_BOX), branch)
 
 
 def build_sprite(branch: Branch) -> Any:
+    """Small frames in a grid, one for every cue of :func:`thumbnail_cues`."""
     info = branch.info
     # Frames at a constant rate, the last one held: every cell gets its picture.
     steady = branch.frames().filter("fps", info.fps, **KEEP_LAST) if info.fps else branch.frames()
@@ -65,10 +70,12 @@ def build_sprite(branch: Branch) -> Any:
 
 
 def sheet_size(_output: Output, info: MediaInfo) -> Size:
+    """Width and height of a contact sheet."""
     return _times(_sheet_grid(info), fit(info.display_size, CELL_BOX))
 
 
 def sprite_size(_output: Output, info: MediaInfo) -> Size:
+    """Width and height of a sprite."""
     return _times(_sprite_grid(info), fit(info.display_size, THUMB_BOX))
 
 

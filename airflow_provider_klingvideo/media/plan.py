@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from airflow_provider_klingvideo.media.errors import PlanError
@@ -15,13 +15,13 @@ from airflow_provider_klingvideo.media.geometry import ASPECTS
 from airflow_provider_klingvideo.media.presets import ENCODER_PRESETS, PRESETS, SIDES, Preset
 
 
-def _one_of(names: Iterable[str]) -> tuple[AfterValidator, FieldInfo]:
+def _one_of(names: Collection[str]) -> tuple[AfterValidator, FieldInfo]:
     """What makes a field accept these names only, and tells forms about them."""
-    known = list(names)
+    known: list[JsonValue] = [*names]
 
     def check(value: str) -> str:
         if value not in known:
-            raise ValueError(f"{value!r} is none of {', '.join(known)}")
+            raise ValueError(f"{value!r} is none of {', '.join(names)}")
         return value
 
     return AfterValidator(check), Field(json_schema_extra={"enum": known})
@@ -33,13 +33,18 @@ Aspect = Annotated[str, *_one_of(ASPECTS)]
 Policy = Literal["off", "warn", "fail"]
 Side = Annotated[int, Field(ge=SIDES[0], le=SIDES[1], multiple_of=2)]
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
 MAX_OUTPUTS = 24
 # These lie beside the outputs: the download, what else the vendor serves, and its record.
 TAKEN = ("source", "source-watermark", "job")
 # They neither change the content of a file nor are options of a preset.
 _NAMING = frozenset({"preset", "name", "required"})
+
+
+def _require_within(field: str, value: int | None, bounds: tuple[int, int], preset: str) -> None:
+    if value is not None and not bounds[0] <= value <= bounds[1]:
+        raise ValueError(f"`{field}` of the preset {preset!r} must be {bounds[0]} to {bounds[1]}, not {value}")
 
 
 class _Part(BaseModel):
@@ -96,6 +101,12 @@ class Output(_Part):
     quality: Annotated[int, Field(ge=1, le=100)] | None = None
     encoder_preset: EncoderPreset | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        """A preset's name alone stands for it without changes."""
+        return {"preset": data} if isinstance(data, str) else data
+
     @model_validator(mode="after")
     def _suits_the_preset(self) -> Self:
         row = self.row
@@ -128,10 +139,14 @@ class Output(_Part):
         return self.name or self.preset
 
     @property
+    def folder(self) -> str:
+        """Where its files lie within the folder of the delivery: empty, or a path that ends with a slash."""
+        return f"{self.stem}/" if self.row.playlist else ""
+
+    @property
     def file_name(self) -> str:
         """Its main file, relative to the folder of the delivery; unique within a plan."""
-        row = self.row
-        return f"{self.stem}/{row.playlist}" if row.playlist else f"{self.stem}.{row.extension}"
+        return f"{self.folder}{self.row.playlist or f'{self.stem}.{self.row.extension}'}"
 
     def sets(self, options: Iterable[str]) -> bool:
         """Tell whether any of these fields is set."""
@@ -218,13 +233,7 @@ class RenderPlan(_Part):
             raise PlanError(f"The plan is no JSON: {error}") from error
 
 
-def _require_within(field: str, value: int | None, bounds: tuple[int, int], preset: str) -> None:
-    if value is not None and not bounds[0] <= value <= bounds[1]:
-        raise ValueError(f"`{field}` of the preset {preset!r} must be {bounds[0]} to {bounds[1]}, not {value}")
-
-
 def _told(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     words = str(error["msg"]).removeprefix("Value error, ")
     return f"{place}: {words}" if place else words
-

@@ -225,7 +225,14 @@ PRESETS: dict[str, Preset] = {
         MP4,
     ),
     "hevc": Preset(
-        "H.265 and AAC in MP4, as Apple's players want it", Kind.VIDEO, "mp4", "video/mp4", VIDEO_OPTIONS, HEVC, AAC, MP4
+        "H.265 and AAC in MP4, as Apple players want it",
+        Kind.VIDEO,
+        "mp4",
+        "video/mp4",
+        VIDEO_OPTIONS,
+        HEVC,
+        AAC,
+        MP4,
     ),
     "av1": Preset("AV1 and AAC in MP4, the smallest", Kind.VIDEO, "mp4", "video/mp4", VIDEO_OPTIONS, AV1, AAC, MP4),
     "webm": Preset(

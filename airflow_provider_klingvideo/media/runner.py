@@ -46,11 +46,14 @@ class Finished:
     stderr: list[str]
 
 
-def ffmpeg_command(ffmpeg: str) -> list[str]:
-    """The head of every ffmpeg command: never asks, stops at the first error, reports progress on stdout."""
+def ffmpeg_command(ffmpeg: str, *, stop_at_errors: bool = True) -> list[str]:
+    """The head of every ffmpeg command: never asks, reports progress on stdout.
+
+    :param stop_at_errors: whether it ends at the first damaged picture or sound, instead of going on without it.
+    """
     return [
         ffmpeg,
-        *("-hide_banner", "-nostdin", "-y", "-xerror", "-loglevel", "warning"),
+        *("-hide_banner", "-nostdin", "-y", *(("-xerror",) if stop_at_errors else ()), "-loglevel", "warning"),
         *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
     ]
 

@@ -33,10 +33,12 @@ class Expected:
 
     :param duration: seconds, as the vendor reported them; None when unknown.
     :param audio: whether there must be sound; None when either is fine.
+    :param size: width and height in pixels as a player shows them; None when unknown.
     """
 
     duration: float | None = None
     audio: bool | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.media.probing import MediaInfo
 
 
 def build_video(branch: Branch) -> Any:
+    """A video: pictures and sound are copied where they are wanted as they are, else encoded."""
     row, info = branch.output.row, branch.info
     if row.video is None:
         raise TypeError(f"The preset {branch.output.preset} has no video codec")

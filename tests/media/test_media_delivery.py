@@ -24,6 +24,8 @@ from airflow_provider_klingvideo.media import (
     FFmpegError,
     FFmpegMissingError,
     MediaSettings,
+    OutputError,
+    RenderPlan,
     StorageError,
     VerificationError,
     deliver,
@@ -233,7 +235,7 @@ class TestBadDownload:
 
 
 class TestFfmpegFails:
-    """Whatever happens to ffmpeg: the source is stored, nothing else, and the next run downloads nothing."""
+    """Whatever happens to ffmpeg: the source is stored, and the next run downloads nothing and makes the rest."""
 
     def check(self, job: Job, ffmpeg: str, error: type[Exception], **options: Any) -> None:
         with pytest.raises(error):
@@ -246,26 +248,42 @@ class TestFfmpegFails:
     def test_missing(self, job: Job, tmp_path: Path) -> None:
         self.check(job, str(tmp_path / "nothing"), FFmpegMissingError)
 
-    def real_but(self, job: Job, path: Path, instead: str) -> str:
-        """Probing and decoding work, the pass that writes files does something else."""
+    def real_but(self, path: Path, instead: str) -> str:
+        """Probing and decoding work, every pass that makes a poster does something else."""
         from airflow_provider_klingvideo.media import find_binaries
 
         return program(path, f'case "$*" in *poster.jpg*) {instead};; esac\nexec "{find_binaries().ffmpeg}" "$@"')
 
     @pytest.mark.scenario(39)
-    def test_exits_with_an_error_though_the_source_is_good(self, job: Job, tmp_path: Path) -> None:
-        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "echo no luck >&2; exit 1"), FFmpegError)
-
-    def test_crashes(self, job: Job, tmp_path: Path) -> None:
-        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "kill -SEGV $$"), FFmpegError)
-
-    @pytest.mark.scenario(39)
     def test_hangs(self, job: Job, tmp_path: Path) -> None:
-        ffmpeg = self.real_but(job, tmp_path / "ffmpeg", "while :; do sleep 0.1; done")
+        ffmpeg = self.real_but(tmp_path / "ffmpeg", "while :; do sleep 0.1; done")
         self.check(job, ffmpeg, FFmpegError, ffmpeg_seconds=1)
 
-    def test_claims_success_and_writes_nothing(self, job: Job, tmp_path: Path) -> None:
-        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "exit 0"), FFmpegError)
+    def test_is_killed(self, job: Job, tmp_path: Path) -> None:
+        self.check(job, self.real_but(tmp_path / "ffmpeg", "kill -KILL $$"), FFmpegError)
+
+    @pytest.mark.scenario(39)
+    @pytest.mark.parametrize("fault", ["echo no luck >&2; exit 1", "kill -SEGV $$", "exit 0"])
+    def test_fails_at_one_output_though_the_source_is_good(self, job: Job, tmp_path: Path, fault: str) -> None:
+        faulty = replace(job.settings, ffmpeg_path=self.real_but(tmp_path / "ffmpeg", fault))
+        first = job.deliver(settings=faulty)
+        assert list(first.artifacts) == [name for name in NAMES if name != "poster.jpg"]
+        assert [warning.partition(":")[0] for warning in first.warnings] == ["poster.jpg was left out"]
+        again = job.deliver(first.artifacts)
+        assert list(again.artifacts) == NAMES
+        assert again.warnings == []
+        assert job.downloads == 1
+
+    @pytest.mark.scenario(39)
+    def test_fails_at_a_required_output(self, job: Job, tmp_path: Path) -> None:
+        faulty = replace(job.settings, ffmpeg_path=self.real_but(tmp_path / "ffmpeg", "echo no luck >&2; exit 1"))
+        plan = RenderPlan.parse(["master", {"preset": "poster", "required": True}])
+        with pytest.raises(OutputError, match="no luck") as caught:
+            job.deliver(settings=faulty, plan=plan)
+        assert caught.value.money is Money.BILLED
+        assert sorted(job.stored()) == ["master.mp4", "source.mp4"]
+        assert list(job.deliver(plan=plan).artifacts) == ["source.mp4", "master.mp4", "poster.jpg"]
+        assert job.downloads == 1
 
 
 class TestDisk:
