@@ -27,6 +27,7 @@ from airflow_provider_klingvideo.media.errors import (
 from airflow_provider_klingvideo.media.findings import Findings, measured, read_findings
 from airflow_provider_klingvideo.media.graphs import decode_everything, open_source
 from airflow_provider_klingvideo.media.plan import Output, Policy
+from airflow_provider_klingvideo.media.progress import Progress
 from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.media.verify import VerifiedMedia, require_decodable
@@ -188,11 +189,11 @@ class _Rendering:
             return
         argv = ffmpeg.compile(ffmpeg.merge_outputs(*nodes), cmd=self._command_head())
         longest = max(shape_of(output, self.media.info).duration or 0 for output in outputs) if outputs else 0
-        total, report = max(longest, self.media.info.duration), self.on_progress
         run_ffmpeg(
             argv,
             timeout=self.settings.ffmpeg_seconds,
-            on_seconds=report and (lambda done: report(min(1.0, done / total))),
+            on_seconds=Progress(max(longest, self.media.info.duration), self.on_progress),
+            nice=self.settings.nice,
         )
         if empty := [one.file_name for one in outputs if not _is_written(self._target(one))]:
             raise FFmpegError(f"ffmpeg wrote no {', no '.join(empty)}", returncode=0, argv=argv, stderr_tail=[])

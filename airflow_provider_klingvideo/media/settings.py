@@ -49,6 +49,7 @@ class MediaSettings:
     :param limits: bounds of the download.
     :param allowed_private_hosts: ``host`` or ``host:port`` that may be fetched although the address is not public.
     :param threads: threads per ffmpeg, None for as many as it likes; set it on workers that run several tasks.
+    :param nice: how far ffmpeg stands back behind other processes, 0 to 19; on Linux only.
     :param ffmpeg_seconds: how long one run of ffmpeg may take.
     :param scratch_dir: folder for temporary files; None uses the system's.
     :param duration_tolerance: seconds by which the video may differ from what the vendor reported.
@@ -59,6 +60,7 @@ class MediaSettings:
     limits: DownloadLimits = field(default_factory=DownloadLimits)
     allowed_private_hosts: frozenset[str] = frozenset()
     threads: int | None = None
+    nice: int = 0
     ffmpeg_seconds: float = 1800
     scratch_dir: str | None = None
     duration_tolerance: float = 1.0

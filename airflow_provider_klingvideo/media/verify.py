@@ -69,7 +69,7 @@ def require_whole(output: Any, name: str, binaries: Binaries, settings: MediaSet
     """
     argv = ffmpeg.compile(output, cmd=ffmpeg_command(binaries.ffmpeg))
     try:
-        run_ffmpeg(argv, timeout=settings.ffmpeg_seconds)
+        run_ffmpeg(argv, timeout=settings.ffmpeg_seconds, nice=settings.nice)
     except FFmpegError as error:
         if error.returncode is None or error.returncode < 0:
             raise
