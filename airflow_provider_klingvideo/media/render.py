@@ -6,7 +6,7 @@ by one, so that the one at fault does not take the others with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -195,7 +195,7 @@ class _Rendering:
             on_seconds=Progress(max(longest, self.media.info.duration), self.on_progress),
             nice=self.settings.nice,
         )
-        if empty := [one.file_name for one in outputs if not _is_written(self._target(one))]:
+        if empty := [one.file_name for one in outputs if not self._is_whole(one)]:
             raise FFmpegError(f"ffmpeg wrote no {', no '.join(empty)}", returncode=0, argv=argv, stderr_tail=[])
 
     @property
@@ -228,6 +228,12 @@ class _Rendering:
     def _target(self, output: Output) -> Path:
         return self.folder / output.stem / Path(output.file_name).name
 
+    def _is_whole(self, output: Output) -> bool:
+        """Whether its files are there; ffmpeg ends well even when it could not open a segment."""
+        main = self._target(output)
+        segments = _named_in(main) if output.row.playlist and main.exists() else ()
+        return _is_written(main) and all(_is_written(path) for path in segments)
+
     def _rendered(self, output: Output) -> RenderedOutput:
         main = self._target(output)
         for name, text in companions(output, self.media.info).items():
@@ -255,3 +261,10 @@ def _obstacle(output: Output, media: VerifiedMedia, features: Features, settings
 
 def _is_written(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
+
+
+def _named_in(playlist: Path) -> Iterator[Path]:
+    """The segments of a playlist."""
+    for line in playlist.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield playlist.with_name(line)
