@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_klingvideo._lazy import lazily
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.media.artifacts import Artifact, Delivery
+    from airflow_provider_klingvideo.media.artifacts import Artifact, ArtifactPart, Delivery
     from airflow_provider_klingvideo.media.binaries import find_binaries
     from airflow_provider_klingvideo.media.collection import ResultFile, collect
     from airflow_provider_klingvideo.media.delivery import deliver
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
         ExpiredUrlError,
         FFmpegError,
         FFmpegMissingError,
+        GateError,
         MediaError,
+        OutputError,
+        PlanError,
         StorageError,
         VerificationError,
     )
     from airflow_provider_klingvideo.media.fetching import require_reachable
     from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
+    from airflow_provider_klingvideo.media.findings import Findings
     from airflow_provider_klingvideo.media.frames import last_frame
+    from airflow_provider_klingvideo.media.gates import GateResult
     from airflow_provider_klingvideo.media.paths import is_there, remove
+    from airflow_provider_klingvideo.media.plan import Gates, Output, RenderPlan, Trim
     from airflow_provider_klingvideo.media.probing import MediaInfo, probe
     from airflow_provider_klingvideo.media.publishing import part_name, publish, remove_parts, sha256_of
     from airflow_provider_klingvideo.media.runner import terminate_all
@@ -35,24 +41,30 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.transfer import download
 
 _HOMES = {
-    "artifacts": ("Artifact", "Delivery"),
+    "artifacts": ("Artifact", "ArtifactPart", "Delivery"),
     "binaries": ("find_binaries",),
     "collection": ("ResultFile", "collect"),
     "delivery": ("deliver",),
     "fetching": ("require_reachable",),
     "filetypes": ("FileType", "file_type", "picture_size"),
+    "findings": ("Findings",),
     "frames": ("last_frame",),
+    "gates": ("GateResult",),
     "transfer": ("download",),
     "errors": (
         "DownloadError",
         "ExpiredUrlError",
         "FFmpegError",
         "FFmpegMissingError",
+        "GateError",
         "MediaError",
+        "OutputError",
+        "PlanError",
         "StorageError",
         "VerificationError",
     ),
     "paths": ("is_there", "remove"),
+    "plan": ("Gates", "Output", "RenderPlan", "Trim"),
     "probing": ("MediaInfo", "probe"),
     "publishing": ("part_name", "publish", "remove_parts", "sha256_of"),
     "runner": ("terminate_all",),
@@ -60,6 +72,7 @@ _HOMES = {
 }
 __all__ = [
     "Artifact",
+    "ArtifactPart",
     "Delivery",
     "DownloadError",
     "DownloadLimits",
@@ -68,11 +81,20 @@ __all__ = [
     "FFmpegError",
     "FFmpegMissingError",
     "FileType",
+    "Findings",
+    "GateError",
+    "GateResult",
+    "Gates",
     "MediaError",
     "MediaInfo",
     "MediaSettings",
+    "Output",
+    "OutputError",
+    "PlanError",
+    "RenderPlan",
     "ResultFile",
     "StorageError",
+    "Trim",
     "VerificationError",
     "collect",
     "deliver",

@@ -8,13 +8,30 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from airflow_provider_klingvideo.media.findings import Findings
+from airflow_provider_klingvideo.media.gates import GateResult
 from airflow_provider_klingvideo.media.probing import MediaInfo
 
 
-class Artifact(BaseModel):
-    """One published file.
+class ArtifactPart(BaseModel):
+    """A published file that belongs to another one: a segment of a playlist, the cues of a sprite.
 
-    :param name: file name, unique within a delivery.
+    :param name: relative to the folder of the delivery.
+    :param size: bytes.
+    :param sha256: hexadecimal digits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Artifact(BaseModel):
+    """One published file, with those that belong to it.
+
+    :param name: relative to the folder of the delivery, unique within it; a playlist lies in a folder of its own.
     :param path: where it lies, as a path or URI.
     :param size: bytes.
     :param sha256: hexadecimal digits.
@@ -22,6 +39,9 @@ class Artifact(BaseModel):
     :param width: pixels as a player shows them, None when unknown.
     :param height: pixels.
     :param duration: seconds, None for a still.
+    :param parts: the files that belong to it.
+    :param made_by: fingerprint of the output of the plan that it was made by; None for what is stored as it came.
+    :param findings: what was found in it, for the source.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -34,6 +54,14 @@ class Artifact(BaseModel):
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    parts: tuple[ArtifactPart, ...] = ()
+    made_by: str | None = None
+    findings: Findings | None = None
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """All its files, relative to the folder of the delivery."""
+        return (self.name, *(part.name for part in self.parts))
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object, for the job record."""
@@ -49,11 +77,13 @@ class Artifact(BaseModel):
 class Delivery:
     """A finished post-processing.
 
-    :param artifacts: published files by name; ``source.mp4`` and ``master.mp4`` are always among them.
+    :param artifacts: published files by name; ``source.mp4`` is always among them.
     :param info: streams of the source.
-    :param warnings: sentences for the user: outputs left out, sound missing.
+    :param warnings: sentences for the user: outputs left out, sound missing, what gates have found.
+    :param gates: what the quality gates say.
     """
 
     artifacts: dict[str, Artifact]
     info: MediaInfo
     warnings: list[str]
+    gates: tuple[GateResult, ...] = ()

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_klingvideo.media.artifacts import Artifact, Delivery
+from airflow_provider_klingvideo.media.artifacts import Artifact, ArtifactPart, Delivery
 from airflow_provider_klingvideo.media.binaries import Binaries, find_binaries
 from airflow_provider_klingvideo.media.boxes import walk_boxes
-from airflow_provider_klingvideo.media.errors import ExpiredUrlError, FFmpegError, VerificationError
+from airflow_provider_klingvideo.media.errors import ExpiredUrlError, GateError, VerificationError
+from airflow_provider_klingvideo.media.findings import Findings
+from airflow_provider_klingvideo.media.gates import judge, measures_for
 from airflow_provider_klingvideo.media.paths import StoragePath, is_there
-from airflow_provider_klingvideo.media.probing import MediaInfo
+from airflow_provider_klingvideo.media.plan import Output, RenderPlan
 from airflow_provider_klingvideo.media.publishing import fetch, publish, sha256_of
-from airflow_provider_klingvideo.media.render import DELIVERABLES, Deliverable, Rendered, render
+from airflow_provider_klingvideo.media.render import Rendered, RenderedOutput, render
 from airflow_provider_klingvideo.media.scratch import scratch_folder
 from airflow_provider_klingvideo.media.settings import MEBIBYTE, Expected, MediaSettings
 from airflow_provider_klingvideo.media.storage import require_free_space, storage_errors
 from airflow_provider_klingvideo.media.transfer import download
-from airflow_provider_klingvideo.media.verify import VerifiedMedia, inspect, require_decodable
+from airflow_provider_klingvideo.media.verify import VerifiedMedia, inspect
 
 SOURCE = "source.mp4"
 SOURCE_TYPE = "video/mp4"
-# The master is as large as the source; stills and preview are small beside it, but a short source is small, too.
+# A video is about as large as the source; pictures are small beside it, but a short source is small, too.
 RENDER_ROOM = 64 * MEBIBYTE
 
 logger = logging.getLogger(__name__)
@@ -48,9 +50,11 @@ def deliver(
     expected: Expected | None = None,
     settings: MediaSettings | None = None,
     recorded: Mapping[str, Artifact] | None = None,
+    plan: RenderPlan | None = None,
+    provenance: Mapping[str, str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Delivery:
-    """Download, verify, store and cut one video; what is stored and whole already is kept.
+    """Download, verify, store and cut one video; what is stored, whole and as planned already is kept.
 
     ``source.mp4`` is published as soon as it has come whole, before ffmpeg looks at it, and no later failure removes
     it. A stored source counts when its checksum is the recorded one, or when it verifies whole (the record of an
@@ -62,13 +66,27 @@ def deliver(
     :param expected: what the vendor said about the video.
     :param settings: default :class:`MediaSettings`.
     :param recorded: artifacts of an earlier delivery, by name.
+    :param plan: what is made; default :class:`RenderPlan`.
+    :param provenance: where the video comes from: model, hash of the prompt, id of the job; written into the metadata
+        of every video that is made.
     :param on_progress: called with the done part of the rendering, 0 to 1.
-    :returns: all artifacts, kept ones included.
+    :returns: all artifacts of the plan, kept ones included.
+    :raises GateError: a gate has failed; source and outputs are stored.
+    :raises OutputError: a required output could not be made; source and the other outputs are stored.
     :raises MediaError: download, verification, ffmpeg or storage failed; what ``fetch_url`` raises passes through.
     """
     settings = settings or MediaSettings()
     with scratch_folder(settings) as scratch:
-        work = _Delivering(destination, scratch, expected or Expected(), settings, recorded or {}, on_progress)
+        work = _Delivering(
+            destination,
+            scratch,
+            expected or Expected(),
+            settings,
+            recorded or {},
+            plan or RenderPlan(),
+            provenance or {},
+            on_progress,
+        )
         stored = work.stored_source()
         if stored is None:
             return work.finish(work.downloaded_source(fetch_url))
@@ -90,6 +108,8 @@ class _Delivering:
     expected: Expected
     settings: MediaSettings
     recorded: Mapping[str, Artifact]
+    plan: RenderPlan
+    provenance: Mapping[str, str]
     on_progress: Callable[[float], None] | None
 
     def stored_source(self) -> _Source | None:
@@ -125,56 +145,93 @@ class _Delivering:
         return download(url, local, limits=limits, allowed_private_hosts=allowed).sha256
 
     def finish(self, source: _Source) -> Delivery:
-        """Verify the source, make what is missing, publish it."""
-        binaries = find_binaries(self.settings.ffmpeg_path)
-        media = inspect(source.local, binaries, self.expected, self.settings)
-        kept = {row.name: artifact for row in DELIVERABLES if (artifact := self._kept(row.name))}
-        missing = [row for row in DELIVERABLES if row.name not in kept]
-        rendered = self._render(media, source, missing, binaries)
-        made = {row.name: self._publish(row, rendered, media.info) for row in missing if row.name in rendered.files}
-        artifacts = {SOURCE: self._source_artifact(source, media)} | {
-            row.name: artifact for row in DELIVERABLES if (artifact := kept.get(row.name) or made.get(row.name))
-        }
-        return Delivery(artifacts, media.info, [*media.warnings, *rendered.warnings])
+        """Verify the source, make what is missing, publish it, judge it.
 
-    def _kept(self, name: str) -> Artifact | None:
-        """The recorded artifact, when its bytes are still in the store."""
-        record, path = self.recorded.get(name), self.destination / name
+        :raises GateError: a gate has failed; everything is published before.
+        :raises OutputError: a required output is missing; everything else is published before.
+        """
+        binaries = find_binaries(self.settings.ffmpeg_path)
+        media = inspect(source.local, binaries, self._required(), self.settings)
+        kept = {output.file_name: artifact for output in self.plan.outputs if (artifact := self._kept(output))}
+        known = self._known_findings(source)
+        missing = [output for output in self.plan.outputs if output.file_name not in kept]
+        rendered = self._render(media, source, missing, known, binaries)
+        made = {one.output.file_name: self._publish(one) for one in rendered.outputs}
+        findings = known.joined(rendered.findings)
+        artifacts = {SOURCE: self._source_artifact(source, media, findings)} | {
+            name: artifact
+            for output in self.plan.outputs
+            if (artifact := kept.get(name := output.file_name) or made.get(name))
+        }
+        if rendered.failures:
+            raise rendered.failures[0]
+        gates = judge(self.plan.gates, findings, media.info, self.expected, self.settings)
+        return _passed(Delivery(artifacts, media.info, [*media.warnings, *rendered.warnings], gates))
+
+    def _required(self) -> Expected:
+        """What a source must be, for anything to be cut from it."""
+        strict = self.plan.gates.duration == "fail"
+        return self.expected if strict else replace(self.expected, duration=None)
+
+    def _known_findings(self, source: _Source) -> Findings:
+        """What an earlier delivery found in these very bytes."""
+        record = self.recorded.get(SOURCE)
+        return record.findings or Findings() if record and source.verified else Findings()
+
+    def _kept(self, output: Output) -> Artifact | None:
+        """The recorded artifact, when it was made in the same way and its bytes are still in the store."""
+        record = self.recorded.get(output.file_name)
+        if record is None or record.made_by != output.fingerprint:
+            return None
+        sums = {record.name: record.sha256} | {part.name: part.sha256 for part in record.parts}
+        return record if all(self._is_stored(name, sha256) for name, sha256 in sums.items()) else None
+
+    def _is_stored(self, name: str, sha256: str) -> bool:
+        path = self.destination / name
         with storage_errors(f"looking for {path}"):
-            return record if record and is_there(path) and sha256_of(path) == record.sha256 else None
+            return is_there(path) and sha256_of(path) == sha256
 
     def _render(
-        self, media: VerifiedMedia, source: _Source, missing: list[Deliverable], binaries: Binaries
+        self, media: VerifiedMedia, source: _Source, missing: list[Output], known: Findings, binaries: Binaries
     ) -> Rendered:
-        if not missing:
-            if not source.verified:
-                require_decodable(source.local, binaries, self.settings)
-            return Rendered({}, ())
-        require_free_space(self.scratch, media.boxes.size + RENDER_ROOM)
-        try:
-            return render(media, missing, self.scratch, binaries, self.settings, on_progress=self.on_progress)
-        except FFmpegError as error:
-            if error.returncode is not None and error.returncode > 0:
-                # The pass decodes and encodes at once: ask whether it is the source that is damaged.
-                require_decodable(source.local, binaries, self.settings)
-            raise
-
-    def _publish(self, row: Deliverable, rendered: Rendered, info: MediaInfo) -> Artifact:
-        local, path = rendered.files[row.name], self.destination / row.name
-        publish(local, path)
-        width, height = row.size(info)
-        return Artifact(
-            name=row.name,
-            path=str(path),
-            size=local.stat().st_size,
-            sha256=sha256_of(local),
-            media_type=row.media_type,
-            width=width,
-            height=height,
-            duration=row.duration(info),
+        wanted = measures_for(self.plan.gates, media.info, self.expected)
+        measures = sorted(name for name in wanted if getattr(known, name) is None)
+        if source.verified and not missing and not measures:
+            return Rendered((), Findings(), (), ())
+        videos = sum(output.row.video is not None for output in missing)
+        require_free_space(self.scratch, max(1, videos) * media.boxes.size + RENDER_ROOM)
+        return render(
+            media,
+            missing,
+            self.scratch,
+            binaries,
+            self.settings,
+            measures=measures,
+            decode=self.plan.gates.decode,
+            tags=self.provenance,
+            on_progress=self.on_progress,
         )
 
-    def _source_artifact(self, source: _Source, media: VerifiedMedia) -> Artifact:
+    def _publish(self, one: RenderedOutput) -> Artifact:
+        parts = [self._publish_file(one.output.folder + path.name, path) for path in one.others]
+        main = self._publish_file(one.output.file_name, one.main)
+        width, height = one.shape.size
+        return Artifact(
+            **main.model_dump(),
+            path=str(self.destination / main.name),
+            media_type=one.output.row.media_type,
+            width=width,
+            height=height,
+            duration=one.shape.duration,
+            parts=tuple(parts),
+            made_by=one.output.fingerprint,
+        )
+
+    def _publish_file(self, name: str, local: Path) -> ArtifactPart:
+        publish(local, self.destination / name)
+        return ArtifactPart(name=name, size=local.stat().st_size, sha256=sha256_of(local))
+
+    def _source_artifact(self, source: _Source, media: VerifiedMedia, findings: Findings) -> Artifact:
         width, height = media.info.display_size
         return Artifact(
             name=SOURCE,
@@ -185,4 +242,18 @@ class _Delivering:
             width=width,
             height=height,
             duration=media.info.duration,
+            findings=findings,
         )
+
+
+def _passed(delivery: Delivery) -> Delivery:
+    """The delivery with the warnings of its gates.
+
+    :raises GateError: a gate whose policy is ``fail`` has found something.
+    """
+    found = [gate for gate in delivery.gates if not gate.passed]
+    told = [gate.message for gate in found if gate.policy == "warn"]
+    delivery = replace(delivery, warnings=[*delivery.warnings, *told])
+    if failed := [gate.message for gate in found if gate.policy == "fail"]:
+        raise GateError("; ".join(failed), delivery=delivery)
+    return delivery

@@ -6,10 +6,22 @@ generate a video again.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
+
+if TYPE_CHECKING:
+    from airflow_provider_klingvideo.media.artifacts import Delivery
+
+
+class PlanError(KlingVideoError):
+    """A render plan that is none: a field that is missing, unknown, or out of its bounds."""
+
+    kind = "plan"
+    default_advice = "Correct the named fields of the plan; docs/media.md lists the presets and their options"
 
 
 class MediaError(KlingVideoError):
@@ -44,6 +56,10 @@ class VerificationError(MediaError):
     default_advice = "Run the post-processing task again: a file that does not verify is downloaded anew, at no cost"
 
 
+# ffmpeg exits with 255 when it is asked to end; the others are signals that left it no time to do so.
+_ENDED = frozenset({255, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGINT})
+
+
 class FFmpegError(MediaError):
     """A run of ffmpeg failed.
 
@@ -64,12 +80,37 @@ class FFmpegError(MediaError):
         self.stderr_tail = list(stderr_tail)
         super().__init__("\n".join([message, *self.stderr_tail]))
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was ended from outside, so that its failure tells nothing about the files."""
+        return self.returncode is None or self.returncode in _ENDED
+
 
 class FFmpegMissingError(MediaError):
     """No usable ffmpeg was found."""
 
     kind = "ffmpeg_missing"
     default_advice = "Install one: pip install 'airflow-provider-klingvideo[ffmpeg]' or apt-get install ffmpeg"
+
+
+class OutputError(MediaError):
+    """An output that is required could not be made; the source and all other outputs are stored."""
+
+    kind = "output"
+
+
+class GateError(MediaError):
+    """A quality gate whose policy is ``fail`` has found something; source and outputs are stored.
+
+    :param delivery: everything that was made and found, for the job record.
+    """
+
+    kind = "gate"
+    default_advice = "Look at the stored files; set the gate's policy to warn to accept videos like this one"
+
+    def __init__(self, message: str, *, delivery: Delivery) -> None:
+        self.delivery = delivery
+        super().__init__(message)
 
 
 class StorageError(MediaError):

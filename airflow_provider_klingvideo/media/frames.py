@@ -32,5 +32,6 @@ def last_frame(video: StoragePath, settings: MediaSettings | None = None) -> byt
         run_ffmpeg(
             ffmpeg.compile(still, cmd=ffmpeg_command(find_binaries(settings.ffmpeg_path).ffmpeg)),
             timeout=settings.ffmpeg_seconds,
+            nice=settings.nice,
         )
         return target.read_bytes()

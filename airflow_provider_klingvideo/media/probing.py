@@ -25,7 +25,13 @@ _STREAM = re.compile(r"^  Stream #0:\d+.*?: (Video|Audio): (\w+)(.*)$", re.MULTI
 _SIZE = re.compile(r", (\d{1,6})x(\d{1,6})\b")
 # "yuv420p", "yuv420p10le(tv, bt709, progressive)": behind the codec's own parentheses, up to the next comma.
 _PIXEL_FORMAT = re.compile(r"^(?: \([^)]*\))*, (\w+)")
+# "(tv, bt709, progressive)", "(pc, bt470bg/unknown/unknown, progressive)": the matrix comes first.
+_RANGE = re.compile(r"[(,] ?(tv|pc)[,)]")
+_SPACE = re.compile(r"[(,] ?(bt709|smpte170m|bt470bg|smpte240m|fcc|bt2020nc|bt2020c|gbr|ycgco)[/,)]")
 _FPS = re.compile(r", ([\d.]+)(k?) fps")
+_GUESSED_FPS = re.compile(r", ([\d.]+)(k?) tbr")
+# What the average of a constant rate may lie away from it: a last frame that lasts longer, rounded figures.
+CONSTANT = 0.02
 _ROTATION = re.compile(r"Display ?Matrix: rotation of (-?\d+)", re.IGNORECASE)
 
 
@@ -41,6 +47,9 @@ class MediaInfo:
     :param audio_codec: the same of the first audio track, None without sound.
     :param pixel_format: ffmpeg's name, for example ``yuv420p``.
     :param rotation: degrees by which a player turns the picture: 0, 90, 180 or 270, clockwise.
+    :param color_range: ``tv`` or ``pc``, None when the file does not tell.
+    :param color_space: ffmpeg's name of the matrix, for example ``bt709``; None when the file does not tell.
+    :param variable_fps: whether the frames come at changing intervals.
     """
 
     duration: float
@@ -51,6 +60,9 @@ class MediaInfo:
     audio_codec: str | None
     pixel_format: str
     rotation: int
+    color_range: str | None = None
+    color_space: str | None = None
+    variable_fps: bool = False
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -101,17 +113,20 @@ def _from_json(streams: Iterable[Mapping[str, Any]], container: Mapping[str, Any
     if "video" not in first:
         raise _without_picture()
     video = first["video"]
-    numerator, _, denominator = video.get("avg_frame_rate", "0/0").partition("/")
+    fps = _ratio(video.get("avg_frame_rate", "0/0"))
     rotations = [int(data["rotation"]) for data in video.get("side_data_list", ()) if "rotation" in data]
     return MediaInfo(
         duration=float(container.get("duration", 0)),
         width=int(video["width"]),
         height=int(video["height"]),
-        fps=float(Fraction(int(numerator), int(denominator))) if int(denominator or 0) else 0.0,
+        fps=fps,
         video_codec=video["codec_name"],
         audio_codec=first["audio"]["codec_name"] if "audio" in first else None,
         pixel_format=video.get("pix_fmt", ""),
         rotation=_clockwise(rotations),
+        color_range=_known(video.get("color_range")),
+        color_space=_known(video.get("color_space")),
+        variable_fps=_differ(fps, _ratio(video.get("r_frame_rate", "0/0"))),
     )
 
 
@@ -129,18 +144,40 @@ def _from_ffmpeg(path: Path, ffmpeg: str) -> MediaInfo:
     size = _SIZE.search(video[3])
     if size is None:
         raise _unreadable(path, [video[0]])
-    fps = _FPS.search(video[3])
+    fps, guessed_fps = _rate(_FPS, video[3]), _rate(_GUESSED_FPS, video[3])
+    color_range, color_space = _RANGE.search(video[3]), _SPACE.search(video[3])
     pixel_format = _PIXEL_FORMAT.search(video[3])
     return MediaInfo(
         duration=_seconds(duration) if duration else 0.0,
         width=int(size[1]),
         height=int(size[2]),
-        fps=float(fps[1]) * (1000 if fps[2] else 1) if fps else 0.0,
+        fps=fps,
         video_codec=video[2],
         audio_codec=next((match[2] for match in streams if match[1] == "Audio"), None),
         pixel_format=pixel_format[1] if pixel_format else "",
         rotation=_clockwise([int(found) for found in _ROTATION.findall(printed)]),
+        color_range=color_range[1] if color_range else None,
+        color_space=color_space[1] if color_space else None,
+        variable_fps=_differ(fps, guessed_fps),
     )
+
+
+def _ratio(text: str) -> float:
+    numerator, _, denominator = text.partition("/")
+    return float(Fraction(int(numerator), int(denominator))) if int(denominator or 0) else 0.0
+
+
+def _rate(pattern: re.Pattern[str], text: str) -> float:
+    found = pattern.search(text)
+    return float(found[1]) * (1000 if found[2] else 1) if found else 0.0
+
+
+def _differ(average: float, guessed: float) -> bool:
+    return bool(average and guessed) and abs(guessed - average) > CONSTANT * average
+
+
+def _known(tag: str | None) -> str | None:
+    return None if tag in {None, "unknown", "unspecified", "reserved"} else tag
 
 
 def _seconds(match: re.Match[str]) -> float:

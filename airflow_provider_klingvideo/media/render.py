@@ -1,240 +1,270 @@
-"""Cut the deliverables from a source: one call of ffmpeg, one decode.
+"""Make outputs from a source: one call of ffmpeg, one decode.
 
-Measured: one call with a split graph needs 12-35 % less CPU than one call per output, and a stream copy about a
-hundredth of an encode. Each branch sets its own pixel format behind the split: a JPEG branch would otherwise turn the
-others into full range.
+Measured: one call with a split graph needs 12-35 % less CPU than one call per output. When it fails, they are made one
+by one, so that the one at fault does not take the others with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
 from airflow_provider_klingvideo.media.binaries import Binaries, Features
-from airflow_provider_klingvideo.media.errors import FFmpegError
+from airflow_provider_klingvideo.media.branches import Branch
+from airflow_provider_klingvideo.media.building import Shape, build, companions, needs, shape_of
+from airflow_provider_klingvideo.media.errors import (
+    FFmpegError,
+    FFmpegMissingError,
+    MediaError,
+    OutputError,
+    VerificationError,
+)
+from airflow_provider_klingvideo.media.findings import Findings, measured, read_findings
 from airflow_provider_klingvideo.media.graphs import decode_everything, open_source
-from airflow_provider_klingvideo.media.probing import MediaInfo
+from airflow_provider_klingvideo.media.plan import Output, Policy
+from airflow_provider_klingvideo.media.progress import Progress
 from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.settings import MediaSettings
-from airflow_provider_klingvideo.media.verify import VerifiedMedia
+from airflow_provider_klingvideo.media.verify import VerifiedMedia, require_decodable
 
-Size = tuple[int, int]
-
-POSTER_SECONDS = 2.0
-PREVIEW_SECONDS = 4.0
-PREVIEW_BOX = (480, 4096)
-CELL_BOX = (320, 320)
-# Without it the fps filter drops a clip's only frame.
-KEEP_LAST = {"eof_action": "pass"}
-GRIDS = ((4, 3), (3, 2), (2, 1), (1, 1))
+WHOLE_FFMPEG = "install a whole one: pip install 'imageio-ffmpeg>=0.8' or apt-get install ffmpeg"
 
 
 @dataclass(frozen=True)
-class Deliverable:
-    """One row of the table of outputs.
+class RenderedOutput:
+    """The files of an output, on the local disk.
 
-    :param name: file name.
-    :param media_type: its type.
-    :param size: width and height of the output for a source.
-    :param build: makes the output node: ``build(source, frames, info, target)``, where ``source`` is the input with
-        all its streams and ``frames`` the decoded pictures.
-    :param decodes: whether ``build`` uses ``frames``.
-    :param duration: its duration in seconds for a source, None for a still.
-    :param encoders: encoders of ffmpeg that it needs.
-    :param filters: filters of ffmpeg that it needs.
-    :param required: whether a delivery without it fails.
+    :param output: what was wanted.
+    :param shape: its size and duration.
+    :param main: its main file.
+    :param others: the files that belong to it: segments, thumbnail cues.
     """
 
-    name: str
-    media_type: str
-    size: Callable[[MediaInfo], Size]
-    build: Callable[[Any, Any, MediaInfo, Path], Any]
-    decodes: bool = True
-    duration: Callable[[MediaInfo], float | None] = field(default=lambda _info: None)
-    encoders: frozenset[str] = frozenset()
-    filters: frozenset[str] = frozenset()
-    required: bool = False
-
-    def missing(self, features: Features) -> list[str]:
-        """Name what ffmpeg lacks for this output."""
-        return sorted((self.encoders - features.encoders) | (self.filters - features.filters))
+    output: Output
+    shape: Shape
+    main: Path
+    others: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Rendered:
     """What a render pass made.
 
-    :param files: local paths by name.
+    :param outputs: what is there, in the order of the plan.
+    :param findings: what was measured.
     :param warnings: outputs that were left out, and why.
+    :param failures: errors of outputs that are required.
     """
 
-    files: Mapping[str, Path]
+    outputs: tuple[RenderedOutput, ...]
+    findings: Findings
     warnings: tuple[str, ...]
+    failures: tuple[MediaError, ...]
 
 
-def fit(size: Size, box: Size) -> Size:
-    """Shrink a size into a box, keeping the aspect ratio; both sides even, as most encoders want them."""
-    scale = min(1.0, box[0] / size[0], box[1] / size[1])
-    return _even(size[0] * scale), _even(size[1] * scale)
+@dataclass
+class _Outcome:
+    """What has become of the outputs so far."""
 
+    made: list[Output] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failures: list[MediaError] = field(default_factory=list)
 
-def _even(length: float) -> int:
-    return max(2, round(length / 2) * 2)
-
-
-def _grid(info: MediaInfo) -> Size:
-    """Columns and rows of the contact sheet: the largest grid that the clip can fill."""
-    frames = max(1, round(info.duration * info.fps))
-    return next((columns, rows) for columns, rows in GRIDS if columns * rows <= frames)
-
-
-def _sheet_size(info: MediaInfo) -> Size:
-    (columns, rows), (width, height) = _grid(info), fit(info.display_size, CELL_BOX)
-    return columns * width, rows * height
-
-
-def _build_master(source: Any, _frames: Any, _info: MediaInfo, target: Path) -> Any:
-    # use_metadata_tags keeps marks that MP4 has no field of its own for, an AI label for example.
-    return ffmpeg.output(
-        source["v:0"],
-        source["a?"],
-        str(target),
-        c="copy",
-        map_metadata=0,
-        movflags="+faststart+use_metadata_tags",
-        format="mp4",
-    )
-
-
-def _build_poster(_source: Any, frames: Any, _info: MediaInfo, target: Path) -> Any:
-    # The most typical of a few early frames: no fade-in from black, and a clip of one frame has one, too.
-    chosen = frames.filter("trim", end=POSTER_SECONDS).filter("fps", 5, **KEEP_LAST).filter("thumbnail", 10)
-    return _still(chosen, target)
-
-
-def _build_sheet(_source: Any, frames: Any, info: MediaInfo, target: Path) -> Any:
-    columns, rows = _grid(info)
-    # The first frame of each of as many equal spans as there are cells.
-    spans = f"{columns * rows}/{info.duration:.6f}"
-    spaced = frames.filter("select", f"isnan(prev_selected_t)+gt(floor(t*{spans}),floor(prev_selected_t*{spans}))")
-    width, height = fit(info.display_size, CELL_BOX)
-    return _still(spaced.filter("scale", width, height).filter("tile", f"{columns}x{rows}"), target)
-
-
-def _still(frames: Any, target: Path) -> Any:
-    return ffmpeg.output(
-        frames.filter("format", "yuvj420p"),
-        str(target),
-        vcodec="mjpeg",
-        format="image2",
-        update=1,
-        **{"frames:v": 1, "q:v": 3},
-    )
-
-
-def _build_preview(_source: Any, frames: Any, info: MediaInfo, target: Path) -> Any:
-    width, height = fit(info.display_size, PREVIEW_BOX)
-    shrunk = frames.filter("trim", end=PREVIEW_SECONDS).filter("fps", 10, **KEEP_LAST).filter("scale", width, height)
-    return ffmpeg.output(
-        shrunk.filter("format", "yuv420p"),
-        str(target),
-        vcodec="libwebp_anim",
-        format="webp",
-        loop=0,
-        quality=60,
-        compression_level=3,
-    )
-
-
-STILL_FILTERS = frozenset({"split", "format"})
-
-DELIVERABLES = (
-    Deliverable(
-        "master.mp4",
-        "video/mp4",
-        size=lambda info: info.display_size,
-        build=_build_master,
-        decodes=False,
-        duration=lambda info: info.duration,
-        required=True,
-    ),
-    Deliverable(
-        "poster.jpg",
-        "image/jpeg",
-        size=lambda info: info.display_size,
-        build=_build_poster,
-        encoders=frozenset({"mjpeg"}),
-        filters=STILL_FILTERS | {"trim", "fps", "thumbnail"},
-    ),
-    Deliverable(
-        "preview.webp",
-        "image/webp",
-        size=lambda info: fit(info.display_size, PREVIEW_BOX),
-        build=_build_preview,
-        duration=lambda info: min(info.duration, PREVIEW_SECONDS),
-        encoders=frozenset({"libwebp_anim"}),
-        filters=STILL_FILTERS | {"trim", "fps", "scale"},
-    ),
-    Deliverable(
-        "contact_sheet.jpg",
-        "image/jpeg",
-        size=_sheet_size,
-        build=_build_sheet,
-        encoders=frozenset({"mjpeg"}),
-        filters=STILL_FILTERS | {"select", "scale", "tile"},
-    ),
-)
+    def miss(self, output: Output, error: MediaError) -> None:
+        """Go on without an output."""
+        words = f"{output.file_name} was left out: {error.message}"
+        if output.is_required:
+            failure = OutputError(words, retryable=error.retryable, advice=error.advice)
+            failure.__cause__ = error
+            self.failures.append(failure)
+        else:
+            self.warnings.append(words)
 
 
 def render(
     media: VerifiedMedia,
-    deliverables: Iterable[Deliverable],
+    outputs: Sequence[Output],
     folder: Path,
     binaries: Binaries,
     settings: MediaSettings,
     *,
+    measures: Collection[str] = (),
+    decode: Policy = "fail",
+    tags: Mapping[str, str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Rendered:
-    """Make the outputs of a source and decode all of it, in one pass.
+    """Make the outputs of a source, measure it and decode all of it, in one pass.
 
     :param media: the source, past the gates before decoding.
-    :param deliverables: rows of :data:`DELIVERABLES`.
-    :param folder: where the files are written.
-    :param on_progress: called with the done part of the pass, 0 to 1.
-    :returns: the files; an output that this ffmpeg cannot make is left out with a warning, unless it is required.
-    :raises FFmpegError: a file is damaged, or an output could not be made.
+    :param outputs: what is wanted; each gets a folder of its own.
+    :param folder: where these folders are made.
+    :param measures: keys of :data:`~airflow_provider_klingvideo.media.findings.MEASURES`.
+    :param decode: what becomes of a damaged source: ``fail`` is an error, ``warn`` uses what decodes and says so in the
+        findings, ``off`` does not look.
+    :param tags: metadata that are written into every video, by name.
+    :param on_progress: called with the done part of a pass, 0 to 1.
+    :returns: the outputs; one that cannot be made is left out with a warning, or a failure if it is required.
+    :raises VerificationError: the source is damaged.
+    :raises FFmpegError: ffmpeg was ended from outside, or could not measure.
     """
-    chosen, warnings = _possible(deliverables, binaries.features)
-    source = open_source(media.path, settings.threads)
-    branches = source["v:0"].split()
-    files = {row.name: folder / row.name for row in chosen}
-    outputs = [
-        row.build(source, branches[index] if row.decodes else None, media.info, files[row.name])
-        for index, row in enumerate(chosen)
-    ]
-    command = ffmpeg_command(binaries.ffmpeg)
-    if settings.threads is not None:
-        command += ["-filter_complex_threads", str(settings.threads)]
-    argv = ffmpeg.compile(ffmpeg.merge_outputs(*outputs, decode_everything(source)), cmd=command)
-    run_ffmpeg(
-        argv,
-        timeout=settings.ffmpeg_seconds,
-        on_seconds=on_progress and (lambda done: on_progress(min(1.0, done / media.info.duration))),
-    )
-    if empty := [name for name, path in files.items() if not path.exists() or not path.stat().st_size]:
-        raise FFmpegError(f"ffmpeg wrote no {', no '.join(empty)}", returncode=0, argv=argv, stderr_tail=[])
-    return Rendered(files, warnings)
+    return _Rendering(media, folder, binaries, settings, measures, decode, tags or {}, on_progress).run(outputs)
 
 
-def _possible(deliverables: Iterable[Deliverable], features: Features) -> tuple[list[Deliverable], tuple[str, ...]]:
-    chosen, warnings = [], []
-    for row in deliverables:
-        if row.required or not (lacking := row.missing(features)):
-            chosen.append(row)
-        else:
-            warnings.append(f"{row.name} was left out: this ffmpeg has no {', no '.join(lacking)}")
-    return chosen, tuple(warnings)
+@dataclass
+class _Rendering:
+    """One call of :func:`render`."""
+
+    media: VerifiedMedia
+    folder: Path
+    binaries: Binaries
+    settings: MediaSettings
+    measures: Collection[str]
+    decode: Policy
+    tags: Mapping[str, str]
+    on_progress: Callable[[float], None] | None
+    damaged: bool | None = None
+
+    def run(self, outputs: Sequence[Output]) -> Rendered:
+        outcome = _Outcome()
+        possible = [output for output in outputs if self._is_possible(output, outcome)]
+        try:
+            self._pass(possible)
+            outcome.made = possible
+            self.damaged = None if self.decode == "off" else False
+        except FFmpegError as error:
+            if error.ended:
+                raise
+            self._judge_source()
+            self._one_by_one(possible, outcome)
+        info = self.media.info
+        findings = read_findings(self.measures, self.folder, info.duration)
+        return Rendered(
+            tuple(self._rendered(output) for output in outcome.made),
+            findings.joined(Findings(damaged=self.damaged)),
+            tuple(outcome.warnings),
+            tuple(outcome.failures),
+        )
+
+    def _is_possible(self, output: Output, outcome: _Outcome) -> bool:
+        obstacle = _obstacle(output, self.media, self.binaries.features, self.settings)
+        if obstacle:
+            outcome.miss(output, obstacle)
+        return obstacle is None
+
+    def _judge_source(self) -> None:
+        """A pass decodes and encodes at once: ask whether it is the source that is damaged."""
+        if self.decode == "off":
+            return
+        try:
+            require_decodable(self.media.path, self.binaries, self.settings)
+            self.damaged = False
+        except VerificationError:
+            if self.decode == "fail":
+                raise
+            self.damaged = True
+
+    def _one_by_one(self, outputs: Sequence[Output], outcome: _Outcome) -> None:
+        self.on_progress = None
+        if self.measures:
+            self._pass([])
+        self.measures, measures = (), self.measures
+        for output in outputs:
+            try:
+                self._pass([output])
+                outcome.made.append(output)
+            except FFmpegError as error:
+                if error.ended:
+                    raise
+                outcome.miss(output, error)
+        self.measures = measures
+
+    def _pass(self, outputs: Sequence[Output]) -> None:
+        nodes = self._nodes(outputs)
+        if not nodes:
+            return
+        argv = ffmpeg.compile(ffmpeg.merge_outputs(*nodes), cmd=self._command_head())
+        longest = max(shape_of(output, self.media.info).duration or 0 for output in outputs) if outputs else 0
+        run_ffmpeg(
+            argv,
+            timeout=self.settings.ffmpeg_seconds,
+            on_seconds=Progress(max(longest, self.media.info.duration), self.on_progress),
+            nice=self.settings.nice,
+        )
+        if empty := [one.file_name for one in outputs if not self._is_whole(one)]:
+            raise FFmpegError(f"ffmpeg wrote no {', no '.join(empty)}", returncode=0, argv=argv, stderr_tail=[])
+
+    @property
+    def _stops_at_errors(self) -> bool:
+        return self.decode != "off" and not self.damaged
+
+    def _command_head(self) -> list[str]:
+        head = ffmpeg_command(self.binaries.ffmpeg, stop_at_errors=self._stops_at_errors)
+        if self.settings.threads is not None:
+            head += ["-filter_complex_threads", str(self.settings.threads)]
+        return head
+
+    def _nodes(self, outputs: Sequence[Output]) -> list[Any]:
+        source = open_source(self.media.path, self.settings.threads)
+        frames, sound = source["v:0"].split(), source["a:0"].asplit()
+        nodes = []
+        for index, output in enumerate(outputs):
+            target = self._target(output)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            take = (partial(frames.__getitem__, index), partial(sound.__getitem__, index))
+            nodes.append(
+                build(Branch(source, *take, self.media.info, output, target, self.tags, self.settings.threads))
+            )
+        last = len(outputs)
+        looked = list(measured(self.measures, self.folder, lambda: frames[last], lambda: sound[last]))
+        if looked or self._stops_at_errors:
+            nodes.append(decode_everything(source, looked))
+        return nodes
+
+    def _target(self, output: Output) -> Path:
+        return self.folder / output.stem / Path(output.file_name).name
+
+    def _is_whole(self, output: Output) -> bool:
+        """Whether its files are there; ffmpeg ends well even when it could not open a segment."""
+        main = self._target(output)
+        segments = _named_in(main) if output.row.playlist and main.exists() else ()
+        return _is_written(main) and all(_is_written(path) for path in segments)
+
+    def _rendered(self, output: Output) -> RenderedOutput:
+        main = self._target(output)
+        for name, text in companions(output, self.media.info).items():
+            main.with_name(name).write_text(text, encoding="utf-8")
+        others = tuple(sorted(path for path in main.parent.iterdir() if path != main))
+        return RenderedOutput(output, shape_of(output, self.media.info), main, others)
+
+
+def _obstacle(output: Output, media: VerifiedMedia, features: Features, settings: MediaSettings) -> MediaError | None:
+    """Why an output cannot be made of a source by this ffmpeg."""
+    encoders, filters = needs(output, media.info)
+    if lacking := sorted((encoders - features.encoders) | (filters - features.filters)):
+        return FFmpegMissingError(f"this ffmpeg has no {', no '.join(lacking)}; {WHOLE_FFMPEG}", advice=WHOLE_FFMPEG)
+    width, height = shape_of(output, media.info).size
+    if width * height > settings.max_pixels:
+        return VerificationError(
+            f"{width}x{height} is larger than the limit of {settings.max_pixels} pixels", retryable=False
+        )
+    if output.trim and output.trim.start >= media.info.duration:
+        return VerificationError(
+            f"`trim.start` is {output.trim.start:g} s, but the video lasts {media.info.duration:g} s", retryable=False
+        )
+    return None
+
+
+def _is_written(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _named_in(playlist: Path) -> Iterator[Path]:
+    """The segments of a playlist."""
+    for line in playlist.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield playlist.with_name(line)

@@ -26,8 +26,9 @@ GRACE_SECONDS = 2.0
 _DIE_WITH_PARENT = """\
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+os.nice(int(sys.argv[2]))
 if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
+    os.execv(sys.argv[3], sys.argv[3:])
 """
 
 # Only single operations that are atomic: a signal handler may call terminate_all() while this thread changes the set.
@@ -46,23 +47,29 @@ class Finished:
     stderr: list[str]
 
 
-def ffmpeg_command(ffmpeg: str) -> list[str]:
-    """The head of every ffmpeg command: never asks, stops at the first error, reports progress on stdout."""
+def ffmpeg_command(ffmpeg: str, *, stop_at_errors: bool = True) -> list[str]:
+    """The head of every ffmpeg command: never asks, reports progress on stdout.
+
+    :param stop_at_errors: whether it ends at the first damaged picture or sound, instead of going on without it.
+    """
     return [
         ffmpeg,
-        *("-hide_banner", "-nostdin", "-y", "-xerror", "-loglevel", "warning"),
+        *("-hide_banner", "-nostdin", "-y", *(("-xerror",) if stop_at_errors else ()), "-loglevel", "warning"),
         *("-progress", "pipe:1", "-nostats", "-stats_period", "0.5"),
     ]
 
 
-def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[float], None] | None = None) -> None:
+def run_ffmpeg(
+    argv: Sequence[str], *, timeout: float, on_seconds: Callable[[float], None] | None = None, nice: int = 0
+) -> None:
     """Run a command that begins with :func:`ffmpeg_command`.
 
     :param timeout: wall-clock seconds after which it is ended.
     :param on_seconds: called in this thread with the seconds of video that are done.
+    :param nice: how far it stands back behind other processes, 0 to 19; on Linux only.
     :raises FFmpegError: it failed or was ended.
     """
-    finished = run(argv, timeout=timeout, on_line=lambda line: _report(line, on_seconds))
+    finished = run(argv, timeout=timeout, on_line=lambda line: _report(line, on_seconds), nice=nice)
     if finished.returncode:
         raise FFmpegError(
             f"ffmpeg ended with {finished.returncode}",
@@ -72,7 +79,9 @@ def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[flo
         )
 
 
-def run(argv: Sequence[str], *, timeout: float, on_line: Callable[[str], None] = lambda _line: None) -> Finished:
+def run(
+    argv: Sequence[str], *, timeout: float, on_line: Callable[[str], None] = lambda _line: None, nice: int = 0
+) -> Finished:
     """Run ffmpeg or ffprobe to its end, whatever its exit code is.
 
     An exception in ``on_line`` or in this thread (a task timeout, for example) ends the program, too.
@@ -80,10 +89,11 @@ def run(argv: Sequence[str], *, timeout: float, on_line: Callable[[str], None] =
     :param argv: absolute path of the program and its arguments.
     :param timeout: wall-clock seconds after which it is ended.
     :param on_line: called in this thread with each line of stdout.
+    :param nice: how far it stands back behind other processes, 0 to 19; on Linux only.
     :raises FFmpegError: it ran too long or could not be started.
     """
     deadline = time.monotonic() + timeout
-    with _process(argv) as process:
+    with _process(argv, nice) as process:
         stderr: deque[str] = deque(maxlen=STDERR_LINES)
         reader = _read_on_thread(process.stderr or (), stderr.append)
         try:
@@ -108,10 +118,10 @@ def terminate_all() -> None:
 
 
 @contextmanager
-def _process(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+def _process(argv: Sequence[str], nice: int) -> Iterator[subprocess.Popen[str]]:
     try:
         process = subprocess.Popen(  # noqa: S603
-            [*_wrapper(), *argv],
+            [*_wrapper(nice), *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -133,10 +143,10 @@ def _process(argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
         _running.discard(process)
 
 
-def _wrapper() -> list[str]:
+def _wrapper(nice: int) -> list[str]:
     if sys.platform != "linux" or not sys.executable:
         return []
-    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
+    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), str(nice)]
 
 
 def _read_on_thread(

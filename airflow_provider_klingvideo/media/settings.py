@@ -33,10 +33,12 @@ class Expected:
 
     :param duration: seconds, as the vendor reported them; None when unknown.
     :param audio: whether there must be sound; None when either is fine.
+    :param size: width and height in pixels as a player shows them; None when unknown.
     """
 
     duration: float | None = None
     audio: bool | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class MediaSettings:
     :param limits: bounds of the download.
     :param allowed_private_hosts: ``host`` or ``host:port`` that may be fetched although the address is not public.
     :param threads: threads per ffmpeg, None for as many as it likes; set it on workers that run several tasks.
+    :param nice: how far ffmpeg stands back behind other processes, 0 to 19; on Linux only.
     :param ffmpeg_seconds: how long one run of ffmpeg may take.
     :param scratch_dir: folder for temporary files; None uses the system's.
     :param duration_tolerance: seconds by which the video may differ from what the vendor reported.
@@ -57,6 +60,7 @@ class MediaSettings:
     limits: DownloadLimits = field(default_factory=DownloadLimits)
     allowed_private_hosts: frozenset[str] = frozenset()
     threads: int | None = None
+    nice: int = 0
     ffmpeg_seconds: float = 1800
     scratch_dir: str | None = None
     duration_tolerance: float = 1.0

@@ -33,6 +33,16 @@ CLIPS: dict[str, list[str]] = {
         *("-c:a", "aac"),
     ],
     "portrait": ["-f", "lavfi", "-i", "testsrc2=size=180x320:rate=25:duration=1", *H264],
+    # Black for a second, moving for one, frozen for two, moving to the end.
+    "faulty": [
+        *("-f", "lavfi", "-i", "color=black:size=64x64:rate=10:duration=1"),
+        *("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=10:duration=1"),
+        *("-f", "lavfi", "-i", "color=red:size=64x64:rate=10:duration=2"),
+        *("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=10:duration=2"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:duration=6"),
+        *("-filter_complex", "[0][1][2][3]concat=n=4", *H264, "-c:a", "aac"),
+    ],
+    "hushed": [*PICTURE, "-f", "lavfi", "-i", "anullsrc=duration=2", *H264, *AAC],
     "sound_only": [*SOUND, "-c:a", "aac"],
     "labelled": [
         *PICTURE,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from media_answers import cut, rest, serve, status, unframed
+from media_probes import probed
 
 from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.media import (
@@ -23,10 +25,14 @@ from airflow_provider_klingvideo.media import (
     ExpiredUrlError,
     FFmpegError,
     FFmpegMissingError,
+    GateError,
     MediaSettings,
+    OutputError,
+    RenderPlan,
     StorageError,
     VerificationError,
     deliver,
+    find_binaries,
     sha256_of,
 )
 
@@ -233,7 +239,7 @@ class TestBadDownload:
 
 
 class TestFfmpegFails:
-    """Whatever happens to ffmpeg: the source is stored, nothing else, and the next run downloads nothing."""
+    """Whatever happens to ffmpeg: the source is stored, and the next run downloads nothing and makes the rest."""
 
     def check(self, job: Job, ffmpeg: str, error: type[Exception], **options: Any) -> None:
         with pytest.raises(error):
@@ -246,26 +252,166 @@ class TestFfmpegFails:
     def test_missing(self, job: Job, tmp_path: Path) -> None:
         self.check(job, str(tmp_path / "nothing"), FFmpegMissingError)
 
-    def real_but(self, job: Job, path: Path, instead: str) -> str:
-        """Probing and decoding work, the pass that writes files does something else."""
-        from airflow_provider_klingvideo.media import find_binaries
-
+    def real_but(self, path: Path, instead: str) -> str:
+        """Probing and decoding work, every pass that makes a poster does something else."""
         return program(path, f'case "$*" in *poster.jpg*) {instead};; esac\nexec "{find_binaries().ffmpeg}" "$@"')
 
     @pytest.mark.scenario(39)
-    def test_exits_with_an_error_though_the_source_is_good(self, job: Job, tmp_path: Path) -> None:
-        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "echo no luck >&2; exit 1"), FFmpegError)
-
-    def test_crashes(self, job: Job, tmp_path: Path) -> None:
-        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "kill -SEGV $$"), FFmpegError)
-
-    @pytest.mark.scenario(39)
     def test_hangs(self, job: Job, tmp_path: Path) -> None:
-        ffmpeg = self.real_but(job, tmp_path / "ffmpeg", "while :; do sleep 0.1; done")
+        ffmpeg = self.real_but(tmp_path / "ffmpeg", "while :; do sleep 0.1; done")
         self.check(job, ffmpeg, FFmpegError, ffmpeg_seconds=1)
 
-    def test_claims_success_and_writes_nothing(self, job: Job, tmp_path: Path) -> None:
-        self.check(job, self.real_but(job, tmp_path / "ffmpeg", "exit 0"), FFmpegError)
+    def test_is_killed(self, job: Job, tmp_path: Path) -> None:
+        self.check(job, self.real_but(tmp_path / "ffmpeg", "kill -KILL $$"), FFmpegError)
+
+    @pytest.mark.scenario(39)
+    @pytest.mark.parametrize("fault", ["echo no luck >&2; exit 1", "kill -SEGV $$", "exit 0"])
+    def test_fails_at_one_output_though_the_source_is_good(self, job: Job, tmp_path: Path, fault: str) -> None:
+        faulty = replace(job.settings, ffmpeg_path=self.real_but(tmp_path / "ffmpeg", fault))
+        first = job.deliver(settings=faulty)
+        assert list(first.artifacts) == [name for name in NAMES if name != "poster.jpg"]
+        assert [warning.partition(":")[0] for warning in first.warnings] == ["poster.jpg was left out"]
+        again = job.deliver(first.artifacts)
+        assert list(again.artifacts) == NAMES
+        assert again.warnings == []
+        assert job.downloads == 1
+
+    @pytest.mark.scenario(39)
+    def test_fails_at_a_required_output(self, job: Job, tmp_path: Path) -> None:
+        faulty = replace(job.settings, ffmpeg_path=self.real_but(tmp_path / "ffmpeg", "echo no luck >&2; exit 1"))
+        plan = RenderPlan.parse(["master", {"preset": "poster", "required": True}])
+        with pytest.raises(OutputError, match="no luck") as caught:
+            job.deliver(settings=faulty, plan=plan)
+        assert caught.value.money is Money.BILLED
+        assert sorted(job.stored()) == ["master.mp4", "source.mp4"]
+        assert list(job.deliver(plan=plan).artifacts) == ["source.mp4", "master.mp4", "poster.jpg"]
+        assert job.downloads == 1
+
+
+class TestPlan:
+    def test_only_what_changed_is_made_anew(self, job: Job) -> None:
+        first = job.deliver(plan=RenderPlan.parse(["master", "poster", {"preset": "web", "width": 64}]))
+        assert list(first.artifacts) == ["source.mp4", "master.mp4", "poster.jpg", "web.mp4"]
+        before = {path: path.stat().st_mtime_ns for path in job.folder.iterdir() if path.name != "web.mp4"}
+        plan = RenderPlan.parse(["master", "poster", {"preset": "web", "width": 128}])
+        again = job.deliver(first.artifacts, plan=plan)
+        assert again.artifacts["web.mp4"].width == 128
+        assert again.artifacts["web.mp4"].made_by != first.artifacts["web.mp4"].made_by
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+        assert job.deliver(again.artifacts, plan=plan) == again
+        assert job.downloads == 1
+
+    def test_records_of_versions_without_plans_are_made_anew(self, job: Job) -> None:
+        first = job.deliver()
+        old = {name: one.model_copy(update={"made_by": None}) for name, one in first.artifacts.items()}
+        assert job.deliver(old).artifacts == first.artifacts
+
+    def test_a_playlist_is_one_record_of_many_files(self, job: Job) -> None:
+        plan = RenderPlan.parse(["master", "hls", "sprite"])
+        first = job.deliver(plan=plan)
+        hls, sprite = first.artifacts["hls/index.m3u8"], first.artifacts["sprite.jpg"]
+        assert hls.file_names == ("hls/index.m3u8", "hls/init.mp4", "hls/segment-00000.m4s")
+        assert sprite.file_names == ("sprite.jpg", "sprite.vtt")
+        stored = {str(path.relative_to(job.folder)) for path in job.folder.rglob("*") if path.is_file()}
+        assert stored == {"source.mp4", "master.mp4", *hls.file_names, *sprite.file_names}
+        for part in (*hls.parts, *sprite.parts):
+            content = (job.folder / part.name).read_bytes()
+            assert (part.size, part.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+        assert job.deliver(first.artifacts, plan=plan) == first
+        (job.folder / "hls" / "segment-00000.m4s").write_bytes(b"spoiled")
+        assert job.deliver(first.artifacts, plan=plan).artifacts["hls/index.m3u8"] == hls
+        assert sha256_of(job.folder / "hls" / "segment-00000.m4s") == hls.parts[1].sha256
+
+    def test_provenance_and_marks_are_in_every_video(self, job: Job, clips: Callable[[str], Path]) -> None:
+        job.server.script = [serve(clips("labelled").read_bytes())]
+        plan = RenderPlan.parse(
+            ["master", "web", "hevc", "av1", "webm", "prores", "hls", {"preset": "web", "name": "re", "width": 64}]
+        )
+        provenance = {"kling_model": "kling-v3", "kling_prompt_sha256": "ab=cd;'"}
+        delivery = job.deliver(plan=plan, provenance=provenance)
+        for name in list(delivery.artifacts)[1:]:
+            told = probed(job.folder / name, find_binaries()).printed.lower()
+            for key, value in {"aigc": '{"label":"1"}', "title": "a cat", **provenance}.items():
+                assert re.search(rf"{key} *: {re.escape(value)}", told), (name, key)
+
+
+class TestGates:
+    def deliver(self, job: Job, clips: Callable[[str], Path], recorded: Any = None, **gates: str) -> Delivery:
+        job.server.script = [serve(clips("faulty").read_bytes())]
+        plan = RenderPlan.parse({"outputs": ["master"], "gates": {"frozen_seconds": 1.5, **gates}})
+        return job.deliver(recorded, plan=plan, expected=Expected(duration=6, audio=True, size=(320, 180)))
+
+    def test_what_is_found_is_told(self, job: Job, clips: Callable[[str], Path]) -> None:
+        delivery = self.deliver(job, clips, black="warn", frozen="warn")
+        assert {gate.gate: gate.passed for gate in delivery.gates} == {
+            "black": False,
+            "frozen": False,
+            "silent": True,
+            "duration": True,
+            "size": False,
+            "decode": True,
+        }
+        assert delivery.warnings == [
+            "The video is black at 0.00-1.00 s",
+            "The video does not move at 2.00-4.00 s",
+            "The video is 64x64, but 320x180 was ordered",
+        ]
+        (span,) = delivery.gates[0].spans
+        assert span == pytest.approx((0, 1), abs=0.1)
+
+    def test_off_looks_for_nothing(self, job: Job, clips: Callable[[str], Path]) -> None:
+        off = dict.fromkeys(["black", "frozen", "silent", "size", "duration", "decode"], "off")
+        delivery = self.deliver(job, clips, **off)
+        assert (delivery.gates, delivery.warnings) == ((), [])
+        findings = delivery.artifacts["source.mp4"].findings
+        assert findings is not None
+        assert (findings.black, findings.frozen, findings.damaged) == (None, None, None)
+
+    def test_a_failed_one_is_told_after_everything_is_stored(self, job: Job, clips: Callable[[str], Path]) -> None:
+        with pytest.raises(GateError, match=r"black at 0\.00-1\.00 s; .*does not move") as caught:
+            self.deliver(job, clips, black="fail", frozen="fail")
+        assert sorted(job.stored()) == ["master.mp4", "source.mp4"]
+        assert caught.value.money is Money.BILLED
+        assert not caught.value.retryable
+        assert list(caught.value.delivery.artifacts) == ["source.mp4", "master.mp4"]
+        with pytest.raises(GateError):
+            self.deliver(job, clips, caught.value.delivery.artifacts, black="fail", frozen="fail")
+        accepted = self.deliver(job, clips, caught.value.delivery.artifacts, black="warn", frozen="off")
+        assert accepted.warnings[0] == "The video is black at 0.00-1.00 s"
+
+    def test_what_was_found_is_not_looked_for_again(
+        self, job: Job, clips: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = self.deliver(job, clips, black="warn")
+        record = {name: Artifact.from_json(one.to_json()) for name, one in first.artifacts.items()}
+        with monkeypatch.context() as patched:
+            patched.setattr("airflow_provider_klingvideo.media.delivery.render", None)
+            assert self.deliver(job, clips, record, black="warn") == first
+        assert self.deliver(job, clips, record, black="warn", frozen="warn").warnings[:2] == [
+            "The video is black at 0.00-1.00 s",
+            "The video does not move at 2.00-4.00 s",
+        ]
+
+    def test_another_duration_can_be_accepted(self, job: Job) -> None:
+        plan = RenderPlan.parse({"gates": {"duration": "warn"}})
+        delivery = job.deliver(plan=plan, expected=Expected(duration=10))
+        assert delivery.warnings == ["The video lasts 2.00 s, but the vendor reported 10.00 s"]
+        assert list(delivery.artifacts) == NAMES
+
+    def test_damage_can_be_accepted(self, job: Job) -> None:
+        job.server.script = [serve(damaged(job.body))]
+        delivery = job.deliver(plan=RenderPlan.parse({"gates": {"decode": "warn"}}))
+        assert delivery.warnings == ["Pictures or sounds of the video are damaged"]
+        assert list(delivery.artifacts) == NAMES
+
+    @pytest.mark.parametrize(("clip", "passed"), [("hushed", False), ("plain", True), ("silent", False)])
+    def test_silence_where_sound_was_ordered(
+        self, job: Job, clips: Callable[[str], Path], clip: str, passed: bool
+    ) -> None:
+        job.server.script = [serve(clips(clip).read_bytes())]
+        delivery = job.deliver(expected=Expected(audio=True))
+        assert next(gate.passed for gate in delivery.gates if gate.gate == "silent") is passed
+        assert len(delivery.warnings) == (not passed)
 
 
 class TestDisk:
@@ -284,8 +430,6 @@ def test_a_run_killed_while_rendering_leaves_whole_files_and_loads_nothing_again
     slow = program(
         tmp_path / "ffmpeg", 'case "$*" in *poster.jpg*) touch "$0.busy"; exec sleep 60;; esac\nexec REAL "$@"'
     )
-    from airflow_provider_klingvideo.media import find_binaries
-
     Path(slow).write_text(Path(slow).read_text().replace("REAL", find_binaries().ffmpeg))
     code = (
         "import sys, pathlib\n"

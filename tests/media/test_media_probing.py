@@ -179,7 +179,33 @@ class TestFfmpegPrintouts:
             "      displaymatrix: rotation of -90.00 degrees\n"
             "  Stream #0:2[0x2](und): Audio: aac (LC) (mp4a / 0x6134706D), 44100 Hz, mono, fltp\n"
         )
-        assert self.read(printing, text) == MediaInfo(3723.5, 1920, 1080, 1000.0, "hevc", "aac", "yuv420p10le", 90)
+        assert self.read(printing, text) == MediaInfo(
+            3723.5, 1920, 1080, 1000.0, "hevc", "aac", "yuv420p10le", 90, "tv", "bt709"
+        )
+
+    @pytest.mark.parametrize(
+        ("details", "color_range", "color_space"),
+        [
+            ("yuv420p", None, None),
+            ("yuv420p(progressive)", None, None),
+            ("yuv420p(tv, progressive)", "tv", None),
+            ("yuvj420p(pc, bt470bg/unknown/unknown, progressive)", "pc", "bt470bg"),
+            ("yuv420p(smpte170m/bt709/bt709)", None, "smpte170m"),
+            ("yuv420p(tv, unknown/bt709/bt709, top first)", "tv", None),
+        ],
+    )
+    def test_of_colors(
+        self, printing: Callable[[str], str], details: str, color_range: str | None, color_space: str | None
+    ) -> None:
+        info = self.read(printing, f"  Stream #0:0: Video: h264 (High), {details}, 64x32 [SAR 1:1 DAR 2:1], 25 fps\n")
+        assert (info.color_range, info.color_space) == (color_range, color_space)
+
+    @pytest.mark.parametrize(
+        ("rates", "variable"), [("25 fps, 25 tbr", False), ("29.67 fps, 60 tbr", True), ("24.9 fps, 25 tbr", False)]
+    )
+    def test_of_changing_intervals(self, printing: Callable[[str], str], rates: str, variable: bool) -> None:
+        info = self.read(printing, f"  Stream #0:0: Video: h264 (High), yuv420p, 64x32, 9 kb/s, {rates}, 90k tbn\n")
+        assert info.variable_fps is variable
 
     def test_without_duration_rate_and_pixel_format(self, printing: Callable[[str], str]) -> None:
         text = "  Duration: N/A, bitrate: N/A\n  Stream #0:0: Video: h264, none(progressive), 64x32\n"

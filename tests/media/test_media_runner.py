@@ -95,6 +95,14 @@ def test_a_program_that_cannot_start(tmp_path: Path) -> None:
         run_ffmpeg([str(tmp_path / "nothing")], timeout=60)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="set by the wrapper for Linux")
+def test_it_can_stand_back(script: Callable[[str], list[str]]) -> None:
+    lines: list[str] = []
+    run(script("nice"), timeout=60, on_line=lines.append)
+    run(script("nice"), timeout=60, on_line=lines.append, nice=3)
+    assert int(lines[1]) == min(19, int(lines[0]) + 3)
+
+
 def test_other_systems_run_it_without_the_wrapper(
     script: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,29 @@
+"""What can be copied is never encoded: a copy costs about a hundredth of an encode."""
+
+from __future__ import annotations
+
+from airflow_provider_klingvideo.media.plan import Output
+from airflow_provider_klingvideo.media.probing import MediaInfo
+
+SOUND_OPTIONS = frozenset({"trim", "speed"})
+
+
+def copies_pictures(output: Output, info: MediaInfo) -> bool:
+    """Tell whether a source's pictures are what an output wants as they are."""
+    codec = output.row.video
+    if codec is None or output.sets(output.row.options):
+        return False
+    return info.video_codec in codec.copied_codecs or (
+        info.video_codec == codec.name
+        and info.pixel_format in codec.copied_formats
+        and info.color_range != "pc"
+        and info.color_space in {None, "bt709"}
+    )
+
+
+def copies_sound(output: Output, info: MediaInfo) -> bool:
+    """Tell whether a source's sound is what an output wants as it is."""
+    codec = output.row.audio
+    if codec is None or output.sets(SOUND_OPTIONS):
+        return False
+    return info.audio_codec in {codec.name, *codec.copied_codecs}

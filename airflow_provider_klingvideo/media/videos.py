@@ -1,0 +1,73 @@
+"""Outputs with a video codec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ffmpeg
+
+from airflow_provider_klingvideo.media.branches import Branch, window
+from airflow_provider_klingvideo.media.copying import SOUND_OPTIONS, copies_pictures, copies_sound
+from airflow_provider_klingvideo.media.framing import colored, shaped, timed
+from airflow_provider_klingvideo.media.presets import DEFAULT_ENCODER_PRESET, AudioCodec, VideoCodec
+from airflow_provider_klingvideo.media.probing import MediaInfo
+
+
+def build_video(branch: Branch) -> Any:
+    """A video: pictures and sound are copied where they are wanted as they are, else encoded."""
+    row, info = branch.output.row, branch.info
+    if row.video is None:
+        raise TypeError(f"The preset {branch.output.preset} has no video codec")
+    streams, arguments = [], {**row.muxer, **_metadata(branch.tags)}
+    if copies_pictures(branch.output, info):
+        streams.append(branch.source["v:0"])
+        arguments |= _copy_arguments(row.video, info)
+    else:
+        streams.append(colored(shaped(timed(branch), branch), info, row.video.pixel_format))
+        arguments |= _encoder_arguments(row.video, branch)
+    if row.audio and info.audio_codec:
+        streams.append(_sound(branch))
+        arguments |= _sound_arguments(row.audio, branch)
+    if row.playlist:
+        arguments["hls_segment_filename"] = str(branch.target.with_name("segment-%05d.m4s"))
+    return ffmpeg.output(*streams, str(branch.target), **arguments)
+
+
+def _copy_arguments(codec: VideoCodec, info: MediaInfo) -> dict[str, Any]:
+    tagging = {"bsf:v": codec.tagging} if codec.tagging and info.color_space is None else {}
+    return {"c:v": "copy", **codec.copy_arguments, **tagging}
+
+
+def _encoder_arguments(codec: VideoCodec, branch: Branch) -> dict[str, Any]:
+    output = branch.output
+    arguments = {"c:v": codec.encoder, **codec.arguments}
+    crf = codec.crf if output.crf is None else output.crf
+    if crf is not None:
+        arguments["crf"] = crf
+    arguments |= codec.encoder_presets.get(output.encoder_preset or DEFAULT_ENCODER_PRESET, {})
+    if branch.threads is not None:
+        arguments |= {"threads": branch.threads}
+        arguments |= {name: value.format(branch.threads) for name, value in codec.thread_arguments.items()}
+    return arguments
+
+
+def _sound(branch: Branch) -> Any:
+    output = branch.output
+    if not output.sets(SOUND_OPTIONS):
+        return branch.source["a?"]
+    start, end = window(output, branch.info)
+    sound = branch.sound().filter("atrim", start=start, end=end).filter("asetpts", "PTS-STARTPTS")
+    return sound.filter("atempo", output.speed) if output.speed else sound
+
+
+def _sound_arguments(codec: AudioCodec, branch: Branch) -> dict[str, Any]:
+    if copies_sound(branch.output, branch.info):
+        return {"c:a": "copy"}
+    return {"c:a": codec.encoder, **codec.arguments}
+
+
+def _metadata(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Keep the source's metadata, and write ours; ffmpeg-python cannot repeat an option, but number it."""
+    written = {f"metadata:g:{index}": f"{name}={value}" for index, (name, value) in enumerate(tags.items())}
+    return {"map_metadata": 0, **written}
