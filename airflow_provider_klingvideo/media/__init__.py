@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         ExpiredUrlError,
         FFmpegError,
         FFmpegMissingError,
+        FilmError,
         MediaError,
         StorageError,
         VerificationError,
     )
     from airflow_provider_klingvideo.media.fetching import require_reachable
     from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
+    from airflow_provider_klingvideo.media.film import Clip, Film, assemble
+    from airflow_provider_klingvideo.media.film_plan import FilmPlan
     from airflow_provider_klingvideo.media.frames import last_frame
     from airflow_provider_klingvideo.media.paths import is_there, remove
     from airflow_provider_klingvideo.media.probing import MediaInfo, probe
@@ -41,6 +44,8 @@ _HOMES = {
     "delivery": ("deliver",),
     "fetching": ("require_reachable",),
     "filetypes": ("FileType", "file_type", "picture_size"),
+    "film": ("Clip", "Film", "assemble"),
+    "film_plan": ("FilmPlan",),
     "frames": ("last_frame",),
     "transfer": ("download",),
     "errors": (
@@ -48,6 +53,7 @@ _HOMES = {
         "ExpiredUrlError",
         "FFmpegError",
         "FFmpegMissingError",
+        "FilmError",
         "MediaError",
         "StorageError",
         "VerificationError",
@@ -60,6 +66,7 @@ _HOMES = {
 }
 __all__ = [
     "Artifact",
+    "Clip",
     "Delivery",
     "DownloadError",
     "DownloadLimits",
@@ -68,12 +75,16 @@ __all__ = [
     "FFmpegError",
     "FFmpegMissingError",
     "FileType",
+    "Film",
+    "FilmError",
+    "FilmPlan",
     "MediaError",
     "MediaInfo",
     "MediaSettings",
     "ResultFile",
     "StorageError",
     "VerificationError",
+    "assemble",
     "collect",
     "deliver",
     "download",

@@ -1,0 +1,87 @@
+"""The last pass of a film: parts one after the other, never encoded again, with the whole sound and subtitles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from airflow_provider_klingvideo.media.film_plan import KEEP, FilmPlan
+from airflow_provider_klingvideo.media.passes import Passes
+from airflow_provider_klingvideo.media.probing import UNTRUSTED_INPUT, file_argument
+from airflow_provider_klingvideo.media.shots import Part
+from airflow_provider_klingvideo.media.sound import (
+    CHANNELS,
+    RATE,
+    Loudness,
+    as_film_sound,
+    measured,
+    normalised,
+    silence,
+)
+from airflow_provider_klingvideo.media.storage import storage_errors
+
+SOUND_BITRATE = "192k"
+# The list itself is ours; the clips in it are not, and each is opened as what a clip may be.
+LIST_INPUT = {
+    "protocol_whitelist": "file",
+    "format_whitelist": f"concat,{UNTRUSTED_INPUT['format_whitelist']}",
+    "safe": 0,
+}
+
+
+def join(parts: Sequence[Part], sound: Path | None, plan: FilmPlan, target: Path, passes: Passes) -> None:
+    """Write the film.
+
+    :param parts: its pictures, in order.
+    :param sound: raw samples as long as all parts, None when no clip has sound.
+    :param target: the film.
+    :raises MediaError: music, voice or subtitles cannot be used, or ffmpeg failed.
+    """
+    seconds = float(sum((part.seconds for part in parts), Fraction(0)))
+    streams: list[Any] = [_pictures(parts, passes)["v:0"]]
+    options: dict[str, Any] = {"vcodec": "copy"}
+    heard = _sound(sound, seconds, plan, passes)
+    if heard is not None:
+        streams.append(heard)
+        options |= {"acodec": "aac", "audio_bitrate": SOUND_BITRATE}
+    subtitles = plan.muxed_subtitles
+    if subtitles:
+        streams.append(subtitles.track())
+        options |= {"scodec": "mov_text", "metadata:s:s:0": f"language={subtitles.language}"}
+    passes.run(ffmpeg.output(*streams, str(target), format="mp4", movflags="+faststart", t=f"{seconds:.6f}", **options))
+
+
+def _pictures(parts: Sequence[Part], passes: Passes) -> Any:
+    listing = passes.folder / "parts.txt"
+    lines = ["ffconcat version 1.0"]
+    for part in parts:
+        lines += [f"file '{file_argument(part.path)}'", f"duration {float(part.seconds):.6f}"]
+        lines += [f"option {name} {value}" for name, value in UNTRUSTED_INPUT.items()]
+    with storage_errors("writing the list of parts"):
+        listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ffmpeg.input(file_argument(listing), f="concat", **LIST_INPUT)
+
+
+def _sound(raw: Path | None, seconds: float, plan: FilmPlan, passes: Passes) -> Any:
+    mixed = _mixed(raw, seconds, plan)
+    if mixed is None or plan.loudness == KEEP:
+        return mixed
+    found = Loudness.from_lines(passes.run(measured(mixed, plan.loudness), loglevel="info"))
+    return normalised(mixed, plan.loudness, found)
+
+
+def _mixed(raw: Path | None, seconds: float, plan: FilmPlan) -> Any:
+    """The sound of the clips, with the voice over it and the music below; None when there is none of all."""
+    added = [one for one in (plan.voice, plan.music) if one is not None]
+    if raw is None and not added:
+        return None
+    sound = silence(seconds)
+    if raw is not None:
+        sound = as_film_sound(ffmpeg.input(file_argument(raw), f="s16le", ar=RATE, ac=CHANNELS)["a:0"])
+    for one in added:
+        sound = one.apply(sound, seconds)
+    return sound
