@@ -34,7 +34,8 @@ class Canvas:
 class Block(BaseModel):
     """One part of a plan."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A template that gives native values makes a number of the title "1984".
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     filters: ClassVar[frozenset[str]] = frozenset()
     """Filters of ffmpeg that it needs."""

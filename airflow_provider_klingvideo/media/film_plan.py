@@ -37,13 +37,18 @@ FILE_FIELDS = frozenset({"file", "fontfile"})
 LONGEST_SIDE = 8192
 
 
-def _even_size(value: Any) -> Any:
+def _short_for(field: str) -> BeforeValidator:
+    """Let a single value stand for a block of which only one field is given."""
+    return BeforeValidator(lambda value: value if isinstance(value, Mapping | Block) else {field: value})
+
+
+def _sides(value: Any) -> Any:
     """Read ``"1280x720"``; other forms are left to the check of the type."""
     return value.lower().split("x") if isinstance(value, str) else value
 
 
 Side = Annotated[int, Field(ge=16, le=LONGEST_SIDE, multiple_of=2)]
-Size = Annotated[tuple[Side, Side], BeforeValidator(_even_size)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_sides)]
 
 
 class Transition(Block):
@@ -68,7 +73,7 @@ class FilmPlan(Block):
     :param fps: frames per second; default: those of the first shot.
     :param title: drawn over the opening; a text alone takes the default look.
     :param captions: further texts.
-    :param logo: a picture in a corner.
+    :param logo: a picture in a corner. Of this and the next three, the name of a file alone takes the defaults.
     :param subtitles: burnt into the pictures, or a track of their own.
     :param music: below everything.
     :param voice: a narration.
@@ -76,15 +81,15 @@ class FilmPlan(Block):
     """
 
     order: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    transition: Annotated[Transition, BeforeValidator(lambda value: _named(value, "kind"))] = Transition(kind="cut")
+    transition: Annotated[Transition, _short_for("kind")] = Transition(kind="cut")
     size: Size | None = None
     fps: Annotated[float, Field(ge=1, le=120)] | None = None
-    title: Annotated[Title, BeforeValidator(lambda value: _named(value, "text"))] | None = None
+    title: Annotated[Title, _short_for("text")] | None = None
     captions: tuple[Caption, ...] = ()
-    logo: Logo | None = None
-    subtitles: Subtitles | None = None
-    music: Music | None = None
-    voice: Voice | None = None
+    logo: Annotated[Logo, _short_for("file")] | None = None
+    subtitles: Annotated[Subtitles, _short_for("file")] | None = None
+    music: Annotated[Music, _short_for("file")] | None = None
+    voice: Annotated[Voice, _short_for("file")] | None = None
     loudness: Annotated[float, Field(ge=-70, le=-5)] | Literal["keep"] = -14.0
 
     @classmethod
@@ -131,11 +136,6 @@ class FilmPlan(Block):
         :param names: the new ones by the old ones.
         """
         return type(self).model_validate(_with_files(self.model_dump(), names.__getitem__))
-
-
-def _named(value: Any, field: str) -> Any:
-    """Let a text stand for a block of which only one field is given."""
-    return {field: value} if isinstance(value, str) else value
 
 
 def _with_files(value: Any, rename: Callable[[str], Any]) -> Any:
