@@ -26,9 +26,9 @@ from airflow_provider_klingvideo.media.render import DELIVERABLES, render
 from airflow_provider_klingvideo.media.scratch import scratch_folder
 from airflow_provider_klingvideo.media.settings import MEBIBYTE, Expected, MediaSettings
 from airflow_provider_klingvideo.media.shots import (
-    Part,
     Shot,
     can_be_copied,
+    copied_pictures,
     encoded_pictures,
     film_format,
     joined_sound,
@@ -228,12 +228,12 @@ def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:
     copied = can_be_copied(shots, plan, film)
     if copied:
         segments = timeline([shot.track.seconds for shot in shots])
-        parts = [Part(shot.path, shot.track.seconds) for shot in shots]
+        parts = copied_pictures(shots, passes)
     else:
         durations = [whole_frames(shot.track.seconds, film.rate) for shot in shots]
         segments = timeline(durations, overlap_of(plan, film))
         parts = encoded_pictures(shots, segments, plan, film, passes)
-    join(parts, joined_sound(shots, segments, passes), plan, target, passes)
+    join(parts, joined_sound(shots, segments, passes), plan, target, passes, one_codec=copied)
     expected = Expected(duration=float(segments[-1].start + segments[-1].seconds))
     media = inspect(target, passes.binaries, expected, passes.settings)
     # It also decodes the whole film.

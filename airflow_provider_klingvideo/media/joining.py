@@ -25,24 +25,27 @@ from airflow_provider_klingvideo.media.sound import (
 from airflow_provider_klingvideo.media.storage import storage_errors
 
 SOUND_BITRATE = "192k"
-# The list itself is ours; the clips in it are not, and each is opened as what a clip may be.
 LIST_INPUT = {
+    "f": "concat",
     "protocol_whitelist": "file",
     "format_whitelist": f"concat,{UNTRUSTED_INPUT['format_whitelist']}",
     "safe": 0,
 }
 
 
-def join(parts: Sequence[Part], sound: Path | None, plan: FilmPlan, target: Path, passes: Passes) -> None:
+def join(
+    parts: Sequence[Part], sound: Path | None, plan: FilmPlan, target: Path, passes: Passes, *, one_codec: bool
+) -> None:
     """Write the film.
 
     :param parts: its pictures, in order.
     :param sound: raw samples as long as all parts, None when no clip has sound.
     :param target: the film.
+    :param one_codec: whether the codec data of all parts is known to be equal, so that packets need not carry it.
     :raises MediaError: music, voice or subtitles cannot be used, or ffmpeg failed.
     """
     seconds = float(sum((part.seconds for part in parts), Fraction(0)))
-    streams: list[Any] = [_pictures(parts, passes)["v:0"]]
+    streams: list[Any] = [_pictures(parts, passes, one_codec)["v:0"]]
     options: dict[str, Any] = {"vcodec": "copy"}
     heard = _sound(sound, seconds, plan, passes)
     if heard is not None:
@@ -55,15 +58,15 @@ def join(parts: Sequence[Part], sound: Path | None, plan: FilmPlan, target: Path
     passes.run(ffmpeg.output(*streams, str(target), format="mp4", movflags="+faststart", t=f"{seconds:.6f}", **options))
 
 
-def _pictures(parts: Sequence[Part], passes: Passes) -> Any:
+def _pictures(parts: Sequence[Part], passes: Passes, one_codec: bool) -> Any:
     listing = passes.folder / "parts.txt"
     lines = ["ffconcat version 1.0"]
     for part in parts:
-        lines += [f"file '{file_argument(part.path)}'", f"duration {float(part.seconds):.6f}"]
-        lines += [f"option {name} {value}" for name, value in UNTRUSTED_INPUT.items()]
+        # Relative to the list, so that no name of a folder needs quoting.
+        lines += [f"file {part.path.name}", f"duration {float(part.seconds):.6f}"]
     with storage_errors("writing the list of parts"):
         listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return ffmpeg.input(file_argument(listing), f="concat", **LIST_INPUT)
+    return ffmpeg.input(file_argument(listing), auto_convert=int(not one_codec), **LIST_INPUT)
 
 
 def _sound(raw: Path | None, seconds: float, plan: FilmPlan, passes: Passes) -> Any:

@@ -21,8 +21,8 @@ PICTURES = ("png", "jpg", "webp")
 TEXTS = ("srt", "ass")
 LOGO_PIXELS = 4096 * 4096
 SUBTITLE_BYTES = 4 * 1024 * 1024
-# Width of an average letter in heights of the font, to break lines where the picture ends.
-LETTER = 0.56
+# Width of a letter in heights of the font, that of wide ones, to break lines before the picture ends.
+LETTER = 0.62
 
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Position = Literal["top_left", "top", "top_right", "left", "center", "right", "bottom_left", "bottom", "bottom_right"]
@@ -177,12 +177,14 @@ class Subtitles(Block):
 
         :param frames: a stream of pictures whose times are those of the film.
         :returns: the stream with the subtitles.
-        :raises FilmError: the file is neither SRT nor ASS.
+        :raises FilmError: the file is neither SRT nor ASS, or there is no font.
         """
         self.require(canvas.features)
         # The filter opens what it takes for subtitles by itself: nothing but subtitles may get there.
         self._type()
-        return frames.filter("subtitles", filename=str(Path(self.file).absolute()), charenc="UTF-8")
+        # Where libass finds no font it draws nothing and says nothing.
+        fonts = str(default_font().parent)
+        return frames.filter("subtitles", filename=str(Path(self.file).absolute()), charenc="UTF-8", fontsdir=fonts)
 
     def track(self) -> Any:
         """Return the stream of subtitles, for an output with ``scodec="mov_text"``.

@@ -52,7 +52,7 @@ class Shot:
 class Part:
     """What is joined.
 
-    :param path: an MP4 whose first picture track is used.
+    :param path: an MP4 of our own with one picture track.
     :param seconds: how long it lasts.
     """
 
@@ -93,6 +93,16 @@ def can_be_copied(shots: Sequence[Shot], plan: FilmPlan, film: Format) -> bool:
         not plan.fps or frame_rate(shot.info.fps) == film.rate for shot in shots
     )
     return alike and fits and not plan.transition_seconds and not plan.overlays
+
+
+def copied_pictures(shots: Sequence[Shot], passes: Passes) -> list[Part]:
+    """Take the picture track out of each clip: beside a sound that begins early, pictures would be joined late."""
+    parts = []
+    for number, shot in enumerate(shots):
+        target = passes.folder / f"part-{number}.mp4"
+        passes.run(ffmpeg.output(open_source(shot.path)["v:0"], str(target), c="copy", format="mp4"))
+        parts.append(Part(target, shot.track.seconds))
+    return parts
 
 
 def encoded_pictures(
