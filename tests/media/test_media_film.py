@@ -187,6 +187,22 @@ class TestEncoding:
         assert frame_count(film) == 8 * 10 - 7 * 2
 
 
+@pytest.mark.parametrize(("transition", "clap"), [("cut", 1.6 + 0.8), ({"kind": "fade", "seconds": 0.4}, 1.2 + 0.8)])
+def test_pictures_and_sound_stay_together(
+    assemble: Callable[..., Film], shoot: Callable[..., Path], film: Path, tmp_path: Path, transition: Any, clap: float
+) -> None:
+    clapper = tmp_path / "clapper.mp4"
+    picture = "color=black:size=160x90:rate=25:duration=1.6,drawbox=color=white:t=fill:enable='gte(t,0.8)'"
+    sound = "sine=frequency=700:duration=1.6,volume=0:enable='lt(t,0.8)'"
+    inputs = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound)
+    run_ffmpeg(*inputs, *H264, "-c:a", "aac", clapper)
+    beside = shoot(20, seconds=1.6, hertz=300)
+    assemble(beside, clapper, beside, transition=transition, loudness="keep")
+    assert brightness(film, at=clap - 0.06)[0] < 60 < 200 < brightness(film, at=clap + 0.02)[0]
+    assert tone(film, 700, clap - 0.25, 0.2) < -50
+    assert tone(film, 700, clap + 0.03, 0.2) > -25
+
+
 class TestOverlaysAndSound:
     def test_the_title_is_seen_on_the_opening_and_not_in_a_command(
         self, assemble: Callable[..., Film], shoot: Callable[..., Path], film: Path, spy: tuple[MediaSettings, Path]
