@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.media.binaries import find_binaries
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.film_plan import FilmPlan
 from airflow_provider_klingvideo.media.joining import join
+from airflow_provider_klingvideo.media.marks import marks_of
 from airflow_provider_klingvideo.media.passes import Passes
 from airflow_provider_klingvideo.media.paths import StoragePath, is_there
 from airflow_provider_klingvideo.media.probing import MediaInfo
@@ -233,7 +234,9 @@ def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:
         durations = [whole_frames(shot.track.seconds, film.rate) for shot in shots]
         segments = timeline(durations, overlap_of(plan, film))
         parts = encoded_pictures(shots, segments, plan, film, passes)
-    join(parts, joined_sound(shots, segments, passes), plan, target, passes, one_codec=copied)
+    sound = joined_sound(shots, segments, passes)
+    marks = marks_of((shot.path for shot in shots), passes)
+    join(parts, sound, plan, target, passes, one_codec=copied, marks=marks)
     expected = Expected(duration=float(segments[-1].start + segments[-1].seconds))
     media = inspect(target, passes.binaries, expected, passes.settings)
     # It also decodes the whole film.

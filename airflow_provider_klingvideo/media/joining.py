@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from airflow_provider_klingvideo.media.sound import (
 from airflow_provider_klingvideo.media.storage import storage_errors
 
 SOUND_BITRATE = "192k"
+# MP4 has no field of its own for the marks.
+FLAGS = "+faststart+use_metadata_tags"
 LIST_INPUT = {
     "f": "concat",
     "protocol_whitelist": "file",
@@ -34,7 +36,14 @@ LIST_INPUT = {
 
 
 def join(
-    parts: Sequence[Part], sound: Path | None, plan: FilmPlan, target: Path, passes: Passes, *, one_codec: bool
+    parts: Sequence[Part],
+    sound: Path | None,
+    plan: FilmPlan,
+    target: Path,
+    passes: Passes,
+    *,
+    one_codec: bool,
+    marks: Mapping[str, str],
 ) -> None:
     """Write the film.
 
@@ -42,11 +51,13 @@ def join(
     :param sound: raw samples as long as all parts, None when no clip has sound.
     :param target: the film.
     :param one_codec: whether the codec data of all parts is known to be equal, so that packets need not carry it.
+    :param marks: entries of the film's metadata, by name.
     :raises MediaError: music, voice or subtitles cannot be used, or ffmpeg failed.
     """
     seconds = float(sum((part.seconds for part in parts), Fraction(0)))
     streams: list[Any] = [_pictures(parts, passes, one_codec)["v:0"]]
     options: dict[str, Any] = {"vcodec": "copy"}
+    options |= {f"metadata:g:{number}": f"{name}={value}" for number, (name, value) in enumerate(marks.items())}
     heard = _sound(sound, seconds, plan, passes)
     if heard is not None:
         streams.append(heard)
@@ -55,7 +66,7 @@ def join(
     if subtitles:
         streams.append(subtitles.track())
         options |= {"scodec": "mov_text", "metadata:s:s:0": f"language={subtitles.language}"}
-    passes.run(ffmpeg.output(*streams, str(target), format="mp4", movflags="+faststart", t=f"{seconds:.6f}", **options))
+    passes.run(ffmpeg.output(*streams, str(target), format="mp4", movflags=FLAGS, t=f"{seconds:.6f}", **options))
 
 
 def _pictures(parts: Sequence[Part], passes: Passes, one_codec: bool) -> Any:

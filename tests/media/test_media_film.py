@@ -236,6 +236,20 @@ class TestOverlaysAndSound:
         assert b"00:00:00,200 --> 00:00:00,800" in run_ffmpeg("-i", film, "-f", "srt", "-").stdout
 
 
+@pytest.mark.parametrize("plan", [{}, {"transition": "fade"}])
+def test_the_label_of_what_a_machine_made_stays(
+    assemble: Callable[..., Film], shoot: Callable[..., Path], film: Path, tmp_path: Path, plan: Any, binaries: Binaries
+) -> None:
+    label = r'{"Label":"1","ContentProducer":"a;b=c#d\\e"}'
+    labelled = tmp_path / "labelled.mp4"
+    mark = ("-movflags", "+use_metadata_tags", "-metadata", f"AIGC={label}", "-metadata", "title=secret prompt")
+    run_ffmpeg("-i", shoot(50), "-c", "copy", *mark, labelled)
+    assemble(shoot(200), labelled, **plan)
+    done = subprocess.run([binaries.ffmpeg, "-i", str(film)], capture_output=True, text=True, check=False)
+    assert f": {label}" in done.stderr
+    assert "secret prompt" not in done.stderr
+
+
 class TestStore:
     def test_tells_what_the_film_is_made_of(
         self, shoot: Callable[..., Path], tmp_path: Path, film: Path, binaries: Binaries
