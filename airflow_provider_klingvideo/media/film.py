@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -121,6 +121,8 @@ def assemble(
         return stored
     with scratch_folder(settings) as folder:
         passes = Passes(find_binaries(settings.ffmpeg_path), settings, folder, time.monotonic() + timeout)
+        for block in plan.blocks:
+            block.require(passes.binaries.features)
         _require_room([*(clip.path for clip in shown), *map(open_path, files)], passes)
         shots = [
             _shot(number, clip.path, ingredient.sha256, passes)
@@ -226,6 +228,9 @@ def _fetched_file(path: StoragePath, passes: Passes) -> Path:
 
 def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:
     film, target = film_format(plan, shots[0]), passes.folder / FILM
+    if film.width * film.height > passes.settings.max_pixels:
+        limit = passes.settings.max_pixels
+        raise FilmError(f"A film of {film.width}x{film.height} is not made (limit: {limit} pixels)")
     copied = can_be_copied(shots, plan, film)
     if copied:
         segments = timeline([shot.track.seconds for shot in shots])
@@ -240,7 +245,8 @@ def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:
     expected = Expected(duration=float(segments[-1].start + segments[-1].seconds))
     media = inspect(target, passes.binaries, expected, passes.settings)
     # It also decodes the whole film.
-    poster = render(media, POSTER_ROWS, passes.folder, passes.binaries, passes.settings)
+    settings = replace(passes.settings, ffmpeg_seconds=passes.next_seconds)
+    poster = render(media, POSTER_ROWS, passes.folder, passes.binaries, settings)
     return _Made({FILM: target, **poster.files}, media.info, copied, [*poster.warnings])
 
 

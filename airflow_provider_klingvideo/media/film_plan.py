@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -57,6 +57,8 @@ class Transition(Block):
     :param kind: ``cut``, or the name of a transition of ffmpeg's ``xfade``.
     :param seconds: how long both shots are seen; of no meaning for a cut.
     """
+
+    filters: ClassVar[frozenset[str]] = frozenset({"xfade", "acrossfade"})
 
     kind: TransitionKind = "fade"
     seconds: Annotated[float, Field(gt=0, le=10)] = 0.5
@@ -117,6 +119,12 @@ class FilmPlan(Block):
         """What is drawn over the pictures, the lowest first."""
         burnt = self.subtitles if self.subtitles and self.subtitles.mode == "burn" else None
         return [one for one in (self.logo, *self.captions, self.title, burnt) if one is not None]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Everything that needs filters of ffmpeg."""
+        transition = self.transition if self.transition_seconds else None
+        return [*self.overlays, *(one for one in (transition, self.music, self.voice) if one is not None)]
 
     @property
     def muxed_subtitles(self) -> Subtitles | None:

@@ -30,6 +30,11 @@ class Passes:
     folder: Path
     deadline: float
 
+    @property
+    def next_seconds(self) -> float:
+        """How long the next run may take."""
+        return min(self.settings.ffmpeg_seconds, max(0.0, self.deadline - time.monotonic()))
+
     def run(self, *outputs: Any, loglevel: str = "warning") -> list[str]:
         """Make some outputs in one run.
 
@@ -43,8 +48,7 @@ class Passes:
         if threads is not None:
             command += ["-filter_complex_threads", str(threads)]
         argv = ffmpeg.compile(ffmpeg.merge_outputs(*outputs), cmd=command)
-        left = max(0.0, self.deadline - time.monotonic())
-        finished = run(argv, timeout=min(self.settings.ffmpeg_seconds, left))
+        finished = run(argv, timeout=self.next_seconds)
         if finished.returncode:
             raise FFmpegError(
                 f"ffmpeg ended with {finished.returncode}",

@@ -47,6 +47,13 @@ class Shot:
     info: MediaInfo
     track: PictureTrack
 
+    @property
+    def size(self) -> tuple[Fraction, int]:
+        """Width and height as a player shows it, in square pixels."""
+        width, height = self.info.display_size
+        shape = self.track.pixel_shape
+        return width * (1 / shape if self.info.rotation in {90, 270} else shape), height
+
 
 @dataclass(frozen=True)
 class Part:
@@ -76,7 +83,7 @@ class Format:
 
 def film_format(plan: FilmPlan, first: Shot) -> Format:
     """Return what the plan asks for, and where it does not, what the first shot has."""
-    width, height = plan.size or (side + side % 2 for side in first.info.display_size)
+    width, height = plan.size or (_even(side) for side in first.size)
     return Format(width, height, frame_rate(plan.fps or first.info.fps or 24))
 
 
@@ -178,18 +185,13 @@ def _frames(shot: Shot, film: Format, passes: Passes, begin: Fraction, seconds: 
 
 def _inside(shot: Shot, film: Format) -> tuple[int, int]:
     """The largest size in which a shot fits into the film, as a player shows it; both sides even."""
-    width, height = shot.info.display_size
-    pixel = 1 / shot.track.pixel_shape if shot.info.rotation in {90, 270} else shot.track.pixel_shape
-    shape = width * pixel / height
-    inside = (
-        (film.width, film.width / shape)
-        if shape > Fraction(film.width, film.height)
-        else (
-            film.height * shape,
-            film.height,
-        )
-    )
-    return max(2, round(inside[0] / 2) * 2), max(2, round(inside[1] / 2) * 2)
+    width, height = shot.size
+    scale = min(film.width / width, Fraction(film.height, height))
+    return _even(width * scale), _even(height * scale)
+
+
+def _even(length: Fraction | int) -> int:
+    return max(2, round(Fraction(length) / 2) * 2)
 
 
 def _drawn_over(frames: Any, segment: Segment, plan: FilmPlan, film: Format, canvas: Canvas) -> Any:

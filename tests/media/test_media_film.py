@@ -19,7 +19,7 @@ from media_measures import ffmpeg as run_ffmpeg
 from airflow_provider_klingvideo.media import Clip, Film, FilmError, FilmPlan, MediaSettings, StorageError, probe
 from airflow_provider_klingvideo.media import assemble as assemble_film
 from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.errors import FFmpegError
+from airflow_provider_klingvideo.media.errors import FFmpegError, FFmpegMissingError
 from airflow_provider_klingvideo.media.storage import shutil as storage_shutil
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -137,6 +137,23 @@ class TestEncoding:
         columns = brightness(film, at=1.5, columns=9)
         assert max(columns[:2] + columns[-2:]) < 30
         assert columns[4] > 150
+
+    def test_a_rotated_clip_stands_upright(
+        self, assemble: Callable[..., Film], rotated: Path, film: Path, binaries: Binaries
+    ) -> None:
+        assert not assemble(rotated).copied
+        found = probe(film, binaries)
+        assert (found.width, found.height, found.rotation) == (180, 320, 0)
+
+    def test_wide_pixels_become_square_ones(
+        self, assemble: Callable[..., Film], film: Path, tmp_path: Path, binaries: Binaries
+    ) -> None:
+        wide = tmp_path / "wide.mp4"
+        run_ffmpeg("-f", "lavfi", "-i", "color=white:size=80x90:rate=25:duration=0.4,setsar=2", *H264, wide)
+        assemble(wide)
+        found = probe(film, binaries)
+        assert (found.width, found.height) == (160, 90)
+        assert min(brightness(film, at=0.2, columns=8, rows=8)) > 200
 
     def test_clips_without_sound_are_silent_between_those_with(
         self, assemble: Callable[..., Film], shoot: Callable[..., Path], film: Path
@@ -309,6 +326,34 @@ class TestUntrustedClips:
     def test_a_huge_picture_is_not_decoded(self, assemble: Callable[..., Film], shoot: Callable[..., Path]) -> None:
         with pytest.raises(FilmError, match=r"Clip 1, .*160x90 is not decoded \(limit: 1000 pixels\)"):
             assemble(shoot(), settings=MediaSettings(max_pixels=1000))
+
+    def test_a_huge_film_is_not_made(self, assemble: Callable[..., Film], shoot: Callable[..., Path]) -> None:
+        with pytest.raises(FilmError, match=r"A film of 8192x8192 is not made"):
+            assemble(shoot(), size="8192x8192")
+
+    @pytest.mark.parametrize(
+        ("plan", "words"),
+        [
+            ({"transition": "fade"}, "Transition needs the ffmpeg filter acrossfade and xfade"),
+            ({"title": "Fox"}, "Title needs the ffmpeg filter drawtext"),
+            ({"music": __file__}, "Music needs the ffmpeg filter sidechaincompress"),
+        ],
+    )
+    def test_what_this_ffmpeg_lacks_is_named_first(
+        self,
+        assemble: Callable[..., Film],
+        shoot: Callable[..., Path],
+        tmp_path: Path,
+        binaries: Binaries,
+        plan: Any,
+        words: str,
+    ) -> None:
+        poor = tmp_path / "ffmpeg"
+        lacking = "drawtext|xfade|acrossfade|sidechaincompress"
+        poor.write_text(f'#!/bin/sh\n"{binaries.ffmpeg}" "$@" | grep -vE "{lacking}"\n')
+        poor.chmod(0o755)
+        with pytest.raises(FFmpegMissingError, match=words):
+            assemble(shoot(), settings=MediaSettings(ffmpeg_path=str(poor)), **plan)
 
     def test_a_truncated_clip_is_no_clip(
         self, assemble: Callable[..., Film], shoot: Callable[..., Path], tmp_path: Path
