@@ -181,7 +181,10 @@ def _stored(destination: StoragePath, fingerprint: str) -> Film | None:
     """The film in the store, when it is whole and was made of the same things."""
     path = destination / RECORD
     with storage_errors(f"reading {path}"):
-        text = path.open("rb").read() if is_there(path) else b""
+        if not is_there(path):
+            return None
+        with path.open("rb") as stream:
+            text = stream.read()
     try:
         film = Film.model_validate_json(text)
     except ValidationError:
