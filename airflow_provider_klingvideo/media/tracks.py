@@ -24,6 +24,9 @@ _SHAPE = re.compile(r"^#sar 0: (\d+)/(\d+)$", re.MULTILINE)
 # "0,  dts,  pts,  duration,  size,  hash"
 _PACKET = re.compile(r"^0, *-?\d+, *(-?\d+), *(\d+),", re.MULTILINE)
 
+SQUARE = Fraction(1)
+NEARLY = Fraction(2, 100)
+
 
 @dataclass(frozen=True)
 class PictureTrack:
@@ -59,6 +62,10 @@ def picture_track(path: Path, passes: Passes) -> PictureTrack:
     return PictureTrack(
         parameters=tuple(_HEADER.findall(text)),
         seconds=ticks * Fraction(int(timebase[1]), int(timebase[2])),
-        # 0/1 stands for unknown.
-        pixel_shape=(Fraction(int(shape[1]), int(shape[2])) if shape else Fraction(0)) or Fraction(1),
+        pixel_shape=_pixel_shape(Fraction(int(shape[1]), int(shape[2])) if shape else SQUARE),
     )
+
+
+def _pixel_shape(told: Fraction) -> Fraction:
+    """Take for square what is nearly so: encoders make up with it for sides that they have rounded. 0 is unknown."""
+    return told if told and abs(told - SQUARE) > NEARLY else SQUARE

@@ -155,6 +155,14 @@ class TestEncoding:
         assert (found.width, found.height) == (160, 90)
         assert min(brightness(film, at=0.2, columns=8, rows=8)) > 200
 
+    def test_pixels_that_are_nearly_square_count_as_such(
+        self, assemble: Callable[..., Film], film: Path, tmp_path: Path, binaries: Binaries
+    ) -> None:
+        clip = tmp_path / "nearly.mp4"
+        run_ffmpeg("-f", "lavfi", "-i", "color=white:size=214x120:rate=25:duration=0.4,setsar=320/321", *H264, clip)
+        assert assemble(clip).copied
+        assert probe(film, binaries).width == 214
+
     def test_clips_without_sound_are_silent_between_those_with(
         self, assemble: Callable[..., Film], shoot: Callable[..., Path], film: Path
     ) -> None:
