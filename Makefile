@@ -10,7 +10,7 @@ OLDEST := .venv-oldest
 PARALLEL := -n 2 --dist loadfile
 
 BENCH = PYTHONPATH=tests $(BIN)/python benchmarks
-BENCHMARKS := bench-imports bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped
+BENCHMARKS := bench-imports bench-film bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped
 
 .PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint $(BENCHMARKS) bench clean
 
@@ -66,6 +66,9 @@ bench: $(BENCHMARKS) ## all of the following, one after the other, some two hour
 bench-imports: $(STAMP) ## what importing the operators costs, beside the openai provider
 	$(BIN)/pip install --quiet apache-airflow-providers-openai
 	$(BIN)/python benchmarks/import_time.py $(if $(KEEP),--keep imports)
+
+bench-film: $(STAMP) ## what a film of six clips needs beside one clip, and beside one graph of all six
+	$(BENCH)/film.py $(if $(KEEP),--keep film)
 
 bench-resume: $(STAMP) ## what a finished wait costs, beside an operator of the usual kind; needs postgresql, as all below
 	$(BENCH)/resume.py $(if $(KEEP),--keep resume)

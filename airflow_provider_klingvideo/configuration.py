@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_klingvideo.hooks.klingai import KlingSettings
+    from airflow_provider_klingvideo.media import MediaSettings
     from airflow_provider_klingvideo.workflow import StepSettings
 
 SECTION = "klingvideo"
@@ -38,7 +39,6 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
     :param connection: the connection's settings.
     :param overrides: fields of :class:`StepSettings` that the task sets itself; None means not set.
     """
-    from airflow_provider_klingvideo.media import DownloadLimits, MediaSettings
     from airflow_provider_klingvideo.workflow import PollPolicy, StepSettings
 
     chosen = {name: value for name, value in overrides.items() if value is not None}
@@ -52,15 +52,25 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
             min_seconds=conf.getfloat(SECTION, "poll_min_seconds", fallback=2.0),
             max_seconds=conf.getfloat(SECTION, "poll_max_seconds", fallback=30.0),
         ),
-        media=MediaSettings(
-            ffmpeg_path=conf.get(SECTION, "ffmpeg_path", fallback="") or None,
-            limits=DownloadLimits(
-                max_bytes=conf.getint(SECTION, "download_max_bytes", fallback=2 * 1024**3),
-                total_seconds=conf.getfloat(SECTION, "download_timeout_seconds", fallback=900.0),
-            ),
-            allowed_private_hosts=connection.media_hosts,
-        ),
+        media=media_settings(connection.media_hosts),
         **chosen,
+    )
+
+
+def media_settings(allowed_private_hosts: frozenset[str] = frozenset()) -> MediaSettings:
+    """Return how videos are loaded and worked on.
+
+    :param allowed_private_hosts: see :class:`~airflow_provider_klingvideo.media.MediaSettings`.
+    """
+    from airflow_provider_klingvideo.media import DownloadLimits, MediaSettings
+
+    return MediaSettings(
+        ffmpeg_path=conf.get(SECTION, "ffmpeg_path", fallback="") or None,
+        limits=DownloadLimits(
+            max_bytes=conf.getint(SECTION, "download_max_bytes", fallback=2 * 1024**3),
+            total_seconds=conf.getfloat(SECTION, "download_timeout_seconds", fallback=900.0),
+        ),
+        allowed_private_hosts=allowed_private_hosts,
     )
 
 

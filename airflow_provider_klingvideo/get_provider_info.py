@@ -22,6 +22,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": _modules("hooks.klingai"),
         "operators": _modules(
+            "operators.assembly",
             "operators.batch",
             "operators.klingvideo",
             "operators.outcome",

@@ -19,6 +19,7 @@ VARIANTS = {
         "airflow_provider_klingvideo.operators.outcome",
         "airflow_provider_klingvideo.operators.speech",
         "airflow_provider_klingvideo.operators.batch",
+        "airflow_provider_klingvideo.operators.assembly",
         "airflow_provider_klingvideo.sensors.klingvideo",
         "airflow_provider_klingvideo.triggers.klingvideo",
         "airflow_provider_klingvideo.task_groups.klingvideo",

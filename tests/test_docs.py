@@ -82,11 +82,16 @@ def test_the_requests_that_the_page_on_requests_shows_are_legal():
 def test_the_page_on_operators_names_every_operator_and_argument():
     from dataclasses import fields
 
-    from airflow_provider_klingvideo.operators import klingvideo, outcome
+    from airflow_provider_klingvideo.operators import assembly, klingvideo, outcome
     from airflow_provider_klingvideo.task_groups.klingvideo import KlingVideoWorkflow
 
     text = (ROOT / "docs" / "operators.md").read_text()
-    for name in [*klingvideo.__all__, *outcome.__all__, *(one.name for one in fields(KlingVideoWorkflow))]:
+    for name in [
+        *assembly.__all__,
+        *klingvideo.__all__,
+        *outcome.__all__,
+        *(one.name for one in fields(KlingVideoWorkflow)),
+    ]:
         assert name in text, name
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ExpiredUrlError,
         FFmpegError,
         FFmpegMissingError,
+        FilmError,
         GateError,
         MediaError,
         OutputError,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     )
     from airflow_provider_klingvideo.media.fetching import require_reachable
     from airflow_provider_klingvideo.media.filetypes import FileType, file_type, picture_size
+    from airflow_provider_klingvideo.media.film import Clip, Film, assemble
+    from airflow_provider_klingvideo.media.film_plan import FilmPlan
     from airflow_provider_klingvideo.media.findings import Findings
     from airflow_provider_klingvideo.media.frames import last_frame
     from airflow_provider_klingvideo.media.gates import GateResult
@@ -48,6 +51,8 @@ _HOMES = {
     "fetching": ("require_reachable",),
     "filetypes": ("FileType", "file_type", "picture_size"),
     "findings": ("Findings",),
+    "film": ("Clip", "Film", "assemble"),
+    "film_plan": ("FilmPlan",),
     "frames": ("last_frame",),
     "gates": ("GateResult",),
     "transfer": ("download",),
@@ -57,6 +62,7 @@ _HOMES = {
         "FFmpegError",
         "FFmpegMissingError",
         "GateError",
+        "FilmError",
         "MediaError",
         "OutputError",
         "PlanError",
@@ -73,6 +79,7 @@ _HOMES = {
 __all__ = [
     "Artifact",
     "ArtifactPart",
+    "Clip",
     "Delivery",
     "DownloadError",
     "DownloadLimits",
@@ -81,6 +88,9 @@ __all__ = [
     "FFmpegError",
     "FFmpegMissingError",
     "FileType",
+    "Film",
+    "FilmError",
+    "FilmPlan",
     "Findings",
     "GateError",
     "GateResult",
@@ -96,6 +106,7 @@ __all__ = [
     "StorageError",
     "Trim",
     "VerificationError",
+    "assemble",
     "collect",
     "deliver",
     "download",

@@ -119,3 +119,11 @@ class StorageError(MediaError):
     kind = "storage"
     default_retryable = True
     default_advice = "Make room or grant the permission, then run the post-processing task again; nothing is paid again"
+
+
+class FilmError(MediaError):
+    """The film cannot be made so: its plan, its clips, or what else goes into it."""
+
+    kind = "film"
+    default_money = Money.NONE
+    default_advice = "Change the plan or what goes into the film, then run the task again; no video is generated again"

@@ -18,7 +18,7 @@ from airflow_provider_klingvideo.workflow.references import FILE_OF, ID_OF, LAST
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
 
-__all__ = ["file_of", "id_of", "job_of", "last_frame_of"]
+__all__ = ["file_of", "id_of", "job_of", "jobs_of", "last_frame_of"]
 
 
 def job_of(group: TaskGroup) -> Any:
@@ -29,6 +29,15 @@ def job_of(group: TaskGroup) -> Any:
     """
     verdict: Any = group.get_child_by_label("verdict")
     return verdict.output
+
+
+def jobs_of(group: TaskGroup) -> Any:
+    """Return the jobs of a mapped group, in the order of its requests: clips for a film, for example.
+
+    :param group: what :meth:`~airflow_provider_klingvideo.task_groups.klingvideo.KlingVideoWorkflow.expand` returned.
+    """
+    jobs: Any = group.get_child_by_label("jobs")
+    return jobs.get_child_by_label("completed").output
 
 
 def file_of(group: TaskGroup) -> dict[str, Any]:

@@ -71,7 +71,7 @@ import airflow.sdk
 from airflow.sdk import BaseOperator, BaseSensorOperator, ObjectStoragePath, TaskGroup, task_group, Param, TriggerRule
 before = set(sys.modules)
 import {PACKAGE}.task_groups.klingvideo, {PACKAGE}.task_groups.chaining, {PACKAGE}.params
-import {PACKAGE}.operators.outcome, {PACKAGE}.operators.speech
+import {PACKAGE}.operators.outcome, {PACKAGE}.operators.speech, {PACKAGE}.operators.assembly
 heavy = ("httpx", "pydantic", "ffmpeg", "imageio_ffmpeg", "jwt", "tenacity", "fastapi")
 print([name for name in set(sys.modules) - before if name.split(".")[0] in heavy])
 print([name for name in sys.modules if name.startswith("{PACKAGE}.media") or name.endswith("kling.client")])

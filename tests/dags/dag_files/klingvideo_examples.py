@@ -22,3 +22,4 @@ def dag_of(name):
 talking_avatar = dag_of("example_talking_avatar")
 storyboard = dag_of("example_storyboard")
 effects = dag_of("example_effects")
+film = dag_of("example_film")

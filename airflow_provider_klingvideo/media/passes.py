@@ -1,0 +1,59 @@
+"""Several runs of ffmpeg that make one thing, and end together at one deadline."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from airflow_provider_klingvideo.media.binaries import Binaries
+from airflow_provider_klingvideo.media.errors import FFmpegError
+from airflow_provider_klingvideo.media.runner import SHOWN_LINES, ffmpeg_command, run
+from airflow_provider_klingvideo.media.settings import MediaSettings
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What the runs share.
+
+    :param binaries: the programs.
+    :param settings: threads, and how long one run may take.
+    :param folder: scratch space.
+    :param deadline: of all runs together, by :func:`time.monotonic`.
+    """
+
+    binaries: Binaries
+    settings: MediaSettings
+    folder: Path
+    deadline: float
+
+    @property
+    def next_seconds(self) -> float:
+        """How long the next run may take."""
+        return min(self.settings.ffmpeg_seconds, max(0.0, self.deadline - time.monotonic()))
+
+    def run(self, *outputs: Any, loglevel: str = "warning") -> list[str]:
+        """Make some outputs in one run.
+
+        :param outputs: nodes of ffmpeg-python.
+        :param loglevel: what ffmpeg prints.
+        :returns: the last lines that it printed.
+        :raises FFmpegError: it failed, or did not end in time.
+        """
+        command = [*ffmpeg_command(self.binaries.ffmpeg), "-loglevel", loglevel]
+        threads = self.settings.threads
+        if threads is not None:
+            command += ["-filter_complex_threads", str(threads)]
+        argv = ffmpeg.compile(ffmpeg.merge_outputs(*outputs), cmd=command)
+        finished = run(argv, timeout=self.next_seconds)
+        if finished.returncode:
+            raise FFmpegError(
+                f"ffmpeg ended with {finished.returncode}",
+                returncode=finished.returncode,
+                argv=argv,
+                stderr_tail=finished.stderr[-SHOWN_LINES:],
+            )
+        return finished.stderr

@@ -1,0 +1,47 @@
+"""Which clips a film is made of: the videos of jobs, and files that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from airflow_provider_klingvideo.media import Clip
+from airflow_provider_klingvideo.workflow.errors import InputError
+from airflow_provider_klingvideo.workflow.states import WorkflowState
+
+MASTER = "master.mp4"
+# What a clip is loaded from: an address of the web belongs to a job, which guards and verifies the download.
+REFUSED_SCHEMES = ("http://", "https://")
+
+
+def clips_of(values: Any, open_path: Callable[[str], Any]) -> list[Clip]:
+    """Return the clips of a film, in order.
+
+    :param values: jobs as JSON values, and paths or URIs of MP4 files.
+    :param open_path: turns a name into a path.
+    :raises InputError: when a job has no finished video, or a value is neither; nothing is read to find that out.
+    """
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise InputError(f"The clips of a film are a list of jobs or paths, not {type(values).__name__}")
+    return [_clip(number, value, open_path) for number, value in enumerate(values, start=1)]
+
+
+def _clip(number: int, value: Any, open_path: Callable[[str], Any]) -> Clip:
+    if isinstance(value, Mapping):
+        return _clip_of_job(number, value, open_path)
+    if not isinstance(value, str) or not value:
+        raise InputError(f"Clip {number} is {value!r}: the task that makes it has returned neither a job nor a path")
+    if value.lower().startswith(REFUSED_SCHEMES):
+        raise InputError(f"Clip {number} is an address of the web: load it into a store first")
+    return Clip(open_path(value))
+
+
+def _clip_of_job(number: int, job: Mapping[str, Any], open_path: Callable[[str], Any]) -> Clip:
+    name = f"Clip {number} is job {job.get('id')}"
+    if job.get("state") != WorkflowState.COMPLETED:
+        why = f": {job['error']}" if job.get("error") else ""
+        raise InputError(f"{name}, which is {job.get('state')}{why}")
+    master = ((job.get("metadata") or {}).get("artifacts") or {}).get(MASTER)
+    if master is None:
+        raise InputError(f"{name}, which made no video")
+    return Clip(open_path(master["path"]), sha256=master["sha256"], origin=job["id"])
