@@ -55,7 +55,7 @@ def ffmpeg_command(ffmpeg: str) -> list[str]:
     ]
 
 
-def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[float], None] | None = None) -> None:
+def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[float], None] | None = None) -> Finished:
     """Run a command that begins with :func:`ffmpeg_command`.
 
     :param timeout: wall-clock seconds after which it is ended.
@@ -70,6 +70,7 @@ def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[flo
             argv=argv,
             stderr_tail=finished.stderr[-SHOWN_LINES:],
         )
+    return finished
 
 
 def run(argv: Sequence[str], *, timeout: float, on_line: Callable[[str], None] = lambda _line: None) -> Finished:
