@@ -60,6 +60,7 @@ def run_ffmpeg(argv: Sequence[str], *, timeout: float, on_seconds: Callable[[flo
 
     :param timeout: wall-clock seconds after which it is ended.
     :param on_seconds: called in this thread with the seconds of video that are done.
+    :returns: what it printed.
     :raises FFmpegError: it failed or was ended.
     """
     finished = run(argv, timeout=timeout, on_line=lambda line: _report(line, on_seconds))
