@@ -10,8 +10,7 @@ from typing import Any
 import ffmpeg
 
 from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.errors import FFmpegError
-from airflow_provider_klingvideo.media.runner import SHOWN_LINES, ffmpeg_command, run
+from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.settings import MediaSettings
 
 
@@ -48,12 +47,4 @@ class Passes:
         if threads is not None:
             command += ["-filter_complex_threads", str(threads)]
         argv = ffmpeg.compile(ffmpeg.merge_outputs(*outputs), cmd=command)
-        finished = run(argv, timeout=self.next_seconds)
-        if finished.returncode:
-            raise FFmpegError(
-                f"ffmpeg ended with {finished.returncode}",
-                returncode=finished.returncode,
-                argv=argv,
-                stderr_tail=finished.stderr[-SHOWN_LINES:],
-            )
-        return finished.stderr
+        return run_ffmpeg(argv, timeout=self.next_seconds, nice=self.settings.nice).stderr

@@ -61,12 +61,13 @@ def ffmpeg_command(ffmpeg: str, *, stop_at_errors: bool = True) -> list[str]:
 
 def run_ffmpeg(
     argv: Sequence[str], *, timeout: float, on_seconds: Callable[[float], None] | None = None, nice: int = 0
-) -> None:
+) -> Finished:
     """Run a command that begins with :func:`ffmpeg_command`.
 
     :param timeout: wall-clock seconds after which it is ended.
     :param on_seconds: called in this thread with the seconds of video that are done.
     :param nice: how far it stands back behind other processes, 0 to 19; on Linux only.
+    :returns: what it printed.
     :raises FFmpegError: it failed or was ended.
     """
     finished = run(argv, timeout=timeout, on_line=lambda line: _report(line, on_seconds), nice=nice)
@@ -77,6 +78,7 @@ def run_ffmpeg(
             argv=argv,
             stderr_tail=finished.stderr[-SHOWN_LINES:],
         )
+    return finished
 
 
 def run(

@@ -97,7 +97,7 @@ def can_be_copied(shots: Sequence[Shot], plan: FilmPlan, film: Format) -> bool:
     first = shots[0]
     alike = all(shot.track.parameters == first.track.parameters and not shot.info.rotation for shot in shots)
     fits = (film.width, film.height) == first.info.display_size and all(
-        not plan.fps or frame_rate(shot.info.fps) == film.rate for shot in shots
+        frame_rate(shot.info.fps) == film.rate for shot in shots
     )
     return alike and fits and not plan.transition_seconds and not plan.overlays
 
