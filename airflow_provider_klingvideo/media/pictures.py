@@ -27,7 +27,7 @@ JPEG_BEST, JPEG_WORST = 2, 31
 def build_gif(branch: Branch) -> Any:
     """An animated GIF: its palette is made from all frames, which are held in memory until then."""
     both = shaped(timed(branch), branch).split()
-    painted = ffmpeg.filter([both[0], both[1].filter("palettegen", stats_mode="diff")], "paletteuse")
+    painted = ffmpeg.filter([both[0], both[1].filter("palettegen")], "paletteuse")
     return ffmpeg.output(painted, str(branch.target), format="gif", loop=0)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -451,6 +453,48 @@ def test_a_run_killed_while_rendering_leaves_whole_files_and_loads_nothing_again
     assert job.stored() == {"source.mp4": job.body}
     assert list(job.deliver().artifacts) == NAMES
     assert job.downloads == 1
+
+
+KILLED = """
+import sys, pathlib
+from airflow_provider_klingvideo.media import MediaSettings, RenderPlan, deliver
+host, url, folder, scratch = sys.argv[1:]
+settings = MediaSettings(allowed_private_hosts=frozenset({host}), scratch_dir=scratch, threads=1)
+slow = {"preset": "av1", "width": 1920, "fps": 60, "encoder_preset": "slow"}
+plan = RenderPlan.parse(["master", "poster", "hls", slow])
+report = lambda done: print(done, flush=True)
+deliver(lambda: url, pathlib.Path(folder), settings=settings, plan=plan, on_progress=report)
+"""
+
+
+@pytest.mark.scenario(40)
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+def test_a_run_killed_while_encoding_leaves_neither_ffmpeg_nor_half_a_file(job: Job, tmp_path: Path) -> None:
+    scratch = tmp_path / "killed"
+    scratch.mkdir()
+    arguments = [job.server.host, job.server.url, str(job.folder), str(scratch)]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline()
+    (encoder,) = processes_that_name(str(scratch), besides=process.pid)
+    process.kill()
+    process.wait(10)
+    process.stdout.close()
+    deadline = time.monotonic() + 5
+    while processes_that_name(str(scratch)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert encoder not in processes_that_name(str(scratch))
+    assert job.stored() == {"source.mp4": job.body}
+
+
+def processes_that_name(text: str, besides: int = 0) -> list[int]:
+    """Processes, other than our own, whose command has this text."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes() and int(path.parent.name) not in {besides, os.getpid()}:
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_progress_of_the_rendering_is_told(job: Job) -> None:
