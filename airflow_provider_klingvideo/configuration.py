@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_klingvideo.hooks.klingai import KlingSettings
-    from airflow_provider_klingvideo.media import MediaSettings
+    from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
     from airflow_provider_klingvideo.workflow import StepSettings
 
 SECTION = "klingvideo"
@@ -37,11 +37,14 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
     """Put together what the configuration, the connection and a task say.
 
     :param connection: the connection's settings.
-    :param overrides: fields of :class:`StepSettings` that the task sets itself; None means not set.
+    :param overrides: fields of :class:`StepSettings` that the task sets itself, and ``render_plan`` as
+        :func:`render_plan` takes it; None means not set.
+    :raises PlanError: the render plan is none.
     """
     from airflow_provider_klingvideo.workflow import PollPolicy, StepSettings
 
     chosen = {name: value for name, value in overrides.items() if value is not None}
+    plan = chosen.pop("render_plan", None)
     return StepSettings(
         concurrency_limit=connection.concurrency_limit,
         model_limits=connection.model_limits,
@@ -53,8 +56,20 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
             max_seconds=conf.getfloat(SECTION, "poll_max_seconds", fallback=30.0),
         ),
         media=media_settings(connection.media_hosts),
+        plan=render_plan(plan),
         **chosen,
     )
+
+
+def render_plan(given: Any = None) -> RenderPlan:
+    """Return what is made of a video: what a task says, else the configuration, else the default plan.
+
+    :param given: JSON data or its text; empty for what the configuration says.
+    :raises PlanError: it is no plan.
+    """
+    from airflow_provider_klingvideo.media import RenderPlan
+
+    return RenderPlan.parse(given or conf.get(SECTION, "render_plan", fallback="") or None)
 
 
 def media_settings(allowed_private_hosts: frozenset[str] = frozenset()) -> MediaSettings:
@@ -71,6 +86,8 @@ def media_settings(allowed_private_hosts: frozenset[str] = frozenset()) -> Media
             total_seconds=conf.getfloat(SECTION, "download_timeout_seconds", fallback=900.0),
         ),
         allowed_private_hosts=allowed_private_hosts,
+        threads=conf.getint(SECTION, "ffmpeg_threads", fallback=0) or None,
+        nice=conf.getint(SECTION, "ffmpeg_nice", fallback=0),
     )
 
 

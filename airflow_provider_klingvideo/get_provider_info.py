@@ -133,5 +133,14 @@ _CONFIG = {
         "ffmpeg_path": _option(
             "The ffmpeg binary. Empty: the one on PATH, else that of the ffmpeg extra.", "string", "", "/usr/bin/ffmpeg"
         ),
+        "ffmpeg_threads": _option("Threads of each ffmpeg; 0 for as many as it likes.", "integer", "0"),
+        "ffmpeg_nice": _option("How far ffmpeg stands back behind other processes, 0 to 19.", "integer", "0"),
+        "render_plan": _option(
+            "JSON of what is made of each video, where a task does not say it. Empty: master, poster, preview and "
+            "contact sheet.",
+            "string",
+            "",
+            '["master", "poster", {"preset": "web", "aspect": "9:16", "fit": "blur"}]',
+        ),
     },
 }

@@ -32,6 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="path or URI of the file; a column 'key' names each row")
     parser.add_argument("--output-path", help="folder for records and videos; default: [klingvideo] output_path")
     parser.add_argument("--batch", help="names the batch (default: the file's name)")
+    parser.add_argument(
+        "--render-plan",
+        type=Path,
+        metavar="FILE",
+        help="JSON of what is made of each video; default: [klingvideo] render_plan",
+    )
     parser.add_argument("--conn-id", default="klingai_default", help="the connection (default: %(default)s)")
 
 
@@ -47,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     log_to_standard_error()
     console = Console(highlight=False)
     name = arguments.batch or Path(arguments.source).stem
-    batch = LocalBatch(arguments.conn_id, _uri(arguments.output_path), name)
+    plan = arguments.render_plan and arguments.render_plan.read_text()
+    batch = LocalBatch(arguments.conn_id, _uri(arguments.output_path), name, plan)
     jobs = batch.load(_uri(arguments.source) or "")
     with _Screen(console, jobs) as screen:
         summary = asyncio.run(batch.make(screen.show))

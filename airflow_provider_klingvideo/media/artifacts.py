@@ -28,13 +28,10 @@ class ArtifactPart(BaseModel):
     sha256: str
 
 
-class Artifact(BaseModel):
-    """One published file, with those that belong to it.
+class Artifact(ArtifactPart):
+    """One published file, with those that belong to it; its name is unique within the delivery.
 
-    :param name: relative to the folder of the delivery, unique within it; a playlist lies in a folder of its own.
     :param path: where it lies, as a path or URI.
-    :param size: bytes.
-    :param sha256: hexadecimal digits.
     :param media_type: for example ``video/mp4``.
     :param width: pixels as a player shows them, None when unknown.
     :param height: pixels.
@@ -44,12 +41,7 @@ class Artifact(BaseModel):
     :param findings: what was found in it, for the source.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str
     path: str
-    size: int
-    sha256: str
     media_type: str
     width: int | None = None
     height: int | None = None

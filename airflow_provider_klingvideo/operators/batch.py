@@ -77,6 +77,7 @@ class KlingVideoBatchOperator(KlingVideoOperator):
     :param generation_timeout: seconds that the vendor may take for a video.
     :param generation_number: (templated) see :class:`KlingVideoGenerateOperator`, as ``regenerate_failed`` and
         ``on_changed_request``.
+    :param render_plan: (templated) see :class:`KlingVideoPostProcessOperator`.
     :param deferrable: leave the worker while nothing is due.
     :param patience: seconds; what is due sooner is waited for at the worker, since leaving it and coming back takes
         about as long.
@@ -84,10 +85,10 @@ class KlingVideoBatchOperator(KlingVideoOperator):
 
     template_fields: Sequence[str] = (
         *("chunk", "budget_units", "budget_key", "unknown_price", "priority"),
-        *("generation_number", "on_changed_request"),
+        *("generation_number", "on_changed_request", "render_plan"),
         *KlingVideoOperator.template_fields,
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"chunk": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"chunk": "json", "render_plan": "json"}
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class KlingVideoBatchOperator(KlingVideoOperator):
         generation_number: int | str = 1,
         regenerate_failed: bool = False,
         on_changed_request: str = "order",
+        render_plan: Any = None,
         deferrable: bool = True,
         patience: float = 45,
         **kwargs: Any,
@@ -121,12 +123,14 @@ class KlingVideoBatchOperator(KlingVideoOperator):
         self.generation_number = generation_number
         self.regenerate_failed = regenerate_failed
         self.on_changed_request = on_changed_request
+        self.render_plan = render_plan
         self.deferrable = deferrable
         self.patience = patience
 
     def step_overrides(self) -> dict[str, Any]:
-        """Return the timeouts."""
+        """Return the timeouts and the render plan."""
         return {
+            "render_plan": self.render_plan,
             "queue_seconds": self.queue_timeout,
             "slot_seconds": self.slot_timeout,
             "generation_seconds": self.generation_timeout,

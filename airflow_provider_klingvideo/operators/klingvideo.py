@@ -65,14 +65,18 @@ class KlingVideoValidateOperator(KlingVideoOperator):
         one, ``{{ ds[:7] }}`` makes one for each month; default: one for each DAG run.
     :param unknown_price: (templated) what to do with a job of a budget whose price is on no list: ``fail``, or
         ``allow`` it and count what the vendor will have billed.
+    :param render_plan: (templated) what will be made of the video, see :class:`KlingVideoPostProcessOperator`: a plan
+        that is none fails here, before anything is spent.
     """
 
     template_fields: Sequence[str] = (
         "budget_units",
         "budget_key",
         "unknown_price",
+        "render_plan",
         *KlingVideoOperator.template_fields,
     )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"render_plan": "json"}
 
     def __init__(
         self,
@@ -80,12 +84,18 @@ class KlingVideoValidateOperator(KlingVideoOperator):
         budget_units: float | str | None = None,
         budget_key: str | None = None,
         unknown_price: str = "fail",
+        render_plan: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.budget_units = budget_units
         self.budget_key = budget_key
         self.unknown_price = unknown_price
+        self.render_plan = render_plan
+
+    def step_overrides(self) -> dict[str, Any]:
+        """Return the render plan."""
+        return {"render_plan": self.render_plan}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate and return the job."""
@@ -245,10 +255,25 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
 
 
 class KlingVideoPostProcessOperator(KlingVideoOperator):
-    """POST_PROCESSING: load the results, verify and store them, cut a video's poster, preview and contact sheet.
+    """POST_PROCESSING: load the results, verify and store them, make what the plan says of a video.
 
-    Run again, it keeps what is stored and whole, and makes what is missing.
+    Run again, it keeps what is stored, whole and as planned, and makes what is missing.
+
+    :param render_plan: (templated) what is made of a video, and what is checked about it: the fields of
+        :class:`~airflow_provider_klingvideo.media.RenderPlan`, a list of outputs, or the JSON text of either; empty for
+        ``[klingvideo] render_plan``, which by default makes master, poster, preview and contact sheet.
     """
+
+    template_fields: Sequence[str] = ("render_plan", *KlingVideoOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"render_plan": "json"}
+
+    def __init__(self, *, render_plan: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.render_plan = render_plan
+
+    def step_overrides(self) -> dict[str, Any]:
+        """Return the render plan."""
+        return {"render_plan": self.render_plan}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, its files on record."""
@@ -298,12 +323,13 @@ class KlingVideoCompleteOperator(KlingVideoOperator):
 
 
 def _asset_facts(run: JobRun) -> dict[str, Any]:
-    master = run.job.metadata["artifacts"]["master.mp4"]
+    artifacts = run.job.metadata.get("artifacts", {})
+    main: dict[str, Any] = next((one for one in artifacts.values() if one["path"] == run.job.processed_url), {})
     return {
         "job_id": run.job.id,
         "klingai_job_id": run.job.klingai_job_id,
-        "path": master["path"],
-        "sha256": master["sha256"],
+        "path": run.job.processed_url,
+        "sha256": main.get("sha256"),
         "seconds": run.job.metadata.get("seconds"),
         "billed_units": run.job.metadata.get("billed_units"),
     }

@@ -29,11 +29,13 @@ class LocalBatch:
     :param klingai_conn_id: the connection.
     :param output_path: folder for records and videos, a path or URI; None for the configured one.
     :param batch: names the batch; another run of the same batch makes only what is new, changed or had failed.
+    :param render_plan: what is made of each video: JSON data or its text, None for the configured plan.
     """
 
     klingai_conn_id: str
     output_path: str | None
     batch: str
+    render_plan: Any = None
     jobs: list[WorkflowJob] = field(default_factory=list)
 
     @property
@@ -61,7 +63,8 @@ class LocalBatch:
         :returns: the summary: counts by state, and the manifest's path.
         """
         engine = WorkflowEngine(store=self.store, on_transition=on_transition)
-        async with open_steps(self.klingai_conn_id, self.output_path, self.store, {}) as steps:
+        overrides = {"render_plan": self.render_plan}
+        async with open_steps(self.klingai_conn_id, self.output_path, self.store, overrides) as steps:
             await BatchRun(engine, steps).run(self.jobs)
         summary = judged(self.jobs, 0.0)
         summary["manifest"] = write_manifest(self.store, NAME, self.jobs, summary)

@@ -16,7 +16,8 @@ __all__ = ["kling_video_batch"]
 # What the builder and the operator of a compact batch call the same.
 COMPACT_ARGUMENTS = (
     *("budget_units", "budget_key", "unknown_price", "priority", "queue_timeout", "slot_timeout"),
-    *("generation_timeout", "generation_number", "regenerate_failed", "on_changed_request", "deferrable"),
+    *("generation_timeout", "generation_number", "regenerate_failed", "on_changed_request"),
+    *("render_plan", "deferrable"),
 )
 
 

@@ -59,6 +59,7 @@ class KlingVideoWorkflow:
     :param regenerate_failed: order another video where the vendor has confirmed that the last task failed.
     :param on_changed_request: ``order`` another video, or ``fail``, when a job that is run again asks for something
         else than the one that was paid before.
+    :param render_plan: (templated) what is made of a video, see :class:`KlingVideoPostProcessOperator`.
     :param deferrable: wait for the vendor in the triggerer.
     :param outlets: assets that a completed video updates.
     :param all_or_nothing: for a batch: order nothing when a request is not legal; every such request is named.
@@ -82,6 +83,7 @@ class KlingVideoWorkflow:
     generation_number: int | str = 1
     regenerate_failed: bool = False
     on_changed_request: str = "order"
+    render_plan: Any = None
     deferrable: bool = True
     outlets: Sequence[Asset] = ()
     all_or_nothing: bool = False
@@ -243,6 +245,7 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
             budget_units=build.budget_units,
             budget_key=build.budget_key,
             unknown_price=build.unknown_price,
+            render_plan=build.render_plan,
             **build.shared(),
         )
     ],
@@ -274,7 +277,9 @@ _MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
         ),
     ],
     WorkflowState.POST_PROCESSING: [
-        lambda build, job: KlingVideoPostProcessOperator(task_id="post_processing", job=job, **build.shared())
+        lambda build, job: KlingVideoPostProcessOperator(
+            task_id="post_processing", job=job, render_plan=build.render_plan, **build.shared()
+        )
     ],
     WorkflowState.COMPLETED: [
         lambda build, job: KlingVideoCompleteOperator(

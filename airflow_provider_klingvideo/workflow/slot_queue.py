@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
+from airflow_provider_klingvideo.workflow.quota import learn_quota
 from airflow_provider_klingvideo.workflow.shared_client import SharedClient
 from airflow_provider_klingvideo.workflow.slots import Place, Slots
 
@@ -122,6 +123,8 @@ class SlotQueue:
         in_flight = await client.in_flight(pack)
         self._on_look(pack, in_flight)
         slots, places = self._slots(), [waiter.place for waiter in waiters]
+        if await asyncio.to_thread(lambda: slots.knows_quota(pack) and slots.wants_quota(pack)):
+            await learn_quota(client, slots, pack)
         granted = await asyncio.to_thread(lambda: slots.grant(places, in_flight, queue=self._name))
         for waiter in waiters:
             if waiter.place.job_id in granted:

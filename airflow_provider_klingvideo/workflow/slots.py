@@ -34,8 +34,9 @@ QUEUE_SECONDS = 45.0
 # nothing, teaches anew.
 PROBE_SECONDS = 30.0
 FORGET_SECONDS = 600.0
-# Packs are bought and expire now and then.
+# Packs are bought and expire now and then: while jobs wait, they are looked at again and again.
 QUOTA_SECONDS = 3600.0
+QUOTA_FRESH_SECONDS = 120.0
 
 CLAIM, RUNNING, QUEUE, LIMIT, QUOTA = "claim", "running", "queue", "limit", "quota"
 _LIVES = {
@@ -336,11 +337,19 @@ class Slots:
 
     def wants_quota(self, pack: str) -> bool:
         """Whether the account's packs are worth asking for: the user names no limit, and nobody has asked lately."""
-        return self.rules.total is None and not self._occupancy(pack, ()).quotas()
+        occupancy = self._occupancy(pack, ())
+        is_fresh = any(occupancy.age(one) < QUOTA_FRESH_SECONDS for one in occupancy.quotas())
+        return self.rules.total is None and not is_fresh
+
+    def knows_quota(self, pack: str) -> bool:
+        """Whether the account's packs were asked for."""
+        return bool(self._occupancy(pack, ()).quotas())
 
     def allowed(self, pack: str, quota: int | None) -> None:
         """Note how many tasks of each model the account's packs allow; None where their names do not say it."""
-        self._board.put([Notice(QUOTA, pack, "", str(quota or 0), _now())])
+        known, now = self._occupancy(pack, ()).quotas(), _now()
+        self._board.put([Notice(QUOTA, pack, "", str(quota or 0), now)])
+        self._board.take_down(one for one in known if one.at < now)
 
     def refused(self, place: Place, in_flight: Sequence[Task]) -> None:
         """Learn from a create that the vendor refused for want of a slot."""

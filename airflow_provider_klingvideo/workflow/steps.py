@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import pathlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,14 +19,15 @@ from airflow_provider_klingvideo.kling import (
     check_request,
     estimate,
     first_video,
-    last_thirty_days,
     parse_request,
-    quota,
 )
 from airflow_provider_klingvideo.media import (
     Artifact,
+    Delivery,
     Expected,
+    GateError,
     MediaSettings,
+    RenderPlan,
     collect,
     deliver,
     is_there,
@@ -50,6 +52,7 @@ from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_medi
 from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.paths import OpenPath
 from airflow_provider_klingvideo.workflow.preparation import Preparation
+from airflow_provider_klingvideo.workflow.quota import learn_quota
 from airflow_provider_klingvideo.workflow.references import resolved
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
 from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS_FOLDER
@@ -65,6 +68,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 MASTER = "master.mp4"
+ASKED_SOUND = "native"
 
 
 async def inline(work: Callable[[], T]) -> T:
@@ -98,6 +102,7 @@ class StepSettings:
     :param check_input_urls: fetch the first bytes of what a request names by address, before anything is ordered.
     :param unknown_models: what to do with a model that the capability registry does not know.
     :param media: download, ffmpeg and scratch space.
+    :param plan: what is made of a video, and what is checked about it.
     """
 
     concurrency_limit: int | None = None
@@ -110,6 +115,7 @@ class StepSettings:
     check_input_urls: bool = True
     unknown_models: Literal["warn", "refuse"] = "warn"
     media: MediaSettings = field(default_factory=MediaSettings)
+    plan: RenderPlan = field(default_factory=RenderPlan)
 
     @property
     def slot_rules(self) -> SlotRules:
@@ -281,14 +287,8 @@ class VideoSteps:
                 await self._learn_quota(place.pack)
 
     async def _learn_quota(self, pack: str) -> None:
-        if not await self._run_blocking(lambda: self.slots.wants_quota(pack)):
-            return
-        try:
-            allowed = quota(await self.client.account_costs(*last_thirty_days()), pack)
-        except KlingVideoError as error:
-            log.warning("What the account's packs allow could not be asked: %s", error)
-        else:
-            await self._tell(lambda: self.slots.allowed(pack, allowed))
+        if await self._run_blocking(lambda: self.slots.wants_quota(pack)):
+            await learn_quota(self.client, self.slots, pack)
 
     async def _tell(self, work: Callable[[], None]) -> None:
         """Tell other processes something. Where that fails the job goes on: what they know wrongly is outdated soon."""
@@ -357,14 +357,22 @@ class VideoSteps:
         video = main_video(outputs)
         if video is None:
             return []
-        delivery = deliver(
-            lambda: fresh.url(video, lambda one: one.url),
-            self.store.folder(job.id),
-            expected=Expected(duration=outputs[video].get("seconds"), audio=None),
-            settings=self.settings.media,
-            recorded=_recorded(job),
-        )
-        _record(job, delivery.artifacts)
+        # Silence is a fault only where sound was asked for.
+        audio = True if job.params.get("audio") == ASKED_SOUND else None
+        try:
+            delivery = deliver(
+                lambda: fresh.url(video, lambda one: one.url),
+                self.store.folder(job.id),
+                expected=Expected(duration=outputs[video].get("seconds"), audio=audio),
+                settings=self.settings.media,
+                recorded=_recorded(job),
+                plan=self.settings.plan,
+                provenance=_provenance(job),
+            )
+        except GateError as error:
+            _record_delivery(job, error.delivery)
+            raise
+        _record_delivery(job, delivery)
         return list(delivery.warnings)
 
     def _collect_others(self, job: WorkflowJob, fresh: FreshOutputs) -> None:
@@ -376,10 +384,12 @@ class VideoSteps:
         """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
         folder = self.store.folder(job.id)
         aside = folder / f"task-{job.metadata.get('artifacts_of')}"
-        for name in job.metadata.pop("artifacts", {}):
-            aside.mkdir(parents=True, exist_ok=True)
+        names = [name for one in _recorded(job).values() for name in one.file_names]
+        job.metadata.pop("artifacts", None)
+        for name in names:
             path = folder / name
             if is_there(path):
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 path.replace(aside / name)
 
     async def complete(self, job: WorkflowJob) -> None:
@@ -388,15 +398,15 @@ class VideoSteps:
         :raises StoredFilesError: naming what is missing or has another size.
         """
         folder = self.store.folder(job.id)
-        artifacts: Mapping[str, Mapping[str, Any]] = job.metadata.get("artifacts", {})
+        artifacts = _recorded(job)
         has_files = any(one.get("url") for one in job.metadata.get("outputs", ()))
         faults = ["the record names no files"] if has_files and not artifacts else []
-        for name, artifact in artifacts.items():
-            path: Any = folder / name
+        for file in (file for artifact in artifacts.values() for file in (artifact, *artifact.parts)):
+            path: Any = folder / file.name
             if not is_there(path):
-                faults.append(f"{name} is missing")
-            elif (size := path.stat().st_size) != artifact["size"]:
-                faults.append(f"{name} has {size} bytes instead of {artifact['size']}")
+                faults.append(f"{file.name} is missing")
+            elif (size := path.stat().st_size) != file.size:
+                faults.append(f"{file.name} has {size} bytes instead of {file.size}")
         if faults:
             raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
         remove_parts(folder)
@@ -423,6 +433,17 @@ class VideoSteps:
 
 def _recorded(job: WorkflowJob) -> dict[str, Artifact]:
     return {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
+
+
+def _provenance(job: WorkflowJob) -> dict[str, str]:
+    """What is written into the metadata of every video that is made; the prompt itself may be nobody's business."""
+    prompt = hashlib.sha256(job.prompt.encode()).hexdigest()
+    return {"model": str(job.metadata.get("model", "")), "prompt_sha256": prompt, "job_id": job.id}
+
+
+def _record_delivery(job: WorkflowJob, delivery: Delivery) -> None:
+    _record(job, delivery.artifacts)
+    job.metadata["gates"] = [gate.model_dump(mode="json") for gate in delivery.gates]
 
 
 def _record(job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.workflow.slots import (
     CLAIM,
     LIMIT,
     QUEUE,
+    QUOTA,
     RUNNING,
     Notice,
     Occupancy,
@@ -198,17 +199,20 @@ class TestRefusals:
         slots.refused(FOX, running(None))
         slots.allowed("video", 3)
         clock.forward(599)
-        assert not slots.wants_quota("video")
+        assert slots.wants_quota("video"), "packs are looked at again while jobs wait"
+        slots.allowed("video", 3)
+        assert len([one for one in board.read() if one.what == QUOTA]) == 1
         assert len(slots.grant(places(20), running(None), queue="q")) == 2
         clock.forward(2)
         assert slots.standing(FOX) is Standing.WAITING, "it outlives what was learned"
-        clock.forward(3000)
+        clock.forward(3600)
         assert slots.standing(FOX) is Standing.UNLIMITED
 
     def test_packs_whose_names_say_nothing_are_not_asked_for_again(self, board):
         slots = Slots(board, SlotRules())
         slots.allowed("video", None)
         assert not slots.wants_quota("video")
+        assert slots.knows_quota("video")
         assert slots.wants_quota("image")
         assert slots.standing(FOX) is Standing.UNLIMITED
 

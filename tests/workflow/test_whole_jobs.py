@@ -490,6 +490,23 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
     assert creates > 20
 
 
+def test_a_larger_pack_is_used_while_jobs_wait(workshop, sandbox, monkeypatch):
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.slots.QUOTA_FRESH_SECONDS", 0.5)
+    sandbox.settings(slots=1, generation_seconds=1.5)
+
+    async def buy():
+        await asyncio.sleep(3)
+        sandbox.settings(slots=9)
+
+    async def together():
+        jobs = (WorkflowJob(id=f"job-{number}", prompt="A fox", params=fox().params) for number in range(9))
+        return await asyncio.gather(buy(), *(workshop._process(job) for job in jobs))
+
+    _, *jobs = asyncio.run(together())
+    assert [job.state for job in jobs] == [S.COMPLETED] * 9
+    assert sandbox.ledger()["max_in_flight_seen"] > 1
+
+
 @pytest.mark.scenario(9)
 def test_a_full_account_is_waited_for_though_its_packs_cannot_be_asked(workshop, sandbox):
     sandbox.add_rule({"match": {"path": "/account/costs"}, "action": {"type": "refuse", "code": 1103}})
