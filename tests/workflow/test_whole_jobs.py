@@ -492,6 +492,7 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
 
 def test_a_larger_pack_is_used_while_jobs_wait(workshop, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_klingvideo.workflow.slots.QUOTA_FRESH_SECONDS", 0.5)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.slots.PROBE_SECONDS", 1)
     sandbox.settings(slots=1, generation_seconds=1.5)
 
     async def buy():
