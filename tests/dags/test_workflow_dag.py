@@ -40,6 +40,22 @@ def test_a_video_goes_through_every_state_and_its_files_lie_in_the_store(airflow
     )
 
 
+def test_a_plan_decides_what_is_made_of_the_video(airflow):
+    plan = ["master", {"preset": "web", "name": "tall", "aspect": "9:16", "fit": "blur", "width": 90}]
+    run = airflow.run("planned", request=FOX, plan=json.dumps(plan))
+    assert run.state == "success"
+    files = {path.name for path in run.store.folder(run.job().id).iterdir()}
+    assert files == {"source.mp4", "master.mp4", "tall.mp4", "job.json"}
+
+
+def test_a_plan_that_is_none_fails_before_anything_is_spent(airflow, sandbox):
+    run = airflow.run("planned", request=FOX, plan='["mastre"]')
+    job = run.job()
+    assert (run.state, job.state, job.failure["kind"], job.failure["money"]) == ("failed", S.FAILED, "plan", "none")
+    assert "mastre" in job.error
+    assert creates(sandbox) == 0
+
+
 def test_a_picture_comes_from_a_path_and_never_into_the_record(airflow, sandbox, tmp_path):
     import httpx
 

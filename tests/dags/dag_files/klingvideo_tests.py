@@ -50,6 +50,9 @@ def the_requests() -> list:
 with DAG("single", schedule=None, params=PARAMS) as single:
     WORKFLOW(request=the_request(), outlets=[Asset("fox_video", uri="file:///videos/fox.mp4")])
 
+with DAG("planned", schedule=None, params={**PARAMS, "plan": Param("", type="string")}) as planned:
+    WORKFLOW(request=the_request(), render_plan="{{ params.plan }}")
+
 with DAG("poking", schedule=None, params=PARAMS) as poking:
     WORKFLOW(request=the_request(), deferrable=False)
 
