@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,29 +65,27 @@ MEASURES: dict[str, Measure] = {
 NOTES = {False: ("metadata", "measured-pictures.txt"), True: ("ametadata", "measured-sound.txt")}
 
 
-def measured(
-    names: Collection[str], folder: Path, frames: Callable[[], Any], sound: Callable[[], Any]
-) -> Iterator[tuple[bool, Any]]:
-    """Branches that write what they find into text files in a folder.
+def measured(stream: Any, names: Collection[str], folder: Path, *, sound: bool) -> Any:
+    """A stream that writes what is found in it into a text file.
 
+    :param stream: decoded pictures or sound.
     :param names: keys of :data:`MEASURES`.
-    :param frames: takes the decoded pictures.
-    :param sound: takes the decoded first audio track.
-    :returns: pairs: whether it is sound, and the stream.
+    :param folder: of the text file.
+    :param sound: which of the two it is.
     """
-    for of_sound, (printer, file) in NOTES.items():
-        rows = [row for name, row in MEASURES.items() if name in names and row.sound is of_sound]
-        if not rows:
-            continue
-        # The detectors' own pixel formats must not spread to the other branches.
-        stream = sound() if of_sound else frames().filter("format", "yuv420p")
-        for row in rows:
-            stream = stream.filter(row.detector, **row.arguments)
-        yield of_sound, stream.filter(printer, "print", file=str(folder / file))
+    rows = [row for name, row in MEASURES.items() if name in names and row.sound is sound]
+    if not rows:
+        return stream
+    # The detectors' own pixel formats must not spread to the other branches.
+    stream = stream if sound else stream.filter("format", "yuv420p")
+    for row in rows:
+        stream = stream.filter(row.detector, **row.arguments)
+    printer, file = NOTES[sound]
+    return stream.filter(printer, "print", file=str(folder / file))
 
 
 def read_findings(names: Collection[str], folder: Path, duration: float) -> Findings:
-    """Read what :func:`measured` wrote.
+    """Read what :func:`measured` let ffmpeg write.
 
     :param duration: of the source, in seconds: where a stretch ends that lasts to the end.
     """

@@ -25,7 +25,7 @@ from airflow_provider_klingvideo.media.errors import (
     VerificationError,
 )
 from airflow_provider_klingvideo.media.findings import Findings, measured, read_findings
-from airflow_provider_klingvideo.media.graphs import decode_everything, open_source
+from airflow_provider_klingvideo.media.graphs import open_source
 from airflow_provider_klingvideo.media.plan import Output, Policy
 from airflow_provider_klingvideo.media.progress import Progress
 from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
@@ -219,11 +219,20 @@ class _Rendering:
             nodes.append(
                 build(Branch(source, *take, self.media.info, output, target, self.tags, self.settings.threads))
             )
-        last = len(outputs)
-        looked = list(measured(self.measures, self.folder, lambda: frames[last], lambda: sound[last]))
-        if looked or self._stops_at_errors:
-            nodes.append(decode_everything(source, looked))
+        if self.measures or self._stops_at_errors:
+            nodes.append(self._watcher(frames[len(outputs)], sound[len(outputs)]))
         return nodes
+
+    def _watcher(self, frames: Any, sound: Any) -> Any:
+        """An output that decodes the source to its end, measures it and writes nothing.
+
+        It takes its streams from the graph as all others do: FFmpeg 9.0 now and then waits for ever when a stream goes
+        to one output directly and to a slowed down one through the graph.
+        """
+        streams = [measured(frames, self.measures, self.folder, sound=False)]
+        if self.media.info.audio_codec:
+            streams.append(measured(sound, self.measures, self.folder, sound=True))
+        return ffmpeg.output(*streams, "-", format="null")
 
     def _target(self, output: Output) -> Path:
         return self.folder / output.stem / Path(output.file_name).name

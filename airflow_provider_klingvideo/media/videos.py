@@ -8,7 +8,7 @@ from typing import Any
 import ffmpeg
 
 from airflow_provider_klingvideo.media.branches import Branch, window
-from airflow_provider_klingvideo.media.copying import SOUND_OPTIONS, copies_pictures, copies_sound
+from airflow_provider_klingvideo.media.copying import copies_pictures, copies_sound
 from airflow_provider_klingvideo.media.framing import colored, shaped, timed
 from airflow_provider_klingvideo.media.presets import DEFAULT_ENCODER_PRESET, AudioCodec, VideoCodec
 from airflow_provider_klingvideo.media.probing import MediaInfo
@@ -54,10 +54,12 @@ def _encoder_arguments(codec: VideoCodec, branch: Branch) -> dict[str, Any]:
 
 def _sound(branch: Branch) -> Any:
     output = branch.output
-    if not output.sets(SOUND_OPTIONS):
+    if copies_sound(output, branch.info):
         return branch.source["a?"]
-    start, end = window(output, branch.info)
-    sound = branch.sound().filter("atrim", start=start, end=end).filter("asetpts", "PTS-STARTPTS")
+    sound = branch.sound()
+    if output.trim:
+        start, end = window(output, branch.info)
+        sound = sound.filter("atrim", start=start, end=end).filter("asetpts", "PTS-STARTPTS")
     return sound.filter("atempo", output.speed) if output.speed else sound
 
 
