@@ -33,6 +33,8 @@ QUEUE_SECONDS = 45.0
 # What a refusal has taught fades: after so long one more is tried, then 2, 4, 8 ... more; the next refusal, which costs
 # nothing, teaches anew.
 PROBE_SECONDS = 30.0
+# The listing shows all tasks of the account: where its packs allow more than ran, the refusal was for the moment.
+HASTY_PROBE_SECONDS = 5.0
 FORGET_SECONDS = 600.0
 # Packs are bought and expire now and then: while jobs wait, they are looked at again and again.
 QUOTA_SECONDS = 3600.0
@@ -195,11 +197,15 @@ class Occupancy:
     def learned(self, model: str) -> float:
         """Return how many tasks of a model the vendor has been seen to take at once; infinite when nothing is known."""
         limits = [
-            max(int(one.subject), self.listed(model)) + 2 ** int(self.age(one) // PROBE_SECONDS) - 1
+            self._faded(one, max(int(one.subject), self.listed(model)))
             for one in self.notices
             if one.what == LIMIT and one.model == model and self.age(one) < FORGET_SECONDS
         ]
         return min(limits, default=inf)
+
+    def _faded(self, notice: Notice, limit: int) -> int:
+        is_contradicted = int(notice.subject) < self.quota() < inf
+        return limit + 2 ** int(self.age(notice) // (HASTY_PROBE_SECONDS if is_contradicted else PROBE_SECONDS)) - 1
 
     def quota(self) -> float:
         """Return how many tasks of each model the account's packs allow; infinite when that is not known."""

@@ -208,6 +208,16 @@ class TestRefusals:
         clock.forward(3600)
         assert slots.standing(FOX) is Standing.UNLIMITED
 
+    def test_a_refusal_that_the_packs_contradict_is_soon_doubted(self, board, clock):
+        slots = Slots(board, SlotRules())
+        slots.refused(FOX, running(None))
+        slots.allowed("video", 5)
+        assert slots.grant(places(9), running(None), queue="q") == set()
+        clock.forward(11)
+        assert len(slots.grant(places(9), running(None), queue="q")) == 3
+        clock.forward(5)
+        assert len(slots.grant(places(9), running(None), queue="q")) == 4, "no more than the packs allow"
+
     def test_packs_whose_names_say_nothing_are_not_asked_for_again(self, board):
         slots = Slots(board, SlotRules())
         slots.allowed("video", None)
