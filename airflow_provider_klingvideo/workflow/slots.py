@@ -205,7 +205,8 @@ class Occupancy:
 
     def _faded(self, notice: Notice, limit: int) -> int:
         is_contradicted = int(notice.subject) < self.quota() < inf
-        return limit + 2 ** int(self.age(notice) // (HASTY_PROBE_SECONDS if is_contradicted else PROBE_SECONDS)) - 1
+        probe = HASTY_PROBE_SECONDS if is_contradicted else PROBE_SECONDS
+        return limit + int(2 ** (self.age(notice) // probe)) - 1
 
     def quota(self) -> float:
         """Return how many tasks of each model the account's packs allow; infinite when that is not known."""
