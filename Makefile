@@ -10,7 +10,8 @@ OLDEST := .venv-oldest
 PARALLEL := -n 2 --dist loadfile
 
 BENCH = PYTHONPATH=tests $(BIN)/python benchmarks
-BENCHMARKS := bench-imports bench-film bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped
+BENCHMARKS := bench-imports bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped bench-media \
+	bench-film
 
 .PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint $(BENCHMARKS) bench clean
 
@@ -87,6 +88,9 @@ bench-thousand: $(STAMP) ## 1000 videos, fifty in each task, with faults and kil
 
 bench-mapped: $(STAMP) ## 1000 videos, mapped, in ten DAG runs
 	$(BENCH)/batches.py --jobs 1000 --runs 10 --slots 50 --only mapped $(if $(KEEP),--keep mapped)
+
+bench-media: $(STAMP) ## what rendering costs, beside what ffmpeg alone would need; some two minutes
+	$(BENCH)/media.py $(if $(KEEP),--keep media)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .demo .mypy_cache .pytest_cache .ruff_cache .coverage*

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import scenarios as faults
+from pydantic import BaseModel
 
+from airflow_provider_klingvideo import media
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
 from airflow_provider_klingvideo.kling import PRODUCTS, Product, matrix
@@ -22,6 +24,7 @@ from airflow_provider_klingvideo.kling.capabilities import registry
 from airflow_provider_klingvideo.kling.endpoints import endpoints as all_endpoints
 from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.kling.products.base import Part
+from airflow_provider_klingvideo.media.presets import PRESETS
 from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
 from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS
 
@@ -81,7 +84,7 @@ def _product(product: Product[Any]) -> Iterator[str]:
         yield _fields(part, set())
 
 
-def _fields(model: type[Part], left_out: set[str]) -> str:
+def _fields(model: type[BaseModel], left_out: set[str]) -> str:
     meanings = _meanings(model)
     rows = [
         [f"`{name}`", "required" if one.is_required() else _default(one.default), meanings.get(name, "")]
@@ -91,7 +94,7 @@ def _fields(model: type[Part], left_out: set[str]) -> str:
     return _table(["field", "default", "meaning"], rows)
 
 
-def _first_sentence(model: type[Part]) -> str:
+def _first_sentence(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").partition("\n")[0].partition(". ")[0].rstrip(".") + "."
 
 
@@ -99,11 +102,11 @@ def _default(value: Any) -> str:
     return "" if value in (None, "", ()) else f"`{value}`"
 
 
-def _meanings(model: type[Part]) -> dict[str, str]:
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
     """What the docstrings of a model and its bases say of its fields."""
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
-        text = inspect.cleandoc(base.__doc__ or "") if issubclass(base, Part) else ""
+        text = inspect.cleandoc(base.__doc__ or "") if issubclass(base, BaseModel) else ""
         found |= {name: " ".join(words.split()).rstrip(".").replace("``", "`") for name, words in PARAM.findall(text)}
     return found
 
@@ -141,6 +144,29 @@ def prices() -> str:
     units = ", ".join(f"one of {unit}s costs {usd}" for unit, usd in known.usd_per_unit.items())
     note = f"As of {known.as_of}, in units; in US dollars by the list {units}:"
     return "\n".join([note, "", _table(["model or product", "feature", "per", *resolutions], rows)])
+
+
+def presets() -> str:
+    """List what a render plan can ask for."""
+    rows = [
+        [f"`{name}`", f"`{_file_name(name)}`", row.summary, ", ".join(f"`{one}`" for one in _in_order(row.options))]
+        for name, row in PRESETS.items()
+    ]
+    return _table(["preset", "file", "what it is", "options"], rows)
+
+
+def _file_name(preset: str) -> str:
+    return media.Output(preset=preset).file_name
+
+
+def _in_order(options: frozenset[str]) -> list[str]:
+    return [name for name in media.Output.model_fields if name in options]
+
+
+def plan() -> str:
+    """List the fields of a render plan."""
+    parts = (media.Output, media.Trim, media.Gates)
+    return "\n\n".join(f"`{part.__name__}`: {_first_sentence(part)}\n\n{_fields(part, set())}" for part in parts)
 
 
 def errors() -> str:
@@ -214,6 +240,8 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "endpoints": ("docs/api-coverage.md", endpoints),
     "prices": ("docs/requests.md", prices),
     "errors": ("docs/reliability.md", errors),
+    "presets": ("docs/media.md", presets),
+    "plan": ("docs/media.md", plan),
     "scenarios": ("docs/reliability.md", scenarios),
     **{path.stem: ("docs/performance.md", partial(measured, path.stem)) for path in sorted(FIGURES.glob("*.json"))},
 }

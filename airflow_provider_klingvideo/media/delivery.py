@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.media.boxes import walk_boxes
 from airflow_provider_klingvideo.media.errors import ExpiredUrlError, GateError, VerificationError
 from airflow_provider_klingvideo.media.findings import Findings
 from airflow_provider_klingvideo.media.gates import judge, measures_for
-from airflow_provider_klingvideo.media.paths import StoragePath, is_there
+from airflow_provider_klingvideo.media.paths import StoragePath, is_there, remove
 from airflow_provider_klingvideo.media.plan import Output, RenderPlan
 from airflow_provider_klingvideo.media.publishing import fetch, publish, sha256_of
 from airflow_provider_klingvideo.media.render import Rendered, RenderedOutput, render
@@ -215,6 +215,7 @@ class _Delivering:
     def _publish(self, one: RenderedOutput) -> Artifact:
         parts = [self._publish_file(one.output.folder + path.name, path) for path in one.others]
         main = self._publish_file(one.output.file_name, one.main)
+        self._remove_leftovers(main.name, {part.name for part in parts})
         width, height = one.shape.size
         return Artifact(
             **main.model_dump(),
@@ -226,6 +227,14 @@ class _Delivering:
             parts=tuple(parts),
             made_by=one.output.fingerprint,
         )
+
+    def _remove_leftovers(self, name: str, parts: Set[str]) -> None:
+        """Remove what belonged to the file of that name before, the last segments of a longer video for example."""
+        record = self.recorded.get(name)
+        for part in record.parts if record else ():
+            if part.name not in parts:
+                with storage_errors(f"removing {part.name}"):
+                    remove(self.destination / part.name)
 
     def _publish_file(self, name: str, local: Path) -> ArtifactPart:
         publish(local, self.destination / name)

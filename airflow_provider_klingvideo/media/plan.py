@@ -71,7 +71,7 @@ class Trim(_Part):
 class Output(_Part):
     """One output: a preset and what is different from it.
 
-    :param preset: a key of :data:`~airflow_provider_klingvideo.media.presets.PRESETS`.
+    :param preset: name of a preset.
     :param name: stem of its file name, ``[a-z0-9_-]``; default: the preset's name.
     :param required: whether a delivery without it fails; None: ``master`` is, all others are not.
     :param aspect: aspect ratio: 16:9, 9:16, 1:1, 4:5 or 3:4; None keeps the source's.
@@ -79,12 +79,13 @@ class Output(_Part):
         edges of the blurred picture; None: crop.
     :param width: pixels, even; alone it keeps the aspect ratio.
     :param height: pixels, even; alone it keeps the aspect ratio.
-    :param fps: frames per second, 1 to 120; None keeps the source's.
+    :param fps: frames per second, 1 to 120; None keeps the source's, a GIF has 12 and a preview 10.
     :param trim: the part of the source that is used.
     :param speed: 0.5 to 2; sound keeps its pitch.
     :param crf: constant rate factor of the encoder, lower is better and larger; its bounds depend on the encoder.
     :param quality: of pictures, 1 to 100.
-    :param encoder_preset: how much time the encoder may take, from ``ultrafast`` to ``slow``; None: veryfast.
+    :param encoder_preset: how much time the encoder may take: ultrafast, superfast, veryfast, faster, fast, medium or
+        slow; None: veryfast.
     """
 
     preset: PresetName
@@ -170,7 +171,7 @@ class Output(_Part):
 
 
 class Gates(_Part):
-    """What is looked for in the source, and what happens when it is found: ``off``, ``warn`` or ``fail``.
+    """What is looked for in the source, and what happens when it is found: off, warn or fail.
 
     :param black: a black stretch of ``black_seconds`` or more.
     :param frozen: a stretch of ``frozen_seconds`` or more in which nothing moves.
@@ -178,8 +179,8 @@ class Gates(_Part):
     :param duration: another duration than the vendor reported. ``fail`` cuts nothing from such a source.
     :param size: another size than was asked for.
     :param decode: damaged pictures or sound. ``fail`` cuts nothing from such a source.
-    :param black_seconds: 0.1 to 3600.
-    :param frozen_seconds: 0.5 to 3600.
+    :param black_seconds: the shortest stretch that counts, 0.1 to 3600.
+    :param frozen_seconds: the shortest stretch that counts, 0.5 to 3600.
     """
 
     black: Policy = "off"

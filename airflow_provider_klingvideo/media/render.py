@@ -202,6 +202,11 @@ class _Rendering:
     def _stops_at_errors(self) -> bool:
         return self.decode != "off" and not self.damaged
 
+    @property
+    def _decides_about_source(self) -> bool:
+        """Whether this pass tells if the source is whole; it is decoded to its end for that."""
+        return self.decode != "off" and self.damaged is None
+
     def _command_head(self) -> list[str]:
         head = ffmpeg_command(self.binaries.ffmpeg, stop_at_errors=self._stops_at_errors)
         if self.settings.threads is not None:
@@ -219,7 +224,7 @@ class _Rendering:
             nodes.append(
                 build(Branch(source, *take, self.media.info, output, target, self.tags, self.settings.threads))
             )
-        if self.measures or self._stops_at_errors:
+        if self.measures or self._decides_about_source:
             nodes.append(self._watcher(frames[len(outputs)], sound[len(outputs)]))
         return nodes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import ffmpeg
 
@@ -17,15 +17,14 @@ from airflow_provider_klingvideo.media.probing import MediaInfo
 def build_video(branch: Branch) -> Any:
     """A video: pictures and sound are copied where they are wanted as they are, else encoded."""
     row, info = branch.output.row, branch.info
-    if row.video is None:
-        raise TypeError(f"The preset {branch.output.preset} has no video codec")
+    video = cast("VideoCodec", row.video)
     streams, arguments = [], {**row.muxer, **_metadata(branch.tags)}
     if copies_pictures(branch.output, info):
         streams.append(branch.source["v:0"])
-        arguments |= _copy_arguments(row.video, info)
+        arguments |= _copy_arguments(video, info)
     else:
-        streams.append(colored(shaped(timed(branch), branch), info, row.video.pixel_format))
-        arguments |= _encoder_arguments(row.video, branch)
+        streams.append(colored(shaped(timed(branch), branch), info, video.pixel_format))
+        arguments |= _encoder_arguments(video, branch)
     if row.audio and info.audio_codec:
         streams.append(_sound(branch))
         arguments |= _sound_arguments(row.audio, branch)

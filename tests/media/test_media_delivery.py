@@ -324,6 +324,19 @@ class TestPlan:
         assert job.deliver(first.artifacts, plan=plan).artifacts["hls/index.m3u8"] == hls
         assert sha256_of(job.folder / "hls" / "segment-00000.m4s") == hls.parts[1].sha256
 
+    def test_segments_of_a_longer_video_do_not_stay(self, job: Job) -> None:
+        slow = RenderPlan.parse([{"preset": "hls", "speed": 0.5}])
+        first = job.deliver(plan=RenderPlan.parse([{"preset": "hls", "speed": 0.5, "fps": 5}]))
+        assert len(first.artifacts["hls/index.m3u8"].parts) == 2
+        long = first.artifacts["hls/index.m3u8"]
+        extra = long.parts[1].model_copy(update={"name": "hls/segment-00001.m4s"})
+        (job.folder / extra.name).write_bytes(b"of a longer video")
+        recorded = {**first.artifacts, long.name: long.model_copy(update={"parts": (*long.parts, extra)})}
+        again = job.deliver(recorded, plan=slow)
+        assert {f"hls/{path.name}" for path in (job.folder / "hls").iterdir()} == {
+            *again.artifacts["hls/index.m3u8"].file_names
+        }
+
     def test_provenance_and_marks_are_in_every_video(self, job: Job, clips: Callable[[str], Path]) -> None:
         job.server.script = [serve(clips("labelled").read_bytes())]
         plan = RenderPlan.parse(

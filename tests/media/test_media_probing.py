@@ -145,6 +145,12 @@ class TestFfprobeAnswers:
         info = self.read(printing, json.dumps({"streams": [video], "format": {}}))
         assert (info.fps, info.duration, info.audio_codec, info.pixel_format) == (0, 0, None, "")
 
+    def test_with_colours_and_changing_intervals(self, printing: Callable[[str], str]) -> None:
+        video = {"codec_type": "video", "codec_name": "h264", "width": 2, "height": 2, "color_range": "tv"}
+        rates = {"avg_frame_rate": "3000/89", "r_frame_rate": "60/1", "color_space": "unknown"}
+        info = self.read(printing, json.dumps({"streams": [video | rates], "format": {}}))
+        assert (info.color_range, info.color_space, info.variable_fps) == ("tv", None, True)
+
     @pytest.mark.parametrize("answer", ["", "{}", "[]", '{"streams": [{"codec_type": "video"}]}', '{"streams": 1}'])
     def test_that_make_no_sense(self, printing: Callable[[str], str], answer: str) -> None:
         with pytest.raises(VerificationError, match="cannot be read"):

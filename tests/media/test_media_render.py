@@ -219,6 +219,19 @@ class TestWhatCannotBeMade:
         assert told[0].startswith("bad.mp4 was left out: ffmpeg")
         assert len(rendered.failures) == required
 
+    def test_one_by_one_nothing_goes_on_when_ffmpeg_was_ended(
+        self, clips: Callable[[str], Path], binaries: Binaries, tmp_path: Path
+    ) -> None:
+        """The pass with two outputs fails, the one with the first of them is killed."""
+        program = tmp_path / "ffmpeg"
+        both, first = "*a.mp4*b.mp4*) exit 1;;", "*a.mp4*) kill -TERM $$;;"
+        program.write_text(f'#!/bin/sh\ncase "$*" in {both} {first} esac\nexec "{binaries.ffmpeg}" "$@"\n')
+        program.chmod(0o755)
+        outputs = [Output(preset="web", name=name) for name in ("a", "b")]
+        with pytest.raises(FFmpegError, match="ended with -15"):
+            render(verified(clips("plain"), binaries), outputs, tmp_path, Binaries(str(program)), SETTINGS)
+        assert not (tmp_path / "b" / "b.mp4").exists()
+
     @pytest.mark.parametrize("fault", ["kill -TERM $$", "kill -KILL $$", "exit 255"])
     def test_nothing_is_tried_again_when_ffmpeg_was_ended(
         self, clips: Callable[[str], Path], binaries: Binaries, tmp_path: Path, fault: str
@@ -309,3 +322,11 @@ def test_sizes_fit_their_box_with_even_sides(size: tuple[int, int], box: tuple[i
     assert width % 2 == height % 2 == 0
     assert 2 <= width <= box[0]
     assert 2 <= height <= box[1]
+
+
+def test_a_plan_that_needs_nothing_of_ffmpeg_does_not_run_it(
+    clips: Callable[[str], Path], binaries: Binaries, tmp_path: Path
+) -> None:
+    late = Output(preset="web", trim=Trim(start=9))
+    rendered = render(verified(clips("plain"), binaries), [late], tmp_path, binaries, SETTINGS, decode="off")
+    assert (rendered.outputs, rendered.findings.damaged) == ((), None)
