@@ -14,10 +14,7 @@ def copies_pictures(output: Output, info: MediaInfo) -> bool:
     if codec is None or output.sets(output.row.options):
         return False
     return info.video_codec in codec.copied_codecs or (
-        info.video_codec == codec.name
-        and info.pixel_format in codec.copied_formats
-        and info.color_range != "pc"
-        and info.color_space in {None, "bt709"}
+        info.video_codec == codec.name and info.pixel_format in codec.copied_formats and info.is_bt709
     )
 
 

@@ -47,7 +47,8 @@ def shaped(frames: Any, branch: Branch) -> Any:
 
 def colored(frames: Any, info: MediaInfo, pixel_format: str) -> Any:
     """Turn pictures into BT.709 of limited range, and say so in their tags; what has no tags counts as BT.709."""
-    if info.color_space is None:
-        frames = frames.filter("setparams", colorspace="bt709")
-    frames = frames.filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", pixel_format)
+    if not info.is_bt709:
+        tagged = frames if info.color_space else frames.filter("setparams", colorspace="bt709")
+        frames = tagged.filter("scale", out_color_matrix="bt709", out_range="tv")
+    frames = frames.filter("format", pixel_format)
     return frames.filter("setparams", range="tv", **BT709).filter("setsar", 1)

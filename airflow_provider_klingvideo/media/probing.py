@@ -69,6 +69,11 @@ class MediaInfo:
         """Width and height as a player shows them."""
         return (self.height, self.width) if self.rotation in {90, 270} else (self.width, self.height)
 
+    @property
+    def is_bt709(self) -> bool:
+        """Whether its colours are BT.709 of limited range; what has no tags counts as that."""
+        return self.color_range != "pc" and self.color_space in {None, "bt709"}
+
 
 def probe(path: Path, binaries: Binaries) -> MediaInfo:
     """Read the streams of a file that nobody vouches for; nothing is decoded.
