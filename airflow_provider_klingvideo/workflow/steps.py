@@ -409,7 +409,11 @@ class VideoSteps:
                 faults.append(f"{file.name} has {size} bytes instead of {file.size}")
         if faults:
             raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
-        remove_parts(folder)
+        for one in {
+            folder,
+            *((folder / name).parent for artifact in artifacts.values() for name in artifact.file_names),
+        }:
+            remove_parts(one)
 
     async def order_of(self, job: WorkflowJob) -> Order:
         """Build the typed request of a job, its inputs read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import subprocess
+from pathlib import Path
 
 import pytest
 from workshop import Workshop
@@ -65,7 +66,10 @@ def test_a_missing_segment_is_missed(workshop):
     (folder / parts[-1]).unlink()
     with pytest.raises(StoredFilesError, match=f"{parts[-1]} is missing"):
         asyncio.run(VideoSteps(None, shop.store, outputs=shop.outputs).complete(job))
+    half_written = folder / "hls" / f".{Path(parts[0]).name}.1234.part"
+    half_written.write_bytes(b"half")
     again = shop.process(reopened(job, S.POST_PROCESSING))
+    assert not half_written.exists()
     assert again.state is S.COMPLETED
     assert all((folder / name).exists() for name in parts), "it is made again"
 
