@@ -68,10 +68,14 @@ class Stage:
         self.sandbox.kill()
         time.sleep(OUTAGE_SECONDS)
         self.sandbox.start()
+        # Nobody may order before the rules are back, and escape them.
+        slots = self.sandbox.ledger()["slots"]
+        self.sandbox.settings(slots=0)
         for rule in rules:
             left = None if rule["times"] is None else rule["times"] - rule["struck"]
             if left != 0:
                 self.sandbox.rule(match=rule["match"], action=rule["action"], times=left)
+        self.sandbox.settings(slots=slots)
 
     def _rules(self) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.sandbox.url}/sandbox/rules", timeout=30, trust_env=False)
