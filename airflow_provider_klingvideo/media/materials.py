@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from airflow_provider_klingvideo.media.errors import FilmError, MediaError
+from airflow_provider_klingvideo.media.errors import FilmError, MediaError, StorageError
 from airflow_provider_klingvideo.media.paths import StoragePath
 from airflow_provider_klingvideo.media.plan import Output
 from airflow_provider_klingvideo.media.publishing import fetch
@@ -74,6 +74,9 @@ class Materials:
                 self._found[name] = fetch_material(path, folder)
             except MediaError as error:
                 self._faults[name] = error
+            except Exception as error:  # noqa: BLE001
+                # Clients of object stores raise errors of many kinds, and only the outputs with this file need it.
+                self._faults[name] = StorageError(f"{name} cannot be read: {type(error).__name__}: {error}")
 
     def fault(self, output: Output) -> MediaError | None:
         """Why a file of an output cannot be had."""
