@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_klingvideo.media.binaries import Features
 from airflow_provider_klingvideo.media.copying import copies_pictures
 from airflow_provider_klingvideo.media.geometry import Size, fit, wanted_size
 from airflow_provider_klingvideo.media.plan import Output
 from airflow_provider_klingvideo.media.presets import SIZING, Kind
 from airflow_provider_klingvideo.media.probing import MediaInfo
+from airflow_provider_klingvideo.media.sound import Loudness
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class Branch:
     :param output: what is wanted.
     :param target: its main file.
     :param tags: metadata that are written, by name.
+    :param texts: folder in which texts are written for ffmpeg; nothing in it is published.
+    :param features: what this ffmpeg can do.
     :param threads: per encoder, None for as many as it likes.
+    :param loudness: what was measured of its sound; None when that stays as loud as it is.
     """
 
     source: Any
@@ -35,7 +40,10 @@ class Branch:
     output: Output
     target: Path
     tags: Mapping[str, str]
+    texts: Path
+    features: Features
     threads: int | None = None
+    loudness: Loudness | None = None
 
 
 def window(output: Output, info: MediaInfo) -> tuple[float, float]:

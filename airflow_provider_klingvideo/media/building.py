@@ -20,8 +20,9 @@ from airflow_provider_klingvideo.media.pictures import (
     thumbnail_cues,
 )
 from airflow_provider_klingvideo.media.plan import Output
-from airflow_provider_klingvideo.media.presets import Kind
+from airflow_provider_klingvideo.media.presets import SUBTITLE_CODEC, Kind
 from airflow_provider_klingvideo.media.probing import MediaInfo
+from airflow_provider_klingvideo.media.soundtrack import has_sound
 from airflow_provider_klingvideo.media.videos import build_video
 
 _BUILDERS: dict[Kind, Callable[[Branch], Any]] = {
@@ -75,8 +76,10 @@ def needs(output: Output, info: MediaInfo) -> tuple[frozenset[str], frozenset[st
     if row.video and not copies_pictures(output, info):
         encoders.add(row.video.encoder)
         filters |= {"split", "scale", "format", "setparams"}
-    if row.audio and info.audio_codec and not copies_sound(output, info):
+    if row.audio and has_sound(output, info) and not copies_sound(output, info):
         encoders.add(row.audio.encoder)
+    if output.muxed_subtitles:
+        encoders.add(SUBTITLE_CODEC)
     if output.fit == "blur":
         filters |= {"gblur", "overlay"}
-    return frozenset(encoders), frozenset(filters)
+    return frozenset(encoders), frozenset(filters) | output.needed_filters

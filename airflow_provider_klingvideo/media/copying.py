@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from airflow_provider_klingvideo.media.plan import Output
+from airflow_provider_klingvideo.media.presets import ENCODING, SIZING, SOUNDED, TIMING
 from airflow_provider_klingvideo.media.probing import MediaInfo
 
-SOUND_OPTIONS = frozenset({"trim", "speed"})
+PICTURE_OPTIONS = SIZING | TIMING | ENCODING
+SOUND_OPTIONS = SOUNDED | {"trim", "speed"}
 
 
 def copies_pictures(output: Output, info: MediaInfo) -> bool:
     """Tell whether a source's pictures are what an output wants as they are."""
     codec = output.row.video
-    if codec is None or output.sets(output.row.options):
+    if codec is None or output.sets(PICTURE_OPTIONS) or output.overlays:
         return False
     return info.video_codec in codec.copied_codecs or (
         info.video_codec == codec.name and info.pixel_format in codec.copied_formats and info.is_bt709

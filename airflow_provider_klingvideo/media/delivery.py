@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from airflow_provider_klingvideo.media.artifacts import Artifact, ArtifactPart, Delivery
@@ -13,6 +14,7 @@ from airflow_provider_klingvideo.media.boxes import walk_boxes
 from airflow_provider_klingvideo.media.errors import ExpiredUrlError, GateError, VerificationError
 from airflow_provider_klingvideo.media.findings import Findings
 from airflow_provider_klingvideo.media.gates import judge, measures_for
+from airflow_provider_klingvideo.media.materials import Materials
 from airflow_provider_klingvideo.media.paths import StoragePath, is_there, remove
 from airflow_provider_klingvideo.media.plan import Output, RenderPlan
 from airflow_provider_klingvideo.media.publishing import fetch, publish, sha256_of
@@ -52,6 +54,7 @@ def deliver(
     recorded: Mapping[str, Artifact] | None = None,
     plan: RenderPlan | None = None,
     provenance: Mapping[str, str] | None = None,
+    open_path: Callable[[str], StoragePath] = Path,
     on_progress: Callable[[float], None] | None = None,
 ) -> Delivery:
     """Download, verify, store and cut one video; what is stored, whole and as planned already is kept.
@@ -69,6 +72,7 @@ def deliver(
     :param plan: what is made; default :class:`RenderPlan`.
     :param provenance: where the video comes from: model, hash of the prompt, id of the job; written into the metadata
         of every video that is made.
+    :param open_path: turns the names of files in the plan into paths.
     :param on_progress: called with the done part of the rendering, 0 to 1.
     :returns: all artifacts of the plan, kept ones included.
     :raises GateError: a gate has failed; source and outputs are stored.
@@ -85,6 +89,7 @@ def deliver(
             recorded or {},
             plan or RenderPlan(),
             provenance or {},
+            open_path,
             on_progress,
         )
         stored = work.stored_source()
@@ -110,7 +115,19 @@ class _Delivering:
     recorded: Mapping[str, Artifact]
     plan: RenderPlan
     provenance: Mapping[str, str]
+    open_path: Callable[[str], StoragePath]
     on_progress: Callable[[float], None] | None
+
+    @cached_property
+    def materials(self) -> Materials:
+        """The files that the plan names."""
+        return Materials(self.plan.outputs, self.open_path, self.scratch, self.settings)
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:
+        """How each output is made, by the name of its main file; where that can be known."""
+        possible = [output for output in self.plan.outputs if not self.materials.fault(output)]
+        return {output.file_name: self.materials.fingerprint(output) for output in possible}
 
     def stored_source(self) -> _Source | None:
         """Bring a source that is in the store already to the local disk; None when there is none to build on."""
@@ -181,7 +198,7 @@ class _Delivering:
     def _kept(self, output: Output) -> Artifact | None:
         """The recorded artifact, when it was made in the same way and its bytes are still in the store."""
         record = self.recorded.get(output.file_name)
-        if record is None or record.made_by != output.fingerprint:
+        if record is None or record.made_by is None or record.made_by != self.fingerprints.get(output.file_name):
             return None
         sums = {record.name: record.sha256} | {part.name: part.sha256 for part in record.parts}
         return record if all(self._is_stored(name, sha256) for name, sha256 in sums.items()) else None
@@ -200,15 +217,17 @@ class _Delivering:
             return Rendered((), Findings(), (), ())
         videos = sum(output.row.video is not None for output in missing)
         require_free_space(self.scratch, max(1, videos) * media.boxes.size + RENDER_ROOM)
+        faults = {output.stem: fault for output in missing if (fault := self.materials.fault(output))}
         return render(
             media,
-            missing,
+            [output if output.stem in faults else self.materials.local(output) for output in missing],
             self.scratch,
             binaries,
             self.settings,
             measures=measures,
             decode=self.plan.gates.decode,
             tags=self.provenance,
+            obstacles=faults,
             on_progress=self.on_progress,
         )
 
@@ -225,7 +244,7 @@ class _Delivering:
             height=height,
             duration=one.shape.duration,
             parts=tuple(parts),
-            made_by=one.output.fingerprint,
+            made_by=self.fingerprints[one.output.file_name],
         )
 
     def _remove_leftovers(self, name: str, parts: Set[str]) -> None:

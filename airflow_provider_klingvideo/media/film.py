@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,6 +18,7 @@ from airflow_provider_klingvideo.media.errors import FilmError, VerificationErro
 from airflow_provider_klingvideo.media.film_plan import FilmPlan
 from airflow_provider_klingvideo.media.joining import join
 from airflow_provider_klingvideo.media.marks import marks_of
+from airflow_provider_klingvideo.media.materials import bounded_size, fetch_material
 from airflow_provider_klingvideo.media.passes import Passes
 from airflow_provider_klingvideo.media.paths import StoragePath, is_there
 from airflow_provider_klingvideo.media.plan import Output
@@ -129,7 +129,7 @@ def assemble(
             _shot(number, clip.path, ingredient.sha256, passes)
             for number, (clip, ingredient) in enumerate(zip(shown, ingredients, strict=True), start=1)
         ]
-        local = plan.with_files({name: str(_fetched_file(open_path(name), passes)) for name in files})
+        local = plan.with_files({name: str(fetch_material(open_path(name), folder).local) for name in files})
         made = _made(shots, local, passes)
         artifacts = {name: _published(path, destination / name, made.info) for name, path in made.files.items()}
         film = Film(
@@ -201,12 +201,8 @@ def _stored(destination: StoragePath, fingerprint: str) -> Film | None:
 
 
 def _require_room(paths: Sequence[StoragePath], passes: Passes) -> None:
-    with storage_errors("looking for the clips"):
-        sizes = [path.stat().st_size for path in paths]
-    largest = passes.settings.limits.max_bytes
-    if too_large := [path for path, size in zip(paths, sizes, strict=True) if size > largest]:
-        raise FilmError(f"{too_large[0]} is larger than {largest} bytes")
-    require_free_space(passes.folder, COPIES * sum(sizes) + ROOM)
+    size = sum(bounded_size(path, passes.settings) for path in paths)
+    require_free_space(passes.folder, COPIES * size + ROOM)
 
 
 def _shot(number: int, path: StoragePath, sha256: str, passes: Passes) -> Shot:
@@ -222,12 +218,6 @@ def _shot(number: int, path: StoragePath, sha256: str, passes: Passes) -> Shot:
     except VerificationError as error:
         raise FilmError(f"Clip {number}, {path}, cannot be used: {error.message}") from error
     return Shot(local, info, picture_track(local, passes))
-
-
-def _fetched_file(path: StoragePath, passes: Passes) -> Path:
-    local = passes.folder / f"file-{uuid4().hex[:8]}"
-    fetch(path, local)
-    return local
 
 
 def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
 from airflow_provider_klingvideo.media.probing import UNTRUSTED_INPUT, file_argument
+
+# In packets; more than ffmpeg's default of any version.
+_queue_lengths = cycle(range(64, 1064))
+
+
+def input_of_its_own(name: str, **options: Any) -> Any:
+    """The input node of something that several outputs of one run may use.
+
+    ffmpeg-python takes equal inputs for one, and refuses the equal filters behind them; so each has a queue of another
+    length, which makes no other difference.
+
+    :param name: as ffmpeg wants it.
+    :param options: of the input.
+    """
+    return ffmpeg.input(name, thread_queue_size=next(_queue_lengths), **options)
 
 
 def open_source(path: Path, threads: int | None = None) -> Any:

@@ -9,19 +9,12 @@ from typing import Any
 
 import ffmpeg
 
-from airflow_provider_klingvideo.media.film_plan import KEEP, FilmPlan
+from airflow_provider_klingvideo.media.decoration import KEEP
+from airflow_provider_klingvideo.media.film_plan import FilmPlan
 from airflow_provider_klingvideo.media.passes import Passes
 from airflow_provider_klingvideo.media.probing import UNTRUSTED_INPUT, file_argument
 from airflow_provider_klingvideo.media.shots import Part
-from airflow_provider_klingvideo.media.sound import (
-    CHANNELS,
-    RATE,
-    Loudness,
-    as_film_sound,
-    measured,
-    normalised,
-    silence,
-)
+from airflow_provider_klingvideo.media.sound import CHANNELS, RATE, Loudness, normalised
 from airflow_provider_klingvideo.media.storage import storage_errors
 
 SOUND_BITRATE = "192k"
@@ -64,7 +57,7 @@ def join(
         options |= {"acodec": "aac", "audio_bitrate": SOUND_BITRATE}
     subtitles = plan.muxed_subtitles
     if subtitles:
-        streams.append(subtitles.track())
+        streams.append(subtitles.track(seconds))
         options |= {"scodec": "mov_text", "metadata:s:s:0": f"language={subtitles.language}"}
     passes.run(ffmpeg.output(*streams, str(target), format="mp4", movflags=FLAGS, t=f"{seconds:.6f}", **options))
 
@@ -81,21 +74,8 @@ def _pictures(parts: Sequence[Part], passes: Passes, one_codec: bool) -> Any:
 
 
 def _sound(raw: Path | None, seconds: float, plan: FilmPlan, passes: Passes) -> Any:
-    mixed = _mixed(raw, seconds, plan)
+    clips = raw and ffmpeg.input(file_argument(raw), f="s16le", ar=RATE, ac=CHANNELS)["a:0"]
+    mixed = plan.mixed(clips, seconds)
     if mixed is None or plan.loudness == KEEP:
         return mixed
-    found = Loudness.from_lines(passes.run(measured(mixed, plan.loudness), loglevel="info"))
-    return normalised(mixed, plan.loudness, found)
-
-
-def _mixed(raw: Path | None, seconds: float, plan: FilmPlan) -> Any:
-    """The sound of the clips, with the voice over it and the music below; None when there is none of all."""
-    added = [one for one in (plan.voice, plan.music) if one is not None]
-    if raw is None and not added:
-        return None
-    sound = silence(seconds)
-    if raw is not None:
-        sound = as_film_sound(ffmpeg.input(file_argument(raw), f="s16le", ar=RATE, ac=CHANNELS)["a:0"])
-    for one in added:
-        sound = one.apply(sound, seconds)
-    return sound
+    return normalised(mixed, plan.loudness, Loudness.of(mixed, plan.loudness, passes))

@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.media.blocks import Block, Canvas
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, FileType, picture_size, require_type
 from airflow_provider_klingvideo.media.fonts import default_font
+from airflow_provider_klingvideo.media.graphs import input_of_its_own
 from airflow_provider_klingvideo.media.probing import file_argument
 from airflow_provider_klingvideo.media.storage import storage_errors
 
@@ -40,7 +41,7 @@ ANCHORS: dict[str, tuple[float, float]] = {
 }
 Share = Annotated[float, Field(gt=0, le=1)]
 Margin = Annotated[float, Field(ge=0, lt=0.5)]
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # A name or #rrggbb, with an opacity behind @.
 Colour = Annotated[str, Field(pattern=r"^([A-Za-z]+|#[0-9A-Fa-f]{6})(@(0?\.\d+|0|1|1\.0))?$")]
 
@@ -72,7 +73,7 @@ class Logo(Block):
         """
         self.require(canvas.features)
         path = Path(self.file)
-        source = ffmpeg.input(file_argument(path), f=_logo_type(path).demuxer, protocol_whitelist="file")
+        source = input_of_its_own(file_argument(path), f=_logo_type(path).demuxer, protocol_whitelist="file")
         logo = (
             source["v:0"]
             .filter("scale", max(1, round(self.width * canvas.width)), -1)
@@ -186,12 +187,14 @@ class Subtitles(Block):
         fonts = str(default_font().parent)
         return frames.filter("subtitles", filename=str(Path(self.file).absolute()), charenc="UTF-8", fontsdir=fonts)
 
-    def track(self) -> Any:
+    def track(self, seconds: float) -> Any:
         """Return the stream of subtitles, for an output with ``scodec="mov_text"``.
 
+        :param seconds: how long the film lasts; what begins later is left out.
         :raises FilmError: the file is neither SRT nor ASS.
         """
-        return ffmpeg.input(file_argument(Path(self.file)), f=self._type().extension, protocol_whitelist="file")["s:0"]
+        options = {"f": self._type().extension, "protocol_whitelist": "file", "t": f"{seconds:.6f}"}
+        return input_of_its_own(file_argument(Path(self.file)), **options)["s:0"]
 
     def _type(self) -> FileType:
         path = Path(self.file)

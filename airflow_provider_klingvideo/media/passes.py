@@ -34,15 +34,16 @@ class Passes:
         """How long the next run may take."""
         return min(self.settings.ffmpeg_seconds, max(0.0, self.deadline - time.monotonic()))
 
-    def run(self, *outputs: Any, loglevel: str = "warning") -> list[str]:
+    def run(self, *outputs: Any, loglevel: str = "warning", stop_at_errors: bool = True) -> list[str]:
         """Make some outputs in one run.
 
         :param outputs: nodes of ffmpeg-python.
         :param loglevel: what ffmpeg prints.
+        :param stop_at_errors: whether it ends at the first damaged picture or sound.
         :returns: the last lines that it printed.
         :raises FFmpegError: it failed, or did not end in time.
         """
-        command = [*ffmpeg_command(self.binaries.ffmpeg), "-loglevel", loglevel]
+        command = [*ffmpeg_command(self.binaries.ffmpeg, stop_at_errors=stop_at_errors), "-loglevel", loglevel]
         threads = self.settings.threads
         if threads is not None:
             command += ["-filter_complex_threads", str(threads)]

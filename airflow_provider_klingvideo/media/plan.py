@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from airflow_provider_klingvideo.media.decoration import Decoration
 from airflow_provider_klingvideo.media.errors import PlanError
 from airflow_provider_klingvideo.media.geometry import ASPECTS
-from airflow_provider_klingvideo.media.presets import ENCODER_PRESETS, PRESETS, SIDES, Preset
+from airflow_provider_klingvideo.media.presets import ENCODER_PRESETS, PRESETS, SIDES, SUBTITLED, Preset
 
 
 def _one_of(names: Collection[str]) -> tuple[AfterValidator, FieldInfo]:
@@ -68,8 +69,8 @@ class Trim(_Part):
         return self
 
 
-class Output(_Part):
-    """One output: a preset and what is different from it.
+class Output(Decoration):
+    """One output: a preset, what is different from it, and what it carries, in its own times and sizes.
 
     :param preset: name of a preset.
     :param name: stem of its file name, ``[a-z0-9_-]``; default: the preset's name.
@@ -87,6 +88,8 @@ class Output(_Part):
     :param encoder_preset: how much time the encoder may take: ultrafast, superfast, veryfast, faster, fast, medium or
         slow; None: veryfast.
     """
+
+    model_config = ConfigDict(coerce_numbers_to_str=False)
 
     preset: PresetName
     name: Name | None = None
@@ -111,8 +114,7 @@ class Output(_Part):
     @model_validator(mode="after")
     def _suits_the_preset(self) -> Self:
         row = self.row
-        given = {name for name in type(self).model_fields.keys() - _NAMING if getattr(self, name) is not None}
-        if foreign := sorted(given - row.options):
+        if foreign := sorted(self.given - _NAMING - row.options):
             raise ValueError(
                 f"`{foreign[0]}` does not apply to the preset {self.preset!r}; it takes: "
                 f"{', '.join(sorted(row.options)) or 'no options'}"
@@ -125,6 +127,10 @@ class Output(_Part):
             raise ValueError("`aspect` with both `width` and `height` says too much: leave one of the three out")
         if self.fit and not self.changes_aspect:
             raise ValueError("`fit` needs an `aspect`, or `width` and `height`")
+        if self.muxed_subtitles and row.muxer["format"] not in SUBTITLED:
+            raise ValueError(
+                f"`subtitles` with the mode 'mux' do not go into the preset {self.preset!r}: burn them, or take an MP4"
+            )
         if self.stem in TAKEN:
             raise ValueError(f"`name` must not be one of {', '.join(TAKEN)}")
         return self
@@ -149,9 +155,15 @@ class Output(_Part):
         """Its main file, relative to the folder of the delivery; unique within a plan."""
         return f"{self.folder}{self.row.playlist or f'{self.stem}.{self.row.extension}'}"
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The fields that are set to something."""
+        fields = type(self).model_fields.items()
+        return frozenset(name for name, field in fields if getattr(self, name) != field.default)
+
     def sets(self, options: Iterable[str]) -> bool:
         """Tell whether any of these fields is set."""
-        return any(getattr(self, name) is not None for name in options)
+        return not self.given.isdisjoint(options)
 
     @property
     def changes_aspect(self) -> bool:
@@ -166,7 +178,7 @@ class Output(_Part):
     @property
     def fingerprint(self) -> str:
         """The same for outputs with the same content, whatever they are called: 16 hexadecimal digits."""
-        content = self.model_dump(mode="json", exclude_none=True, exclude={"name", "required"})
+        content = self.model_dump(mode="json", exclude_none=True, include={*self.given} - {"name", "required"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -17,6 +17,11 @@ Bounds = tuple[int, int]
 SIZING = frozenset({"aspect", "fit", "width", "height"})
 TIMING = frozenset({"fps", "trim", "speed"})
 ENCODING = frozenset({"crf", "encoder_preset"})
+DRAWN = frozenset({"logo", "title", "captions", "subtitles"})
+SOUNDED = frozenset({"music", "voice", "loudness"})
+# Containers that take subtitles as a track of their own, in the codec below.
+SUBTITLED = frozenset({"mp4"})
+SUBTITLE_CODEC = "mov_text"
 SIDES: Bounds = (16, 7680)
 # A GIF is held in memory until its palette is known.
 SMALL_SIDES: Bounds = (16, 1280)
@@ -201,7 +206,7 @@ PCM = AudioCodec("pcm_s16le", "pcm_s16le")
 ANY_SOUND = AudioCodec("aac", "aac", AAC.arguments, frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}))
 
 STILL_FILTERS = frozenset({"split", "format"})
-VIDEO_OPTIONS = SIZING | TIMING | ENCODING
+VIDEO_OPTIONS = SIZING | TIMING | ENCODING | DRAWN | SOUNDED
 
 PRESETS: dict[str, Preset] = {
     "master": Preset(
@@ -243,7 +248,7 @@ PRESETS: dict[str, Preset] = {
         Kind.VIDEO,
         "mov",
         "video/quicktime",
-        SIZING | TIMING,
+        VIDEO_OPTIONS - ENCODING,
         PRORES,
         PCM,
         {**MP4, "format": "mov"},

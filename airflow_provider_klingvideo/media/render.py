@@ -6,6 +6,7 @@ by one, so that the one at fault does not take the others with it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,10 +27,13 @@ from airflow_provider_klingvideo.media.errors import (
 )
 from airflow_provider_klingvideo.media.findings import Findings, measured, read_findings
 from airflow_provider_klingvideo.media.graphs import open_source
+from airflow_provider_klingvideo.media.passes import Passes
 from airflow_provider_klingvideo.media.plan import Output, Policy
 from airflow_provider_klingvideo.media.progress import Progress
 from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.settings import MediaSettings
+from airflow_provider_klingvideo.media.sound import Loudness
+from airflow_provider_klingvideo.media.soundtrack import measured_loudness
 from airflow_provider_klingvideo.media.verify import VerifiedMedia, require_decodable
 
 WHOLE_FFMPEG = "install a whole one: pip install 'imageio-ffmpeg>=0.8' or apt-get install ffmpeg"
@@ -96,6 +100,7 @@ def render(
     measures: Collection[str] = (),
     decode: Policy = "fail",
     tags: Mapping[str, str] | None = None,
+    obstacles: Mapping[str, MediaError] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Rendered:
     """Make the outputs of a source, measure it and decode all of it, in one pass.
@@ -107,12 +112,15 @@ def render(
     :param decode: what becomes of a damaged source: ``fail`` is an error, ``warn`` uses what decodes and says so in the
         findings, ``off`` does not look.
     :param tags: metadata that are written into every video, by name.
+    :param obstacles: why some outputs cannot be made, by their stems, as far as that is known already.
     :param on_progress: called with the done part of a pass, 0 to 1.
     :returns: the outputs; one that cannot be made is left out with a warning, or a failure if it is required.
     :raises VerificationError: the source is damaged.
     :raises FFmpegError: ffmpeg was ended from outside, or could not measure.
     """
-    return _Rendering(media, folder, binaries, settings, measures, decode, tags or {}, on_progress).run(outputs)
+    return _Rendering(
+        media, folder, binaries, settings, measures, decode, tags or {}, obstacles or {}, on_progress
+    ).run(outputs)
 
 
 @dataclass
@@ -126,8 +134,10 @@ class _Rendering:
     measures: Collection[str]
     decode: Policy
     tags: Mapping[str, str]
+    obstacles: Mapping[str, MediaError]
     on_progress: Callable[[float], None] | None
     damaged: bool | None = None
+    loudness: dict[str, Loudness | None] = field(default_factory=dict)
 
     def run(self, outputs: Sequence[Output]) -> Rendered:
         outcome = _Outcome()
@@ -151,10 +161,28 @@ class _Rendering:
         )
 
     def _is_possible(self, output: Output, outcome: _Outcome) -> bool:
-        obstacle = _obstacle(output, self.media, self.binaries.features, self.settings)
+        obstacle = (
+            self.obstacles.get(output.stem)
+            or _obstacle(output, self.media, self.binaries.features, self.settings)
+            or self._fault_of_decoration(output)
+        )
         if obstacle:
             outcome.miss(output, obstacle)
         return obstacle is None
+
+    def _fault_of_decoration(self, output: Output) -> MediaError | None:
+        """Why something that an output carries cannot be used; its loudness is measured on the way."""
+        passes = Passes(self.binaries, self.settings, self.folder, time.monotonic() + self.settings.ffmpeg_seconds)
+        source = open_source(self.media.path, self.settings.threads)
+        branch = self._branch(output, source, partial(source.__getitem__, "v:0"), partial(source.__getitem__, "a:0"))
+        try:
+            build(branch)
+            self.loudness[output.stem] = measured_loudness(branch, passes)
+        except MediaError as error:
+            if isinstance(error, FFmpegError) and error.ended:
+                raise
+            return error
+        return None
 
     def _judge_source(self) -> None:
         """A pass decodes and encodes at once: ask whether it is the source that is damaged."""
@@ -218,15 +246,27 @@ class _Rendering:
         frames, sound = source["v:0"].split(), source["a:0"].asplit()
         nodes = []
         for index, output in enumerate(outputs):
-            target = self._target(output)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._target(output).parent.mkdir(parents=True, exist_ok=True)
             take = (partial(frames.__getitem__, index), partial(sound.__getitem__, index))
-            nodes.append(
-                build(Branch(source, *take, self.media.info, output, target, self.tags, self.settings.threads))
-            )
+            nodes.append(build(self._branch(output, source, *take)))
         if self.measures or self._decides_about_source:
             nodes.append(self._watcher(frames[len(outputs)], sound[len(outputs)]))
         return nodes
+
+    def _branch(self, output: Output, source: Any, frames: Callable[[], Any], sound: Callable[[], Any]) -> Branch:
+        return Branch(
+            source,
+            frames,
+            sound,
+            self.media.info,
+            output,
+            self._target(output),
+            self.tags,
+            texts=self.folder,
+            features=self.binaries.features,
+            threads=self.settings.threads,
+            loudness=self.loudness.get(output.stem),
+        )
 
     def _watcher(self, frames: Any, sound: Any) -> Any:
         """An output that decodes the source to its end, measures it and writes nothing.

@@ -198,9 +198,7 @@ def _drawn_over(frames: Any, segment: Segment, plan: FilmPlan, film: Format, can
     """Draw with the film's times, not with those of the segment."""
     if not plan.overlays:
         return frames
-    drawn = frames.filter("setpts", f"PTS+{float(segment.start):.6f}/TB")
-    for overlay in plan.overlays:
-        drawn = overlay.apply(drawn, canvas)
+    drawn = plan.drawn(frames.filter("setpts", f"PTS+{float(segment.start):.6f}/TB"), canvas)
     return drawn.filter("setpts", "PTS-STARTPTS").filter("fps", str(film.rate))
 
 

@@ -18,6 +18,8 @@ from pydantic import Field
 from airflow_provider_klingvideo.media.blocks import Block
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, FileType, require_type
+from airflow_provider_klingvideo.media.graphs import input_of_its_own
+from airflow_provider_klingvideo.media.passes import Passes
 from airflow_provider_klingvideo.media.probing import file_argument
 from airflow_provider_klingvideo.media.storage import storage_errors
 
@@ -33,9 +35,12 @@ SILENCE = -70.0
 TRUE_PEAK = -1.5
 # Loudnorm stays a plain gain as long as the range of the sound is within the one that is asked for.
 LOUDNESS_RANGE = 50
+# Filters of ffmpeg that every mix needs, and every change of its loudness.
+MIXING = frozenset({"anullsrc", "aresample", "aformat", "atrim"})
+LEVELLING = frozenset({"loudnorm", "aresample"})
 
 Volume = Annotated[float, Field(gt=0, le=4)]
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Music(Block):
@@ -135,6 +140,16 @@ class Loudness:
         except (ValueError, KeyError, TypeError) as error:
             raise FilmError("The loudness could not be measured", retryable=True) from error
 
+    @classmethod
+    def of(cls, sound: Any, target: float, passes: Passes, *, stop_at_errors: bool = True) -> Loudness:
+        """Measure a sound.
+
+        :param target: LUFS to which it will be brought.
+        :param stop_at_errors: whether damaged sound is an error.
+        :raises FFmpegError: ffmpeg failed.
+        """
+        return cls.from_lines(passes.run(measured(sound, target), loglevel="info", stop_at_errors=stop_at_errors))
+
     @property
     def is_silence(self) -> bool:
         """Whether there is nothing to hear."""
@@ -151,7 +166,8 @@ def silence(seconds: float) -> Any:
 
     :param seconds: how long it lasts.
     """
-    source = ffmpeg.input(f"anullsrc=sample_rate={RATE}:channel_layout=stereo", f="lavfi", t=f"{seconds:.6f}")
+    name = f"anullsrc=sample_rate={RATE}:channel_layout=stereo"
+    source = input_of_its_own(name, f="lavfi", t=f"{seconds:.6f}")
     return source["a:0"].filter("aformat", **FORMAT)
 
 
@@ -199,9 +215,8 @@ def _mixed(first: Any, second: Any) -> Any:
 def _opened(file: str, what: str, **options: Any) -> Any:
     path = Path(file)
     # The format is named, so that no file can pass for a playlist that opens others.
-    return ffmpeg.input(file_argument(path), f=_sound_type(path, what).demuxer, protocol_whitelist="file", **options)[
-        "a:0"
-    ]
+    options |= {"f": _sound_type(path, what).demuxer, "protocol_whitelist": "file"}
+    return input_of_its_own(file_argument(path), **options)["a:0"]
 
 
 def _sound_type(path: Path, what: str) -> FileType:

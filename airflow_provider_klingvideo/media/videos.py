@@ -7,11 +7,13 @@ from typing import Any, cast
 
 import ffmpeg
 
-from airflow_provider_klingvideo.media.branches import Branch, window
+from airflow_provider_klingvideo.media.blocks import Canvas
+from airflow_provider_klingvideo.media.branches import Branch, duration_of, size_of
 from airflow_provider_klingvideo.media.copying import copies_pictures, copies_sound
 from airflow_provider_klingvideo.media.framing import colored, shaped, timed
-from airflow_provider_klingvideo.media.presets import DEFAULT_ENCODER_PRESET, AudioCodec, VideoCodec
+from airflow_provider_klingvideo.media.presets import DEFAULT_ENCODER_PRESET, SUBTITLE_CODEC, AudioCodec, VideoCodec
 from airflow_provider_klingvideo.media.probing import MediaInfo
+from airflow_provider_klingvideo.media.soundtrack import has_sound, soundtrack
 
 
 def build_video(branch: Branch) -> Any:
@@ -23,11 +25,15 @@ def build_video(branch: Branch) -> Any:
         streams.append(branch.source["v:0"])
         arguments |= _copy_arguments(video, info)
     else:
-        streams.append(colored(shaped(timed(branch), branch), info, video.pixel_format))
+        frames = _drawn(shaped(timed(branch), branch), branch)
+        streams.append(colored(frames, info, video.pixel_format))
         arguments |= _encoder_arguments(video, branch)
-    if row.audio and info.audio_codec:
-        streams.append(_sound(branch))
+    if row.audio and has_sound(branch.output, info):
+        streams.append(soundtrack(branch))
         arguments |= _sound_arguments(row.audio, branch)
+    if subtitles := branch.output.muxed_subtitles:
+        streams.append(subtitles.track(duration_of(branch.output, info)))
+        arguments |= {"c:s": SUBTITLE_CODEC, "metadata:s:s:0": f"language={subtitles.language}"}
     if row.playlist:
         arguments["hls_segment_filename"] = str(branch.target.with_name("segment-%05d.m4s"))
     return ffmpeg.output(*streams, str(branch.target), **arguments)
@@ -51,15 +57,10 @@ def _encoder_arguments(codec: VideoCodec, branch: Branch) -> dict[str, Any]:
     return arguments
 
 
-def _sound(branch: Branch) -> Any:
-    output = branch.output
-    if copies_sound(output, branch.info):
-        return branch.source["a?"]
-    sound = branch.sound()
-    if output.trim:
-        start, end = window(output, branch.info)
-        sound = sound.filter("atrim", start=start, end=end).filter("asetpts", "PTS-STARTPTS")
-    return sound.filter("atempo", output.speed) if output.speed else sound
+def _drawn(frames: Any, branch: Branch) -> Any:
+    """Pictures in the output's size and times, with what is drawn over them."""
+    width, height = size_of(branch.output, branch.info)
+    return branch.output.drawn(frames, Canvas(width, height, branch.texts, branch.features))
 
 
 def _sound_arguments(codec: AudioCodec, branch: Branch) -> dict[str, Any]:

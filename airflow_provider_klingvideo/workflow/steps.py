@@ -368,6 +368,7 @@ class VideoSteps:
                 recorded=_recorded(job),
                 plan=self.settings.plan,
                 provenance=_provenance(job),
+                open_path=self._open_path,
             )
         except GateError as error:
             _record_delivery(job, error.delivery)
