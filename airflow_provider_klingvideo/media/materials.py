@@ -74,8 +74,7 @@ class Materials:
                 self._found[name] = fetch_material(path, folder)
             except MediaError as error:
                 self._faults[name] = error
-            except Exception as error:  # noqa: BLE001
-                # Clients of object stores raise errors of many kinds, and only the outputs with this file need it.
+            except Exception as error:  # noqa: BLE001 - clients of stores raise what they like
                 self._faults[name] = StorageError(f"{name} cannot be read: {type(error).__name__}: {error}")
 
     def fault(self, output: Output) -> MediaError | None:

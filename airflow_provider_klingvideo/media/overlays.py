@@ -187,14 +187,13 @@ class Subtitles(Block):
         fonts = str(default_font().parent)
         return frames.filter("subtitles", filename=str(Path(self.file).absolute()), charenc="UTF-8", fontsdir=fonts)
 
-    def track(self, seconds: float) -> Any:
+    def track(self) -> Any:
         """Return the stream of subtitles, for an output with ``scodec="mov_text"``.
 
-        :param seconds: how long the film lasts; what begins later is left out.
         :raises FilmError: the file is neither SRT nor ASS.
         """
-        options = {"f": self._type().extension, "protocol_whitelist": "file", "t": f"{seconds:.6f}"}
-        return input_of_its_own(file_argument(Path(self.file)), **options)["s:0"]
+        name, form = file_argument(Path(self.file)), self._type().extension
+        return input_of_its_own(name, f=form, protocol_whitelist="file")["s:0"]
 
     def _type(self) -> FileType:
         path = Path(self.file)

@@ -34,6 +34,7 @@ from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.media.sound import Loudness
 from airflow_provider_klingvideo.media.soundtrack import measured_loudness
+from airflow_provider_klingvideo.media.storage import storage_errors
 from airflow_provider_klingvideo.media.verify import VerifiedMedia, require_decodable
 
 WHOLE_FFMPEG = "install a whole one: pip install 'imageio-ffmpeg>=0.8' or apt-get install ffmpeg"
@@ -141,6 +142,8 @@ class _Rendering:
 
     def run(self, outputs: Sequence[Output]) -> Rendered:
         outcome = _Outcome()
+        with storage_errors(f"making {self.folder}"):
+            self.folder.mkdir(parents=True, exist_ok=True)
         possible = [output for output in outputs if self._is_possible(output, outcome)]
         try:
             self._pass(possible)

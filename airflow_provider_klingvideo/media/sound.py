@@ -36,8 +36,8 @@ TRUE_PEAK = -1.5
 # Loudnorm stays a plain gain as long as the range of the sound is within the one that is asked for.
 LOUDNESS_RANGE = 50
 # Filters of ffmpeg that every mix needs, and every change of its loudness.
-MIXING = frozenset({"anullsrc", "aresample", "aformat", "atrim"})
-LEVELLING = frozenset({"loudnorm", "aresample"})
+MIXING = frozenset({"anullsrc", "aresample", "aformat", "apad", "atrim"})
+LEVELLING = MIXING | {"loudnorm"}
 
 Volume = Annotated[float, Field(gt=0, le=4)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -147,6 +147,7 @@ class Loudness:
         :param target: LUFS to which it will be brought.
         :param stop_at_errors: whether damaged sound is an error.
         :raises FFmpegError: ffmpeg failed.
+        :raises FilmError: it printed no measure.
         """
         return cls.from_lines(passes.run(measured(sound, target), loglevel="info", stop_at_errors=stop_at_errors))
 

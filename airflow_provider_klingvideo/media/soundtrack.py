@@ -57,9 +57,12 @@ def _mixed(branch: Branch) -> Any:
 
 
 def _own(branch: Branch) -> Any:
-    """The source's sound, for the wanted part and at the wanted speed."""
+    """The source's sound, for the wanted part and at the wanted speed.
+
+    Sound that ends before the pictures goes on silently: a part without a single sample cannot be encoded.
+    """
     output, sound = branch.output, branch.sound()
     if output.trim:
         start, end = window(output, branch.info)
-        sound = sound.filter("atrim", start=start, end=end).filter("asetpts", "PTS-STARTPTS")
+        sound = sound.filter("apad").filter("atrim", start=start, end=end).filter("asetpts", "PTS-STARTPTS")
     return sound.filter("atempo", output.speed) if output.speed else sound

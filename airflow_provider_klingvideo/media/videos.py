@@ -11,6 +11,7 @@ from airflow_provider_klingvideo.media.blocks import Canvas
 from airflow_provider_klingvideo.media.branches import Branch, duration_of, size_of
 from airflow_provider_klingvideo.media.copying import copies_pictures, copies_sound
 from airflow_provider_klingvideo.media.framing import colored, shaped, timed
+from airflow_provider_klingvideo.media.overlays import Subtitles
 from airflow_provider_klingvideo.media.presets import DEFAULT_ENCODER_PRESET, SUBTITLE_CODEC, AudioCodec, VideoCodec
 from airflow_provider_klingvideo.media.probing import MediaInfo
 from airflow_provider_klingvideo.media.soundtrack import has_sound, soundtrack
@@ -32,8 +33,8 @@ def build_video(branch: Branch) -> Any:
         streams.append(soundtrack(branch))
         arguments |= _sound_arguments(row.audio, branch)
     if subtitles := branch.output.muxed_subtitles:
-        streams.append(subtitles.track(duration_of(branch.output, info)))
-        arguments |= {"c:s": SUBTITLE_CODEC, "metadata:s:s:0": f"language={subtitles.language}"}
+        streams.append(subtitles.track())
+        arguments |= _subtitle_arguments(subtitles, duration_of(branch.output, info))
     if row.playlist:
         arguments["hls_segment_filename"] = str(branch.target.with_name("segment-%05d.m4s"))
     return ffmpeg.output(*streams, str(branch.target), **arguments)
@@ -67,6 +68,11 @@ def _sound_arguments(codec: AudioCodec, branch: Branch) -> dict[str, Any]:
     if copies_sound(branch.output, branch.info):
         return {"c:a": "copy"}
     return {"c:a": codec.encoder, **codec.arguments}
+
+
+def _subtitle_arguments(subtitles: Subtitles, seconds: float) -> dict[str, Any]:
+    """Of a track that ends with the video: a later cue would make the file as long as the subtitles."""
+    return {"c:s": SUBTITLE_CODEC, "metadata:s:s:0": f"language={subtitles.language}", "t": f"{seconds:.6f}"}
 
 
 def _metadata(tags: Mapping[str, str]) -> dict[str, Any]:

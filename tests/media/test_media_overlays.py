@@ -215,7 +215,7 @@ class TestSubtitles:
         with pytest.raises(FilmError, match=words):
             Subtitles(file=str(path)).apply(None, canvas)
         with pytest.raises(FilmError, match=words):
-            Subtitles(file=str(path)).track(1)
+            Subtitles(file=str(path)).track()
 
 
 @pytest.mark.parametrize(
