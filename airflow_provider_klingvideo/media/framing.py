@@ -45,10 +45,14 @@ def shaped(frames: Any, branch: Branch) -> Any:
     return behind.overlay(both[1].filter("scale", *within), x="(W-w)/2", y="(H-h)/2", format="auto")
 
 
+def tagged(frames: Any, info: MediaInfo) -> Any:
+    """What has no tags counts as BT.709, also for what is drawn over it."""
+    return frames if info.color_space else frames.filter("setparams", colorspace="bt709")
+
+
 def colored(frames: Any, info: MediaInfo, pixel_format: str) -> Any:
-    """Turn pictures into BT.709 of limited range, and say so in their tags; what has no tags counts as BT.709."""
+    """Turn tagged pictures into BT.709 of limited range, and say so in their tags."""
     if not info.is_bt709:
-        tagged = frames if info.color_space else frames.filter("setparams", colorspace="bt709")
-        frames = tagged.filter("scale", out_color_matrix="bt709", out_range="tv")
+        frames = frames.filter("scale", out_color_matrix="bt709", out_range="tv")
     frames = frames.filter("format", pixel_format)
     return frames.filter("setparams", range="tv", **BT709).filter("setsar", 1)

@@ -10,7 +10,7 @@ import ffmpeg
 from airflow_provider_klingvideo.media.blocks import Canvas
 from airflow_provider_klingvideo.media.branches import Branch, duration_of, size_of
 from airflow_provider_klingvideo.media.copying import copies_pictures, copies_sound
-from airflow_provider_klingvideo.media.framing import colored, shaped, timed
+from airflow_provider_klingvideo.media.framing import colored, shaped, tagged, timed
 from airflow_provider_klingvideo.media.overlays import Subtitles
 from airflow_provider_klingvideo.media.presets import DEFAULT_ENCODER_PRESET, SUBTITLE_CODEC, AudioCodec, VideoCodec
 from airflow_provider_klingvideo.media.probing import MediaInfo
@@ -26,8 +26,8 @@ def build_video(branch: Branch) -> Any:
         streams.append(branch.source["v:0"])
         arguments |= _copy_arguments(video, info)
     else:
-        frames = _drawn(shaped(timed(branch), branch), branch)
-        streams.append(colored(frames, info, video.pixel_format))
+        frames = tagged(shaped(timed(branch), branch), info)
+        streams.append(colored(_drawn(frames, branch), info, video.pixel_format))
         arguments |= _encoder_arguments(video, branch)
     if row.audio and has_sound(branch.output, info):
         streams.append(soundtrack(branch))

@@ -130,6 +130,17 @@ class TestPictures:
             assert bool(places - logo) == (5 <= index < 10)
             assert all(y > height * 3 // 4 for _, y in places - logo)
 
+    def test_a_logo_keeps_its_colour_over_pictures_without_tags(
+        self, make: Callable[..., Rendered], things: Path
+    ) -> None:
+        run_ffmpeg("-f", "lavfi", "-i", "color=red:size=40x20,format=rgba", "-frames:v", 1, things / "red.png")
+        logo = {"file": "red.png", "corner": "top_left", "width": 0.3, "margin": 0}
+        path = files(make("grey.mp4", {"preset": "web", "logo": logo}))["web.mp4"]
+        look = "crop=2:2:20:20,scale=in_color_matrix=bt709,format=rgb24"
+        red, green, blue = run_ffmpeg("-i", path, "-vf", look, "-frames:v", 1, "-f", "rawvideo", "-").stdout[:3]
+        assert red > 245
+        assert max(green, blue) < 10
+
     def test_times_are_those_of_the_output(self, make: Callable[..., Rendered], binaries: Binaries) -> None:
         output = {"preset": "web", "trim": {"start": 1}, "speed": 0.5, "title": {"text": "fox", "start": 0.5, "end": 1}}
         path = files(make("grey.mp4", output))["web.mp4"]
