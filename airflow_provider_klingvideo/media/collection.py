@@ -118,7 +118,7 @@ def _verified(file: ResultFile, local: Path, settings: MediaSettings) -> FileTyp
     if found.demuxer is None:
         _require_utf8(local)
     else:
-        _require_decodable(local, found.demuxer, settings)
+        _require_decodable(local, found, settings)
     return found
 
 
@@ -129,8 +129,7 @@ def _require_utf8(local: Path) -> None:
         raise VerificationError(f"{local.name} is no text in UTF-8: {error.reason}") from error
 
 
-def _require_decodable(local: Path, demuxer: str, settings: MediaSettings) -> None:
-    # The format is named, so that no file can pass for a playlist that opens others.
-    source = ffmpeg.input(file_argument(local), f=demuxer, protocol_whitelist="file")
+def _require_decodable(local: Path, found: FileType, settings: MediaSettings) -> None:
+    source = ffmpeg.input(file_argument(local), **found.input_options)
     output = ffmpeg.output(source, "-", format="null")
     require_whole(output, local.name, find_binaries(settings.ffmpeg_path), settings)

@@ -13,6 +13,12 @@ SHOWN_BYTES = 200
 # Enough for the header of every type; a JPEG's size can lie far behind its metadata.
 HEAD_BYTES = 12
 
+# What may lie in an MP4: what the vendor delivers and players know. ffmpeg has hundreds more, seldom looked at.
+MP4_PICTURES = ("h264", "hevc", "av1", "vp9")
+MP4_DECODERS = (*MP4_PICTURES, "libdav1d", "libvpx-vp9", "aac", "mp3float", "mp3", "opus", "alac", "flac")
+WEBP_DECODERS = ("webp", "webp_anim")
+WAV_DECODERS = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le")
+
 Size = tuple[int, int]
 
 
@@ -25,6 +31,7 @@ class FileType:
     :param media_type: its MIME type.
     :param matches: whether a file that begins with these bytes is one.
     :param demuxer: how ffmpeg reads it, None for texts.
+    :param decoders: those of ffmpeg that may decode what is in it.
     """
 
     name: str
@@ -32,11 +39,17 @@ class FileType:
     media_type: str
     matches: Callable[[bytes], bool]
     demuxer: str | None = None
+    decoders: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
         """``image``, ``audio``, ``video`` or ``text``."""
         return self.media_type.partition("/")[0]
+
+    @property
+    def input_options(self) -> dict[str, str]:
+        """Options that keep ffmpeg to one file of this type: a text can pass for a list of other files."""
+        return {"f": str(self.demuxer), "protocol_whitelist": "file", "codec_whitelist": ",".join(self.decoders)}
 
 
 def _is_mp3(head: bytes) -> bool:
@@ -52,14 +65,16 @@ def _is_text(head: bytes) -> bool:
 
 
 FILE_TYPES = (
-    FileType("PNG", "png", "image/png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), "png_pipe"),
-    FileType("JPEG", "jpg", "image/jpeg", lambda head: head.startswith(b"\xff\xd8\xff"), "jpeg_pipe"),
-    FileType("WebP", "webp", "image/webp", lambda head: head[:4] + head[8:12] == b"RIFFWEBP", "webp_pipe"),
-    FileType("WAV", "wav", "audio/wav", lambda head: head[:4] + head[8:12] == b"RIFFWAVE", "wav"),
-    FileType("AAC", "aac", "audio/aac", _is_adts, "aac"),
-    FileType("MP3", "mp3", "audio/mpeg", _is_mp3, "mp3"),
-    FileType("M4A", "m4a", "audio/mp4", lambda head: head[4:11] == b"ftypM4A", "mov"),
-    FileType("MP4", "mp4", "video/mp4", lambda head: head[4:8] == b"ftyp", "mov"),
+    FileType("PNG", "png", "image/png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), "png_pipe", ("png",)),
+    FileType("JPEG", "jpg", "image/jpeg", lambda head: head.startswith(b"\xff\xd8\xff"), "jpeg_pipe", ("mjpeg",)),
+    FileType(
+        "WebP", "webp", "image/webp", lambda head: head[:4] + head[8:12] == b"RIFFWEBP", "webp_pipe", WEBP_DECODERS
+    ),
+    FileType("WAV", "wav", "audio/wav", lambda head: head[:4] + head[8:12] == b"RIFFWAVE", "wav", WAV_DECODERS),
+    FileType("AAC", "aac", "audio/aac", _is_adts, "aac", ("aac",)),
+    FileType("MP3", "mp3", "audio/mpeg", _is_mp3, "mp3", ("mp3float", "mp3")),
+    FileType("M4A", "m4a", "audio/mp4", lambda head: head[4:11] == b"ftypM4A", "mov", MP4_DECODERS),
+    FileType("MP4", "mp4", "video/mp4", lambda head: head[4:8] == b"ftyp", "mov", MP4_DECODERS),
     FileType("ASS", "ass", "text/x-ssa", lambda head: head.lstrip(b"\xef\xbb\xbf").startswith(b"[Script Info"[:9])),
     FileType("SRT", "srt", "application/x-subrip", _is_text),
 )

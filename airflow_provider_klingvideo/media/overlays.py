@@ -73,7 +73,7 @@ class Logo(Block):
         """
         self.require(canvas.features)
         path = Path(self.file)
-        source = input_of_its_own(file_argument(path), f=_logo_type(path).demuxer, protocol_whitelist="file")
+        source = input_of_its_own(file_argument(path), **_logo_type(path).input_options)
         logo = (
             source["v:0"]
             .filter("scale", max(1, round(self.width * canvas.width)), -1)

@@ -1,4 +1,4 @@
-"""What is in a video file: asked of ffprobe where there is one, else read from what ``ffmpeg -i`` prints."""
+"""What is in a video file: asked of ffprobe, else of PyAV where it is installed, else of ``ffmpeg -i``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from typing import Any
 
 from airflow_provider_klingvideo.media.binaries import Binaries
 from airflow_provider_klingvideo.media.errors import VerificationError
+from airflow_provider_klingvideo.media.filetypes import MP4_DECODERS, MP4_PICTURES
 from airflow_provider_klingvideo.media.runner import SHOWN_LINES, run
 
 PROBE_SECONDS = 60
 
 # A text file named .mp4 can make ffmpeg open other local files. The protocol whitelist alone does not stop that, the
 # format whitelist does.
-UNTRUSTED_INPUT = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2"}
+UNTRUSTED_INPUT = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
+    "codec_whitelist": ",".join(MP4_DECODERS),
+}
 
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
 _STREAM = re.compile(r"^  Stream #0:\d+.*?: (Video|Audio): (\w+)(.*)$", re.MULTILINE)
@@ -33,6 +38,13 @@ _GUESSED_FPS = re.compile(r", ([\d.]+)(k?) tbr")
 # What the average of a constant rate may lie away from it: a last frame that lasts longer, rounded figures.
 CONSTANT = 0.02
 _ROTATION = re.compile(r"Display ?Matrix: rotation of (-?\d+)", re.IGNORECASE)
+
+# PyAV gives AVColorRange and AVColorSpace as numbers (libavutil/pixfmt.h).
+_RANGES = {1: "tv", 2: "pc"}
+_SPACES = {0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc"}
+_SPACES |= {10: "bt2020c"}
+# PyAV tells the rotation with the first picture, which is decoded within our process: a larger one is left to ffmpeg.
+MAX_OWN_PIXELS = 7680 * 4320
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,7 @@ class MediaInfo:
 
 
 def probe(path: Path, binaries: Binaries) -> MediaInfo:
-    """Read the streams of a file that nobody vouches for; nothing is decoded.
+    """Read the streams of a file that nobody vouches for; at most its first picture is decoded.
 
     :param path: a local file.
     :raises VerificationError: it cannot be read as MP4, or has no picture.
@@ -84,7 +96,7 @@ def probe(path: Path, binaries: Binaries) -> MediaInfo:
     """
     if binaries.ffprobe:
         return _from_ffprobe(path, binaries.ffprobe)
-    return _from_ffmpeg(path, binaries.ffmpeg)
+    return _from_pyav(path) or _from_ffmpeg(path, binaries.ffmpeg)
 
 
 def file_argument(path: Path) -> str:
@@ -118,6 +130,7 @@ def _from_json(streams: Iterable[Mapping[str, Any]], container: Mapping[str, Any
     if "video" not in first:
         raise _without_picture()
     video = first["video"]
+    _require_known(video["codec_name"])
     fps = _ratio(video.get("avg_frame_rate", "0/0"))
     rotations = [int(data["rotation"]) for data in video.get("side_data_list", ()) if "rotation" in data]
     return MediaInfo(
@@ -135,6 +148,40 @@ def _from_json(streams: Iterable[Mapping[str, Any]], container: Mapping[str, Any
     )
 
 
+def _from_pyav(path: Path) -> MediaInfo | None:
+    """What PyAV reads, None where it is not installed or would have to decode a huge picture."""
+    try:
+        import av
+    except ImportError:
+        return None
+    try:
+        with av.open(file_argument(path), options=UNTRUSTED_INPUT, timeout=PROBE_SECONDS) as container:
+            shown = [one for one in container.streams.video if not one.disposition & one.disposition.attached_pic]
+            if not shown:
+                raise _without_picture()
+            video, sound = shown[0], container.streams.audio
+            codec = video.codec_context
+            if codec.width * codec.height > MAX_OWN_PIXELS or codec.codec.canonical_name not in MP4_PICTURES:
+                return None
+            picture = next(container.decode(video), None)
+            fps = float(video.average_rate or 0)
+            return MediaInfo(
+                duration=(container.duration or 0) / av.time_base,
+                width=codec.width,
+                height=codec.height,
+                fps=fps,
+                video_codec=codec.codec.canonical_name,
+                audio_codec=sound[0].codec_context.codec.canonical_name if sound else None,
+                pixel_format=codec.pix_fmt or "",
+                rotation=_clockwise([picture.rotation]) if picture else 0,
+                color_range=_RANGES.get(codec.color_range),
+                color_space=_SPACES.get(codec.colorspace),
+                variable_fps=_differ(fps, float(video.base_rate or 0)),
+            )
+    except av.FFmpegError as error:
+        raise _unreadable(path, [str(error)]) from error
+
+
 def _from_ffmpeg(path: Path, ffmpeg: str) -> MediaInfo:
     # It always exits with an error, "At least one output file must be specified": what it printed before counts.
     finished = run([ffmpeg, "-hide_banner", "-nostdin", *_untrusted(path)], timeout=PROBE_SECONDS)
@@ -146,6 +193,7 @@ def _from_ffmpeg(path: Path, ffmpeg: str) -> MediaInfo:
     video = next((match for match in streams if match[1] == "Video"), None)
     if video is None:
         raise _without_picture()
+    _require_known(video[2])
     size = _SIZE.search(video[3])
     if size is None:
         raise _unreadable(path, [video[0]])
@@ -192,6 +240,11 @@ def _seconds(match: re.Match[str]) -> float:
 def _clockwise(counter_clockwise: list[int]) -> int:
     """Turn ffmpeg's angle, counter-clockwise from -180 to 180, into ours."""
     return -counter_clockwise[0] % 360 if counter_clockwise else 0
+
+
+def _require_known(codec: str) -> None:
+    if codec not in MP4_PICTURES:
+        raise VerificationError(f"Pictures of {codec} are not decoded (known: {', '.join(MP4_PICTURES)})")
 
 
 def _unreadable(path: Path, words: list[str]) -> VerificationError:

@@ -215,9 +215,7 @@ def _mixed(first: Any, second: Any) -> Any:
 
 def _opened(file: str, what: str, **options: Any) -> Any:
     path = Path(file)
-    # The format is named, so that no file can pass for a playlist that opens others.
-    options |= {"f": _sound_type(path, what).demuxer, "protocol_whitelist": "file"}
-    return input_of_its_own(file_argument(path), **options)["a:0"]
+    return input_of_its_own(file_argument(path), **options, **_sound_type(path, what).input_options)["a:0"]
 
 
 def _sound_type(path: Path, what: str) -> FileType:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ffmpeg
 import pytest
+from media_measures import ffmpeg as run_bare
 
 from airflow_provider_klingvideo.media import (
     Expected,
@@ -109,6 +110,16 @@ def test_flipped_bits_are_found_whatever_is_made(
     media = inspect(path, binaries, Expected(), SETTINGS)
     with pytest.raises(VerificationError, match="does not decode"):
         render(media, [Output(preset=preset)], tmp_path, binaries, SETTINGS)
+
+
+def test_a_codec_that_nobody_expects_is_not_decoded(binaries: Binaries, tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    run_bare("-f", "lavfi", "-i", "testsrc2=s=320x180:d=1", "-c:v", "mpeg4", path)
+    with pytest.raises(VerificationError, match="Pictures of mpeg4 are not decoded"):
+        inspect(path, binaries, Expected(), SETTINGS)
+    with pytest.raises(FFmpegError, match=r"Codec \(mpeg4\) not on whitelist"):
+        last_frame(path, SETTINGS)
+    run_bare("-i", path, "-f", "null", "-")
 
 
 class TestPlaylists:

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from media_measures import ffmpeg as run_ffmpeg
 
-from airflow_provider_klingvideo.media import MediaInfo, VerificationError, probe
+from airflow_provider_klingvideo.media import MediaInfo, VerificationError, probe, probing
 from airflow_provider_klingvideo.media.binaries import Binaries
 
+# What does not exist cannot be asked.
+NO_PROGRAMS = Binaries("/nonexistent/ffmpeg")
 PLAIN = MediaInfo(2.0, 320, 180, 25.0, "h264", "aac", "yuv420p", 0)
 
 # As ffprobe 5.1 to 9.0 print it, shortened to the keys that are read and a few more.
@@ -43,9 +47,18 @@ FFPROBE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["ffprobe", "ffmpeg"])
+@pytest.fixture
+def no_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without PyAV."""
+    monkeypatch.setitem(sys.modules, "av", None)
+
+
+@pytest.fixture(params=["ffprobe", "pyav", "ffmpeg"])
 def prober(request: pytest.FixtureRequest, binaries: Binaries) -> Binaries:
     """Each way to probe; the first where this machine has ffprobe."""
+    if request.param == "pyav":
+        return NO_PROGRAMS
+    request.getfixturevalue("no_pyav")
     if request.param == "ffmpeg":
         return Binaries(binaries.ffmpeg, None)
     if not (ffprobe := shutil.which("ffprobe")):
@@ -168,6 +181,35 @@ class TestFfprobeAnswers:
             self.read(printing, json.dumps({"streams": [{"codec_type": "audio"}], "format": {}}))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-vf", "scale=out_range=pc:out_color_matrix=bt601,format=yuvj420p"],
+        ["-vf", "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"],
+        ["-vf", "setparams=colorspace=bt2020nc"],
+        ["-vf", r"select=not(mod(n\,7))+not(mod(n\,3)),settb=1/1000", "-fps_mode", "vfr"],
+        ["-c:v", "libx265", "-c:a", "libopus"],
+        ["-c:v", "libsvtav1", "-an"],
+    ],
+)
+def test_probers_agree(binaries: Binaries, request: pytest.FixtureRequest, tmp_path: Path, options: list[str]) -> None:
+    made = ["-f", "lavfi", "-i", "testsrc2=s=320x180:d=1", "-f", "lavfi", "-i", "sine=d=1"]
+    run_ffmpeg(*made, *options, tmp_path / "one.mp4")
+    told = probe(tmp_path / "one.mp4", NO_PROGRAMS)
+    request.getfixturevalue("no_pyav")
+    assert told == probe(tmp_path / "one.mp4", Binaries(binaries.ffmpeg))
+
+
+def test_our_process_decodes_no_huge_picture(
+    clips: Callable[[str], Path], binaries: Binaries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "MAX_OWN_PIXELS", 320 * 180 - 1)
+    assert probe(clips("plain"), binaries) == PLAIN
+    with pytest.raises(VerificationError, match="No such file"):
+        probe(clips("plain"), NO_PROGRAMS)
+
+
+@pytest.mark.usefixtures("no_pyav")
 class TestFfmpegPrintouts:
     def read(self, printing: Callable[[str], str], text: str) -> MediaInfo:
         return probe(Path("any.mp4"), Binaries(printing(text), None))
