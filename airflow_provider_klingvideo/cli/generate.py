@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     batch = LocalBatch(arguments.conn_id, _uri(arguments.output_path), name, plan)
     jobs = batch.load(_uri(arguments.source) or "")
     with _Screen(console, jobs) as screen:
-        summary = asyncio.run(batch.make(screen.show))
+        summary = asyncio.run(batch.make(screen.show, screen.show_rendering))
     for job in jobs:
         if job.error:
             console.print(f"{job.state}  {job.id}  {job.error}", markup=False)
@@ -72,15 +72,18 @@ def _uri(path: str | None) -> str | None:
 
 
 class _Screen:
-    """Shows how many jobs are in which state: as a bar, or on a log line by line."""
+    """Shows how many jobs are in which state, and how far renderings are: as bars, or on a log line by line."""
 
     def __init__(self, console: Console, jobs: list[WorkflowJob]) -> None:
         self._console = console
         self._states = {job.id: str(job.state) for job in jobs}
         self._ended = sum(job.is_terminal for job in jobs)
         self._told = 0.0
-        self._progress = _bar(console)
-        self._task = self._progress.add_task(self._words(), total=len(jobs), completed=self._ended)
+        self._progress = _bars(console)
+        self._jobs = self._progress.add_task(
+            self._words(), total=len(jobs), completed=self._ended, figure=self._figure()
+        )
+        self._renderings: dict[str, TaskID] = {}
 
     def __enter__(self) -> _Screen:
         if self._console.is_terminal:
@@ -94,18 +97,35 @@ class _Screen:
     def show(self, job: WorkflowJob, _old: WorkflowState, new: WorkflowState) -> None:
         self._states[job.id] = str(new)
         self._ended += job.is_terminal
-        self._progress.update(self._task, completed=self._ended, description=self._words())
+        self._progress.update(self._jobs, completed=self._ended, description=self._words(), figure=self._figure())
+        if rendering := self._renderings.pop(job.id, None):
+            self._progress.remove_task(rendering)
         if not self._console.is_terminal and time.monotonic() - self._told > INTERVAL:
             self._told = time.monotonic()
             self._console.print(f"{self._ended} of {len(self._states)} ended: {self._words()}")
+
+    def show_rendering(self, job: WorkflowJob, share: float) -> None:
+        if job.id not in self._renderings:
+            self._renderings[job.id] = self._progress.add_task(f"rendering {job.id}", total=1, figure="0%")
+        self._progress.update(self._renderings[job.id], completed=share, figure=f"{share:.0%}")
+
+    def _figure(self) -> str:
+        return f"{self._ended}/{len(self._states)}"
 
     def _words(self) -> str:
         counts: dict[str, Any] = Counter(self._states.values())
         return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
 
 
-def _bar(console: Console) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def _bars(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        BarColumn(),
+        TextColumn("{task.fields[figure]:>7}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     return Progress(*columns, console=console)

@@ -17,6 +17,7 @@ from airflow_provider_klingvideo.workflow.job import utc_now
 from airflow_provider_klingvideo.workflow.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.row_book import RowBook
 from airflow_provider_klingvideo.workflow.rows import keyed, read_rows
+from airflow_provider_klingvideo.workflow.steps import RenderListener
 
 FOLDER = "local"
 NAME = "videos"
@@ -56,15 +57,19 @@ class LocalBatch:
         ]
         return self.jobs
 
-    async def make(self, on_transition: TransitionListener | None = None) -> dict[str, Any]:
+    async def make(
+        self, on_transition: TransitionListener | None = None, on_rendering: RenderListener | None = None
+    ) -> dict[str, Any]:
         """Make the videos.
 
         :param on_transition: called as ``on_transition(job, old, new)``.
+        :param on_rendering: called as ``on_rendering(job, share)``, on other threads.
         :returns: the summary: counts by state, and the manifest's path.
         """
         engine = WorkflowEngine(store=self.store, on_transition=on_transition)
         overrides = {"render_plan": self.render_plan}
-        async with open_steps(self.klingai_conn_id, self.output_path, self.store, overrides) as steps:
+        opened = open_steps(self.klingai_conn_id, self.output_path, self.store, overrides, on_rendering=on_rendering)
+        async with opened as steps:
             await BatchRun(engine, steps).run(self.jobs)
         summary = judged(self.jobs, 0.0)
         summary["manifest"] = write_manifest(self.store, NAME, self.jobs, summary)

@@ -46,7 +46,7 @@ from airflow_provider_klingvideo.workflow.row_book import RowBook
 from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS
 from airflow_provider_klingvideo.workflow.slots import SlotBoard, Slots
 from airflow_provider_klingvideo.workflow.slots import place_of as place_of_job
-from airflow_provider_klingvideo.workflow.steps import RunBlocking, inline
+from airflow_provider_klingvideo.workflow.steps import RenderListener, RunBlocking, inline
 from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
 from airflow_provider_klingvideo.workflow.timings import FOLDER as TIMINGS
 from airflow_provider_klingvideo.workflow.timings import Timings
@@ -382,6 +382,7 @@ async def open_steps(
     overrides: Mapping[str, Any],
     *,
     run_blocking: RunBlocking = asyncio.to_thread,
+    on_rendering: RenderListener | None = None,
 ) -> AsyncIterator[VideoSteps]:
     """Open a connection and return the work of the states.
 
@@ -389,6 +390,7 @@ async def open_steps(
     :param store: where records and files lie.
     :param overrides: fields of :class:`StepSettings` that are set for these jobs.
     :param run_blocking: how work that blocks is run.
+    :param on_rendering: see :class:`VideoSteps`.
     """
     hook = KlingAIHook(klingai_conn_id)
     settings = configuration.step_settings(hook.settings, overrides)
@@ -402,6 +404,7 @@ async def open_steps(
             run_blocking=run_blocking,
             slots=Slots(SlotBoard(board_folder(klingai_conn_id, output_path)), settings.slot_rules),
             timings=Timings(output_folder(output_path) / TIMINGS),
+            on_rendering=on_rendering,
         )
 
 

@@ -15,7 +15,8 @@ from tenacity import (
     before_sleep_log,
     retry_if_exception,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from airflow_provider_klingvideo.errors import KlingVideoError
@@ -35,7 +36,7 @@ LOOK_SECONDS = 1.0
 # Work that takes a processor; the waits beside it are free.
 RENDERS = 2
 ATTEMPTS = 4
-_growing = wait_exponential_jitter(initial=5, max=120)
+_growing = wait_exponential(multiplier=5, max=120) + wait_random(0, 1)
 
 
 def batch_job(

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError
@@ -67,6 +68,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
+RenderListener = Callable[[WorkflowJob, float], None]
 MASTER = "master.mp4"
 ASKED_SOUND = "native"
 
@@ -133,6 +135,8 @@ class VideoSteps:
     :param run_blocking: how work that blocks is run; default: on a thread.
     :param slots: gives the slots of the connection; default: a board beside the records.
     :param timings: knows how long tasks take; default: kept in memory.
+    :param on_rendering: called as ``on_rendering(job, share)`` with the done part of a rendering, 0 to 1, on the thread
+        that renders.
     """
 
     def __init__(
@@ -146,6 +150,7 @@ class VideoSteps:
         run_blocking: RunBlocking = asyncio.to_thread,
         slots: Slots | None = None,
         timings: Timings | None = None,
+        on_rendering: RenderListener | None = None,
     ) -> None:
         self.client = client
         self.store = store
@@ -155,6 +160,7 @@ class VideoSteps:
         self._outputs = outputs
         self._open_path = open_path
         self._run_blocking = run_blocking
+        self._on_rendering = on_rendering
         self._reservations = Reservations(open_path)
         self._asking_quota = asyncio.Lock()
 
@@ -369,6 +375,7 @@ class VideoSteps:
                 plan=self.settings.plan,
                 provenance=_provenance(job),
                 open_path=self._open_path,
+                on_progress=self._on_rendering and partial(self._on_rendering, job),
             )
         except GateError as error:
             _record_delivery(job, error.delivery)

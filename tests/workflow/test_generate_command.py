@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +17,8 @@ import pytest
 from airflow_home import QUICK, connection
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+
+TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "160", "NO_COLOR": "1"}
 
 
 @pytest.fixture
@@ -42,6 +47,22 @@ class Shots:
     def make(self):
         return subprocess.run(self._command, capture_output=True, text=True, timeout=120, check=False)
 
+    def show(self):
+        """What a person sees in a terminal, every picture of it."""
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(
+            self._command, stdout=follower, stderr=subprocess.DEVNULL, env={**os.environ, **TERMINAL}
+        )
+        os.close(follower)
+        shown = b""
+        while select.select([leader], [], [], 120)[0]:
+            try:
+                shown += os.read(leader, 65536)
+            except OSError:
+                break
+        os.close(leader)
+        return process.wait(), shown.decode()
+
     def start(self):
         return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -63,11 +84,20 @@ def test_it_makes_the_videos_then_only_what_was_edited(sandbox, shots):
     shots.write(*(f"Shot {number}" for number in range(6)))
     made = shots.make()
     assert (made.returncode, shots.states()) == (0, ["COMPLETED"] * 6), made.stderr
-    assert "6 COMPLETED. Manifest: " in made.stdout
+    assert re.match(r"0 of 6 ended: .*\n6 COMPLETED\. Manifest: ", made.stdout)
     assert sandbox.ledger()["max_in_flight_seen"] == 3
     shots.write("Another shot 0", *(f"Shot {number}" for number in range(1, 6)))
     assert shots.make().returncode == 0
     assert len(orders(sandbox)) == 7
+
+
+def test_a_terminal_shows_states_and_renderings(sandbox, shots):
+    shots.write("A fox", "An owl")
+    code, shown = shots.show()
+    assert code == 0
+    assert re.search(r"0/2 .* 2 CREATED", shown)
+    assert re.search(r"\d+% .* rendering 0-", shown)
+    assert re.search(r"2/2 .* 2 COMPLETED", shown)
 
 
 def test_killed_anywhere_it_goes_on_and_pays_once(sandbox, shots):
