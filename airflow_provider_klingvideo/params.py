@@ -1,16 +1,17 @@
 """The trigger form of a video: Airflow Params whose choices come from the capability registry.
 
-Read when a DAG file is parsed, so it loads nothing but the registry's data file.
+Read when a DAG file is parsed, so it loads nothing but the registry's data file and the table of presets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow.sdk import Param
 
 from airflow_provider_klingvideo.kling.capabilities import registry
+from airflow_provider_klingvideo.media.presets import DEFAULT_OUTPUTS, PRESETS
 
 TEXT_TO_VIDEO = "text_to_video"
 IMAGE_TO_VIDEO = "image_to_video"
@@ -52,6 +53,37 @@ def image_to_video_params(first_frame: str = "", prompt: str = "The camera moves
         **_output(IMAGE_TO_VIDEO),
         **_advanced(),
     }
+
+
+def output_params(outputs: Sequence[str] = DEFAULT_OUTPUTS) -> dict[str, Param]:
+    """Return the part of a form that says what is made of a finished video; :func:`plan_from_params` reads it.
+
+    :param outputs: the presets that the form proposes.
+    """
+    return {
+        "outputs": Param(
+            list(outputs),
+            type="array",
+            minItems=1,
+            examples=list(PRESETS),
+            values_display={name: f"{name}: {preset.summary}" for name, preset in PRESETS.items()},
+            title="Outputs",
+            description="What is made of the video.",
+            section="After generation",
+        ),
+        "render_plan": Param(
+            None,
+            type=["null", "object"],
+            title="Render plan",
+            description="Instead of outputs: a whole plan, with sizes, trims, logos, texts, music and gates.",
+            section="After generation",
+        ),
+    }
+
+
+def plan_from_params() -> str:
+    """Return the template of a render plan that takes its values from the params of :func:`output_params`."""
+    return "{{ (params.render_plan or params.outputs) | tojson }}"
 
 
 def request_from_params(names: Iterable[str], **fixed: Any) -> dict[str, Any]:

@@ -41,6 +41,30 @@ def test_what_a_form_proposes_is_a_legal_request():
         assert check_request(parse_request({**proposed, "kind": kind}), Generation.NEW) == []
 
 
+@pytest.mark.parametrize(
+    ("chosen", "presets"),
+    [
+        ({}, ["master", "poster", "preview", "contact_sheet"]),
+        ({"outputs": ["web", "gif"]}, ["web", "gif"]),
+        ({"render_plan": {"outputs": [{"preset": "hls"}], "gates": {"black": "warn"}}}, ["hls"]),
+    ],
+)
+def test_a_form_says_what_is_made_of_the_video(chosen, presets):
+    from airflow.sdk.definitions.param import ParamsDict
+    from jinja2 import Environment
+
+    from airflow_provider_klingvideo.media import RenderPlan
+    from airflow_provider_klingvideo.params import output_params, plan_from_params
+
+    form = ParamsDict(output_params())
+    form.update(chosen)
+    plan = RenderPlan.parse(
+        Environment(autoescape=False).from_string(plan_from_params()).render(params=form.validate())
+    )
+    assert [output.preset for output in plan.outputs] == presets
+    assert plan.gates.black == ("warn" if "render_plan" in chosen else "off")
+
+
 def test_a_form_leaves_out_what_is_empty():
     from airflow_provider_klingvideo.params import request_from_params
 

@@ -13,7 +13,14 @@ from pydantic.fields import FieldInfo
 from airflow_provider_klingvideo.media.decoration import Decoration
 from airflow_provider_klingvideo.media.errors import PlanError
 from airflow_provider_klingvideo.media.geometry import ASPECTS
-from airflow_provider_klingvideo.media.presets import ENCODER_PRESETS, PRESETS, SIDES, SUBTITLED, Preset
+from airflow_provider_klingvideo.media.presets import (
+    DEFAULT_OUTPUTS,
+    ENCODER_PRESETS,
+    PRESETS,
+    SIDES,
+    SUBTITLED,
+    Preset,
+)
 
 
 def _one_of(names: Collection[str]) -> tuple[AfterValidator, FieldInfo]:
@@ -213,11 +220,8 @@ class RenderPlan(_Part):
     :param gates: what is checked in the same pass.
     """
 
-    outputs: Annotated[tuple[Output, ...], Field(min_length=1, max_length=MAX_OUTPUTS)] = (
-        Output(preset="master"),
-        Output(preset="poster"),
-        Output(preset="preview"),
-        Output(preset="contact_sheet"),
+    outputs: Annotated[tuple[Output, ...], Field(min_length=1, max_length=MAX_OUTPUTS)] = tuple(
+        Output(preset=name) for name in DEFAULT_OUTPUTS
     )
     gates: Gates = Gates()
 

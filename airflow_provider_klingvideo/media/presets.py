@@ -321,3 +321,5 @@ PRESETS: dict[str, Preset] = {
         quality=97,
     ),
 }
+
+DEFAULT_OUTPUTS = ("master", "poster", "preview", "contact_sheet")
