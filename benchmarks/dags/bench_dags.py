@@ -12,7 +12,8 @@ from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 def bench_dag(mode: str, chunk_size: int) -> DAG:
     """Make the DAG of one mode."""
     params = {"rows": Param("", type="string")}
-    with DAG(f"bench_{mode}", schedule=None, params=params, max_active_tasks=64) as dag:
+    # Of a thousand mapped rows a few hundred at a time: Airflow expands, and looks through, all that is running.
+    with DAG(f"bench_{mode}", schedule=None, params=params, max_active_tasks=64, max_active_runs=3) as dag:
         kling_video_batch(
             "{{ params.rows }}",
             mode=mode,

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 import httpx
 
+HEALTH = "/api/v2/monitor/health"
+NO_ANSWER = 0
+
 
 class Responsiveness:
     """Looks at what a person looks at.
@@ -40,13 +43,22 @@ class Responsiveness:
         self.looks += 1
         with httpx.Client(base_url=self._url, timeout=60, trust_env=False) as browser:
             for page in self._pages:
-                asked = time.monotonic()
-                self.answers[browser.get(page).status_code] += 1
-                self._seconds[page].append(time.monotonic() - asked)
-            scheduler = browser.get("/api/v2/monitor/health").json()["scheduler"]
-        beat = datetime.fromisoformat(scheduler["latest_scheduler_heartbeat"])
-        self._beats.add(beat)
-        self._ages.append((datetime.now(UTC) - beat).total_seconds())
+                self._opened(browser, page)
+            health = self._opened(browser, HEALTH)
+        if health is not None and health.is_success:
+            beat = datetime.fromisoformat(health.json()["scheduler"]["latest_scheduler_heartbeat"])
+            self._beats.add(beat)
+            self._ages.append((datetime.now(UTC) - beat).total_seconds())
+
+    def _opened(self, browser: httpx.Client, page: str) -> httpx.Response | None:
+        asked = time.monotonic()
+        try:
+            answer = browser.get(page)
+        except httpx.HTTPError:
+            answer = None
+        self._seconds[page].append(time.monotonic() - asked)
+        self.answers[answer.status_code if answer is not None else NO_ANSWER] += 1
+        return answer
 
     @property
     def heartbeats(self) -> int:
@@ -55,5 +67,7 @@ class Responsiveness:
 
     def rows(self) -> list[list[str]]:
         """What was looked at, the median of the seconds it took, and the most."""
+        failed = self.answers.total() - self.answers[httpx.codes.OK]
         seen = {**self._seconds, "age of the scheduler's last heartbeat": self._ages}
-        return [[name, f"{statistics.median(values):.2f}", f"{max(values):.2f}"] for name, values in seen.items()]
+        rows = [[name, f"{statistics.median(values):.2f}", f"{max(values):.2f}"] for name, values in seen.items()]
+        return [*rows, [f"pages that failed, of {self.answers.total()}", "", str(failed)]]
