@@ -77,7 +77,7 @@ _CONNECTION_FIELDS = {
     "concurrency_limit": {
         "label": "Concurrency limit",
         "description": "Tasks that may run at the vendor at once; further jobs wait in the queue. "
-        "Empty: the vendor's limit alone.",
+        "Empty: what the account's packs allow, as the vendor tells.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
     "model_limits": {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.media.collection import ResultFile, collect
     from airflow_provider_klingvideo.media.delivery import deliver
     from airflow_provider_klingvideo.media.errors import (
+        DeliveryError,
         DownloadError,
         ExpiredUrlError,
         FFmpegError,
@@ -57,12 +58,13 @@ _HOMES = {
     "gates": ("GateResult",),
     "transfer": ("download",),
     "errors": (
+        "DeliveryError",
         "DownloadError",
         "ExpiredUrlError",
         "FFmpegError",
         "FFmpegMissingError",
-        "GateError",
         "FilmError",
+        "GateError",
         "MediaError",
         "OutputError",
         "PlanError",
@@ -81,6 +83,7 @@ __all__ = [
     "ArtifactPart",
     "Clip",
     "Delivery",
+    "DeliveryError",
     "DownloadError",
     "DownloadLimits",
     "Expected",

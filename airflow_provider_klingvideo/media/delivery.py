@@ -180,10 +180,13 @@ class _Delivering:
             for output in self.plan.outputs
             if (artifact := kept.get(name := output.file_name) or made.get(name))
         }
-        if rendered.failures:
-            raise rendered.failures[0]
         gates = judge(self.plan.gates, findings, media.info, self.expected, self.settings)
-        return _passed(Delivery(artifacts, media.info, [*media.warnings, *rendered.warnings], gates))
+        delivery = Delivery(artifacts, media.info, [*media.warnings, *rendered.warnings], gates)
+        if rendered.failures:
+            failure = rendered.failures[0]
+            failure.delivery = delivery
+            raise failure
+        return _passed(delivery)
 
     def _required(self) -> Expected:
         """What a source must be, for anything to be cut from it."""

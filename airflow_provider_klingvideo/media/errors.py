@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
@@ -93,24 +93,29 @@ class FFmpegMissingError(MediaError):
     default_advice = "Install one: pip install 'airflow-provider-klingvideo[ffmpeg]' or apt-get install ffmpeg"
 
 
-class OutputError(MediaError):
+class DeliveryError(MediaError):
+    """Something is wrong about a delivery; what could be made is stored.
+
+    :param message: see :class:`~airflow_provider_klingvideo.errors.KlingVideoError`, as are ``facts``.
+    :param delivery: everything that was made and found, for the job record; None before it is known.
+    """
+
+    def __init__(self, message: str, *, delivery: Delivery | None = None, **facts: Any) -> None:
+        self.delivery = delivery
+        super().__init__(message, **facts)
+
+
+class OutputError(DeliveryError):
     """An output that is required could not be made; the source and all other outputs are stored."""
 
     kind = "output"
 
 
-class GateError(MediaError):
-    """A quality gate whose policy is ``fail`` has found something; source and outputs are stored.
-
-    :param delivery: everything that was made and found, for the job record.
-    """
+class GateError(DeliveryError):
+    """A quality gate whose policy is ``fail`` has found something; source and outputs are stored."""
 
     kind = "gate"
     default_advice = "Look at the stored files; set the gate's policy to warn to accept videos like this one"
-
-    def __init__(self, message: str, *, delivery: Delivery) -> None:
-        self.delivery = delivery
-        super().__init__(message)
 
 
 class StorageError(MediaError):

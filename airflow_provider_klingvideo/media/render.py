@@ -69,7 +69,7 @@ class Rendered:
     outputs: tuple[RenderedOutput, ...]
     findings: Findings
     warnings: tuple[str, ...]
-    failures: tuple[MediaError, ...]
+    failures: tuple[OutputError, ...]
 
 
 @dataclass
@@ -78,7 +78,7 @@ class _Outcome:
 
     made: list[Output] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    failures: list[MediaError] = field(default_factory=list)
+    failures: list[OutputError] = field(default_factory=list)
 
     def miss(self, output: Output, error: MediaError) -> None:
         """Go on without an output."""

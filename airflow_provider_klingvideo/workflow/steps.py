@@ -25,8 +25,8 @@ from airflow_provider_klingvideo.kling import (
 from airflow_provider_klingvideo.media import (
     Artifact,
     Delivery,
+    DeliveryError,
     Expected,
-    GateError,
     MediaSettings,
     RenderPlan,
     collect,
@@ -377,8 +377,9 @@ class VideoSteps:
                 open_path=self._open_path,
                 on_progress=self._on_rendering and partial(self._on_rendering, job),
             )
-        except GateError as error:
-            _record_delivery(job, error.delivery)
+        except DeliveryError as error:
+            if error.delivery:
+                _record_delivery(job, error.delivery)
             raise
         _record_delivery(job, delivery)
         return list(delivery.warnings)

@@ -286,6 +286,9 @@ class TestFfmpegFails:
             job.deliver(settings=faulty, plan=plan)
         assert caught.value.money is Money.BILLED
         assert sorted(job.stored()) == ["master.mp4", "source.mp4"]
+        told = caught.value.delivery
+        assert told is not None
+        assert list(told.artifacts) == ["source.mp4", "master.mp4"]
         assert list(job.deliver(plan=plan).artifacts) == ["source.mp4", "master.mp4", "poster.jpg"]
         assert job.downloads == 1
 

@@ -82,6 +82,15 @@ def test_provenance_travels_with_the_video(workshop):
     assert b"kling-2.5-turbo" in content
 
 
+def test_what_is_made_is_on_record_when_a_required_output_is_not(workshop, sandbox):
+    shop = workshop("master", {"preset": "web", "logo": {"file": "nowhere.png"}, "required": True})
+    job = shop.process(fox())
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "output", "billed")
+    assert set(job.metadata["artifacts"]) == {"source.mp4", "master.mp4"}
+    assert workshop("master").process(reopened(job, S.POST_PROCESSING)).state is S.COMPLETED
+    assert [count for what, count in sandbox.ledger()["requests"].items() if "/media/" in what] == [1]
+
+
 def test_a_video_that_fails_a_gate_is_kept_and_said_to_be_paid(workshop, sandbox):
     shop = workshop("master", black="fail")
     folder = shop.store.folder("job-1")
