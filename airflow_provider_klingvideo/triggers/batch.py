@@ -80,7 +80,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
         from airflow_provider_klingvideo.workflow.job import utc_now
 
         seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()
-        waits = {asyncio.ensure_future(wait) for wait in (*self._ends(), *self._slots(seconds))}
+        waits = {asyncio.ensure_future(wait) for wait in (*self._ends(), *await self._slots(seconds))}
         try:
             _, left = await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
             if left and not self.queued:
@@ -113,9 +113,9 @@ class KlingVideoBatchTrigger(BaseTrigger):
             for one in self.followed
         ]
 
-    def _slots(self, seconds: float) -> list[Any]:
+    async def _slots(self, seconds: float) -> list[Any]:
         from airflow_provider_klingvideo.triggers.stations import station_of
         from airflow_provider_klingvideo.workflow.slots import Place
 
-        queue = station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
+        queue = await station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
         return [queue.wait(Place(**one), seconds) for one in self.queued]

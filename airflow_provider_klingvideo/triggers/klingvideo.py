@@ -102,6 +102,8 @@ class KlingVideoTaskTrigger(BaseTrigger):
         await asyncio.shield(note)
 
     async def _note_the_end(self) -> None:
+        from asgiref.sync import sync_to_async
+
         ending = await self._ending_of_the_run()
         if ending is None:
             self.log.info("Task %s is not followed here any more; it runs on at the vendor.", self.vendor_task_id)
@@ -111,7 +113,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
             ending,
             self.vendor_task_id,
         )
-        await asyncio.to_thread(self._abandon, f"the DAG run was ended as {ending}")
+        await sync_to_async(self._abandon)(f"the DAG run was ended as {ending}")
 
     async def _ending_of_the_run(self) -> str | None:
         """The state of the DAG run, None while it goes on."""
@@ -125,14 +127,13 @@ class KlingVideoTaskTrigger(BaseTrigger):
         return next((ended for ended in ENDED_RUNS if state == ended), None)
 
     def _abandon(self, cause: str) -> None:
-        from airflow.sdk import ObjectStoragePath
-
+        from airflow_provider_klingvideo._storage import open_path
         from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowState
         from airflow_provider_klingvideo.workflow.closing import close
 
         if self.records_path is None or self.job_id is None:
             return
-        store = JobStore(ObjectStoragePath(self.records_path))
+        store = JobStore(open_path(self.records_path))
         job = store.load(self.job_id)
         if job and job.state is WorkflowState.GENERATING and job.klingai_job_id == self.vendor_task_id:
             close(WorkflowEngine(store=store), job, cause)

@@ -79,18 +79,17 @@ class KlingVideoSlotTrigger(BaseTrigger):
         yield TriggerEvent({"job_id": self.job_id})  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> None:
+        from asgiref.sync import sync_to_async
+
+        from airflow_provider_klingvideo._storage import open_path
         from airflow_provider_klingvideo.triggers.stations import station_of
+        from airflow_provider_klingvideo.workflow import JobStore
         from airflow_provider_klingvideo.workflow.slots import Place
 
+        store = JobStore(await sync_to_async(open_path)(self.records_path))
         place = Place(self.job_id, self.pack, self.model, self.priority, self.since)
         seconds = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
-        queue = station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
-        await queue.wait(place, seconds, is_cancelled=self._is_cancelled)
-
-    def _is_cancelled(self) -> bool:
-        from airflow.sdk import ObjectStoragePath
-
-        from airflow_provider_klingvideo.workflow import JobStore
-
-        store = JobStore(ObjectStoragePath(self.records_path))
-        return store.cancel_reason(self.job_id, self.revision) is not None
+        queue = await station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
+        await queue.wait(
+            place, seconds, is_cancelled=lambda: store.cancel_reason(self.job_id, self.revision) is not None
+        )

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.hooks.klingai import KlingSettings
     from airflow_provider_klingvideo.kling import AsyncKlingClient
+    from airflow_provider_klingvideo.workflow.paths import RecordPath
     from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
     from airflow_provider_klingvideo.workflow.slots import Slots
 
@@ -34,31 +35,30 @@ class Station:
         self._queues: dict[str, SlotQueue] = {}
         self.broker = Broker(self._client)
 
-    def queue(self, board_path: str, pause: float) -> SlotQueue:
+    async def queue(self, board_path: str, pause: float) -> SlotQueue:
         """Return the queue for slots.
 
         :param board_path: folder of the notices about slots, a path or URI.
         :param pause: seconds between two looks.
         """
+        from asgiref.sync import sync_to_async
+
+        from airflow_provider_klingvideo._storage import open_path
         from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
 
+        board = await sync_to_async(open_path)(board_path)
         if board_path not in self._queues:
             self._queues[board_path] = SlotQueue(
-                self._client,
-                lambda: self._slots(board_path),
-                pause=pause,
-                on_look=self.broker.hear_of_running,
+                self._client, lambda: self._slots(board), pause=pause, on_look=self.broker.hear_of_running
             )
         return self._queues[board_path]
 
-    def _slots(self, board_path: str) -> Slots:
-        from airflow.sdk import ObjectStoragePath
-
+    def _slots(self, board: RecordPath) -> Slots:
         from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots
 
         settings = self._settings
         rules = SlotRules(settings.concurrency_limit, settings.model_limits) if settings else SlotRules()
-        return Slots(SlotBoard(ObjectStoragePath(board_path)), rules)
+        return Slots(SlotBoard(board), rules)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[AsyncKlingClient]:

@@ -131,6 +131,9 @@ class TestSlots:
         assert len(sandbox.ledger()["tasks"]) == 1
 
     def test_of_several_one_goes_at_a_time_by_priority_then_age(self, sandbox, tmp_path):
+        # Until all have come, somebody else holds the slot.
+        sandbox.settings(generation_seconds=2)
+        ordered(sandbox)
         waiting = {
             "young": slot_trigger(tmp_path, "young", since=3),
             "old": slot_trigger(tmp_path, "old", since=1),
