@@ -15,7 +15,9 @@ HEAD_BYTES = 12
 
 # What may lie in an MP4: what the vendor delivers and players know. ffmpeg has hundreds more, seldom looked at.
 MP4_PICTURES = ("h264", "hevc", "av1", "vp9")
-MP4_DECODERS = (*MP4_PICTURES, "libdav1d", "libvpx-vp9", "aac", "mp3float", "mp3", "opus", "alac", "flac")
+MP4_SOUNDS = ("aac", "mp3float", "mp3", "opus", "alac", "flac")
+# Subtitles and a cover are not used, but ffprobe fails at what it may not look into.
+MP4_DECODERS = (*MP4_PICTURES, "libdav1d", "libvpx-vp9", *MP4_SOUNDS, "mov_text", "mjpeg", "png")
 WEBP_DECODERS = ("webp", "webp_anim")
 WAV_DECODERS = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le")
 

@@ -128,7 +128,9 @@ def encoded_pictures(
         frames = _pictures_of(segment, shots, plan, film, passes)
         target = passes.folder / f"part-{segment.shot}.mp4"
         drawn = _drawn_over(frames, segment, plan, film, canvas)
-        passes.run(ffmpeg.output(drawn, str(target), format="mp4", **ENCODING, **threads))
+        # Some versions of ffmpeg end with a frame more.
+        count = {"frames:v": int(segment.seconds * film.rate)}
+        passes.run(ffmpeg.output(drawn, str(target), format="mp4", **ENCODING, **count, **threads))
         parts.append(Part(target, segment.seconds))
     return parts
 

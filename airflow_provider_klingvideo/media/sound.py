@@ -33,8 +33,8 @@ DUCKING = {"threshold": 0.02, "ratio": 12, "attack": 20, "release": 500}
 # What EBU R128 calls silence; there is nothing to raise below it.
 SILENCE = -70.0
 TRUE_PEAK = -1.5
-# Loudnorm stays a plain gain as long as the range of the sound is within the one that is asked for.
-LOUDNESS_RANGE = 50
+# Loudnorm stays a plain gain as long as the range of the sound is within the one that is asked for; old ones go to 20.
+LOUDNESS_RANGE = 20
 # Filters of ffmpeg that every mix needs, and every change of its loudness.
 MIXING = frozenset({"anullsrc", "aresample", "aformat", "apad", "atrim"})
 LEVELLING = MIXING | {"loudnorm"}
@@ -201,7 +201,7 @@ def normalised(sound: Any, target: float, found: Loudness) -> Any:
         measured_LRA=found.range,
         measured_thresh=found.threshold,
         offset=found.offset,
-    ).filter("aresample", RATE)
+    ).filter("aresample", RATE).filter("aformat", **FORMAT)
 
 
 def _loudnorm(sound: Any, target: float, **options: Any) -> Any:
