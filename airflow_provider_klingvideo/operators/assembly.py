@@ -51,24 +51,23 @@ class KlingVideoAssembleOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return where the film and its poster lie, its checksum, length and size."""
-        from airflow.sdk import ObjectStoragePath
-
         from airflow_provider_klingvideo import configuration
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.media import FilmPlan, assemble
         from airflow_provider_klingvideo.operators.runtime import airflow_errors, run_store
         from airflow_provider_klingvideo.workflow.films import clips_of
         from airflow_provider_klingvideo.workflow.identity import safe_name
 
-        folder = ObjectStoragePath(self.output_path) if self.output_path else run_store(context, None).base
+        folder = open_path(self.output_path) if self.output_path else run_store(context, None).base
         if not self.output_path:
             folder = folder / safe_name(self.task_id)
         with airflow_errors():
             film = assemble(
-                clips_of(self.clips, ObjectStoragePath),
+                clips_of(self.clips, open_path),
                 FilmPlan.parse(self.film or {}),
                 folder,
                 settings=configuration.media_settings(),
-                open_path=ObjectStoragePath,
+                open_path=open_path,
                 timeout=self.assembly_timeout,
             )
         for warning in film.warnings:

@@ -45,13 +45,12 @@ class KlingVideoReadRowsOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> list[Any]:
         """Return the requests, or the chunks: ``first`` and ``count``."""
-        from airflow.sdk import ObjectStoragePath
-
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.operators.runtime import airflow_errors, row_book
         from airflow_provider_klingvideo.workflow.rows import keyed, listed_rows, read_rows
 
         with airflow_errors():
-            rows = read_rows(ObjectStoragePath(self.rows)) if isinstance(self.rows, str) else listed_rows(self.rows)
+            rows = read_rows(open_path(self.rows)) if isinstance(self.rows, str) else listed_rows(self.rows)
             kept = row_book(self, context).write(keyed(rows))
         self.log.info("The batch has %d rows", len(kept))
         if self.chunk_size is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow.sdk import ObjectStoragePath
-
+from airflow_provider_klingvideo.hooks.storage import open_path
 from airflow_provider_klingvideo.operators.runtime import open_steps, output_folder
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch import judged
@@ -50,7 +49,7 @@ class LocalBatch:
         :param source: path or URI of the file.
         :raises KlingVideoError: the rows, or records that lie there, cannot be read.
         """
-        rows = RowBook(self.store.base, NAME).write(keyed(read_rows(ObjectStoragePath(source))))
+        rows = RowBook(self.store.base, NAME).write(keyed(read_rows(open_path(source))))
         turn = utc_now().isoformat()
         self.jobs[:] = [
             batch_job(self.store, row.job_id, row.request, turn=turn, metadata={"batch": self.batch}) for row in rows

@@ -95,10 +95,9 @@ async def reconciled(
     :param klingai_conn_id: the connection.
     :param output_path: folder of the records, None for the configured one.
     """
-    from airflow.sdk import ObjectStoragePath
-
     from airflow_provider_klingvideo import configuration
     from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+    from airflow_provider_klingvideo.hooks.storage import open_path
     from airflow_provider_klingvideo.operators.runtime import output_folder
     from airflow_provider_klingvideo.workflow import VideoSteps
     from airflow_provider_klingvideo.workflow.reconcile import Reconciler
@@ -115,7 +114,7 @@ async def reconciled(
                 store,
                 outputs=hook.task_outputs,
                 settings=settings,
-                open_path=ObjectStoragePath,
+                open_path=open_path,
                 run_blocking=inline,
             ),
             is_over=is_over,

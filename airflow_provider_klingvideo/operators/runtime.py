@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from airflow.sdk import ObjectStoragePath
-
 from airflow_provider_klingvideo import configuration
 from airflow_provider_klingvideo._compat import (
     AirflowException,
@@ -26,6 +24,7 @@ from airflow_provider_klingvideo._compat import (
 )
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+from airflow_provider_klingvideo.hooks.storage import open_path
 from airflow_provider_klingvideo.workflow import (
     TRANSITIONS,
     JobStore,
@@ -52,7 +51,7 @@ from airflow_provider_klingvideo.workflow.timings import FOLDER as TIMINGS
 from airflow_provider_klingvideo.workflow.timings import Timings
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
 
 
 log = logging.getLogger(__name__)
@@ -124,7 +123,7 @@ def output_folder(base: str | None) -> ObjectStoragePath:
 
     :param base: a path or URI, None for the configured one.
     """
-    return ObjectStoragePath(base or configuration.output_path())
+    return open_path(base or configuration.output_path())
 
 
 def budget_of(task: BudgetTask, context: Context) -> dict[str, Any] | None:
@@ -241,7 +240,7 @@ class JobRun:
         """
         closing(self.engine, self.job, cause)
         self.store.save(self.job)
-        Reservations(ObjectStoragePath).settle(self.job)
+        Reservations(open_path).settle(self.job)
 
     def console_url(self) -> str:
         """Return where a person sees the connection's tasks and balance."""
@@ -400,7 +399,7 @@ async def open_steps(
             store,
             outputs=hook.task_outputs,
             settings=settings,
-            open_path=ObjectStoragePath,
+            open_path=open_path,
             run_blocking=run_blocking,
             slots=Slots(SlotBoard(board_folder(klingai_conn_id, output_path)), settings.slot_rules),
             timings=Timings(output_folder(output_path) / TIMINGS),

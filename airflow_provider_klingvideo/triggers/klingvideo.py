@@ -125,14 +125,13 @@ class KlingVideoTaskTrigger(BaseTrigger):
         return next((ended for ended in ENDED_RUNS if state == ended), None)
 
     def _abandon(self, cause: str) -> None:
-        from airflow.sdk import ObjectStoragePath
-
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowState
         from airflow_provider_klingvideo.workflow.closing import close
 
         if self.records_path is None or self.job_id is None:
             return
-        store = JobStore(ObjectStoragePath(self.records_path))
+        store = JobStore(open_path(self.records_path))
         job = store.load(self.job_id)
         if job and job.state is WorkflowState.GENERATING and job.klingai_job_id == self.vendor_task_id:
             close(WorkflowEngine(store=store), job, cause)

@@ -88,9 +88,8 @@ class KlingVideoSlotTrigger(BaseTrigger):
         await queue.wait(place, seconds, is_cancelled=self._is_cancelled)
 
     def _is_cancelled(self) -> bool:
-        from airflow.sdk import ObjectStoragePath
-
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.workflow import JobStore
 
-        store = JobStore(ObjectStoragePath(self.records_path))
+        store = JobStore(open_path(self.records_path))
         return store.cancel_reason(self.job_id, self.revision) is not None

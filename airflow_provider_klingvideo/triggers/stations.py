@@ -52,13 +52,12 @@ class Station:
         return self._queues[board_path]
 
     def _slots(self, board_path: str) -> Slots:
-        from airflow.sdk import ObjectStoragePath
-
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots
 
         settings = self._settings
         rules = SlotRules(settings.concurrency_limit, settings.model_limits) if settings else SlotRules()
-        return Slots(SlotBoard(ObjectStoragePath(board_path)), rules)
+        return Slots(SlotBoard(open_path(board_path)), rules)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[AsyncKlingClient]:

@@ -122,7 +122,9 @@ class SlotQueue:
     async def _fill(self, client: AsyncKlingClient, pack: str, waiters: list[_Waiter]) -> None:
         in_flight = await client.in_flight(pack)
         self._on_look(pack, in_flight)
-        slots, places = self._slots(), [waiter.place for waiter in waiters]
+        # On a thread, as all that asks the store: opening it may need the event loop.
+        slots = await asyncio.to_thread(self._slots)
+        places = [waiter.place for waiter in waiters]
         if await asyncio.to_thread(lambda: slots.knows_quota(pack) and slots.wants_quota(pack)):
             await learn_quota(client, slots, pack)
         granted = await asyncio.to_thread(lambda: slots.grant(places, in_flight, queue=self._name))
