@@ -192,16 +192,20 @@ def normalised(sound: Any, target: float, found: Loudness) -> Any:
     """
     if found.is_silence:
         return sound
-    return _loudnorm(
-        sound,
-        target,
-        linear="true",
-        measured_I=found.integrated,
-        measured_TP=found.peak,
-        measured_LRA=found.range,
-        measured_thresh=found.threshold,
-        offset=found.offset,
-    ).filter("aresample", RATE).filter("aformat", **FORMAT)
+    return (
+        _loudnorm(
+            sound,
+            target,
+            linear="true",
+            measured_I=found.integrated,
+            measured_TP=found.peak,
+            measured_LRA=found.range,
+            measured_thresh=found.threshold,
+            offset=found.offset,
+        )
+        .filter("aresample", RATE)
+        .filter("aformat", **FORMAT)
+    )
 
 
 def _loudnorm(sound: Any, target: float, **options: Any) -> Any:

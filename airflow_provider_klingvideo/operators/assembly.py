@@ -52,7 +52,7 @@ class KlingVideoAssembleOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return where the film and its poster lie, its checksum, length and size."""
         from airflow_provider_klingvideo import configuration
-        from airflow_provider_klingvideo._storage import open_path
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.media import FilmPlan, assemble
         from airflow_provider_klingvideo.operators.runtime import airflow_errors, run_store
         from airflow_provider_klingvideo.workflow.films import clips_of

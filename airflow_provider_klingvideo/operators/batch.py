@@ -45,7 +45,7 @@ class KlingVideoReadRowsOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> list[Any]:
         """Return the requests, or the chunks: ``first`` and ``count``."""
-        from airflow_provider_klingvideo._storage import open_path
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.operators.runtime import airflow_errors, row_book
         from airflow_provider_klingvideo.workflow.rows import keyed, listed_rows, read_rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_klingvideo._storage import open_path
+from airflow_provider_klingvideo.hooks.storage import open_path
 from airflow_provider_klingvideo.operators.runtime import open_steps, output_folder
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch import judged

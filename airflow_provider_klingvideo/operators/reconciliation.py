@@ -96,8 +96,8 @@ async def reconciled(
     :param output_path: folder of the records, None for the configured one.
     """
     from airflow_provider_klingvideo import configuration
-    from airflow_provider_klingvideo._storage import open_path
     from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+    from airflow_provider_klingvideo.hooks.storage import open_path
     from airflow_provider_klingvideo.operators.runtime import output_folder
     from airflow_provider_klingvideo.workflow import VideoSteps
     from airflow_provider_klingvideo.workflow.reconcile import Reconciler

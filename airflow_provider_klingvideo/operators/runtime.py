@@ -24,9 +24,9 @@ from airflow_provider_klingvideo._compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from airflow_provider_klingvideo._storage import open_path
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+from airflow_provider_klingvideo.hooks.storage import open_path
 from airflow_provider_klingvideo.workflow import (
     TRANSITIONS,
     JobStore,

@@ -127,7 +127,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
         return next((ended for ended in ENDED_RUNS if state == ended), None)
 
     def _abandon(self, cause: str) -> None:
-        from airflow_provider_klingvideo._storage import open_path
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowState
         from airflow_provider_klingvideo.workflow.closing import close
 

@@ -81,7 +81,7 @@ class KlingVideoSlotTrigger(BaseTrigger):
     async def _wait(self) -> None:
         from asgiref.sync import sync_to_async
 
-        from airflow_provider_klingvideo._storage import open_path
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.triggers.stations import station_of
         from airflow_provider_klingvideo.workflow import JobStore
         from airflow_provider_klingvideo.workflow.slots import Place

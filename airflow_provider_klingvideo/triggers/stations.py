@@ -43,7 +43,7 @@ class Station:
         """
         from asgiref.sync import sync_to_async
 
-        from airflow_provider_klingvideo._storage import open_path
+        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
 
         board = await sync_to_async(open_path)(board_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, Self
 
@@ -14,13 +15,16 @@ class RecordPath(StoragePath, Protocol):
 
     def read_bytes(self) -> bytes: ...
     def rglob(self, pattern: str) -> Iterator[Self]: ...
-    def read_text(self) -> str: ...
     def write_bytes(self, data: bytes) -> Any: ...
     def write_text(self, data: str) -> Any: ...
 
 
+log = logging.getLogger(__name__)
+
 OpenPath = Callable[[str], RecordPath]
 """Makes such a path of a path or URI as text."""
+READINGS = 5
+"""So often a file that others keep replacing is read again."""
 
 
 def write_whole(path: RecordPath, content: bytes) -> None:
@@ -29,3 +33,22 @@ def write_whole(path: RecordPath, content: bytes) -> None:
     part = path.with_name(part_name(path.name))
     part.write_bytes(content)
     part.replace(path)
+
+
+def read_whole(path: RecordPath) -> bytes:
+    """Read a small file, as one of its writers has left it.
+
+    An object store looks at a file first and reads it afterwards; of one that was replaced in between its library reads
+    nothing, and raises whatever it takes for the reason.
+
+    :raises FileNotFoundError: it does not exist.
+    :raises Exception: the store refused, again and again.
+    """
+    for _ in range(READINGS - 1):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # noqa: BLE001 - clients of stores raise what they like
+            log.debug("Reading %s again: %s", path, error)
+    return path.read_bytes()

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.workflow.errors import InputError
 from airflow_provider_klingvideo.workflow.identity import safe_name
-from airflow_provider_klingvideo.workflow.paths import RecordPath, write_whole
+from airflow_provider_klingvideo.workflow.paths import RecordPath, read_whole, write_whole
 
 LONGEST_KEY = 40
 
@@ -62,6 +62,6 @@ class RowBook:
         :raises InputError: there are none yet.
         """
         try:
-            return [Row(**row) for row in json.loads(self._path.read_text())]
+            return [Row(**row) for row in json.loads(read_whole(self._path))]
         except FileNotFoundError:
             raise InputError(f"The rows of the batch have not been read: {self._path} is missing") from None

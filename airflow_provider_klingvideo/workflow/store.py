@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.paths import RecordPath, write_whole
+from airflow_provider_klingvideo.workflow.paths import RecordPath, read_whole, write_whole
 
 RECORD_NAME = "job.json"
 CANCEL_NAME = "cancel.json"
@@ -52,7 +52,7 @@ class JobStore:
         """
         path = self.folder(job_id) / RECORD_NAME
         try:
-            return WorkflowJob.model_validate_json(path.read_text())
+            return WorkflowJob.model_validate_json(read_whole(path))
         except FileNotFoundError:
             return None
         except (ValidationError, UnicodeDecodeError) as error:
@@ -101,7 +101,7 @@ class JobStore:
         """
         path = self.folder(job_id) / name
         try:
-            return dict(json.loads(path.read_text()))
+            return dict(json.loads(read_whole(path)))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:

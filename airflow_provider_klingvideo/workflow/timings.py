@@ -9,7 +9,7 @@ from math import ceil
 
 from airflow_provider_klingvideo.workflow.identity import safe_name
 from airflow_provider_klingvideo.workflow.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.paths import RecordPath, write_whole
+from airflow_provider_klingvideo.workflow.paths import RecordPath, read_whole, write_whole
 
 FOLDER = "timings"
 # So few that a vendor who has become faster or slower is followed within a day's work.
@@ -57,7 +57,7 @@ class Timings:
         """Read what all processes have kept, and return its window. A file that cannot be read counts as none."""
         if self._folder is not None:
             with suppress(OSError, ValueError, TypeError):
-                self._set(key, [float(one) for one in json.loads(self._path(key).read_text())])
+                self._set(key, [float(one) for one in json.loads(read_whole(self._path(key)))])
         return self.window(key)
 
     def add(self, key: str, seconds: float) -> None:

@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.triggers.batch import KlingVideoBatchTrigger
 from airflow_provider_klingvideo.triggers.slots import KlingVideoSlotTrigger
 from airflow_provider_klingvideo.workflow import JobStore
-from airflow_provider_klingvideo.workflow.slots import SlotBoard
+from airflow_provider_klingvideo.workflow.slots import Notice, SlotBoard
 
 MODEL = "kling-2.5-turbo"
 CONN = "klingai_default"
@@ -41,7 +41,7 @@ def ordered(sandbox, name="others"):
         return client.create(parse_request({"prompt": "A fox", "model": MODEL}), external_task_id=name).id
 
 
-def slot_trigger(folder, job_id="fox", *, seconds=20.0, since=1.0, **arguments):
+def slot_trigger(folder, job_id="fox", *, store="file://", seconds=20.0, since=1.0, **arguments):
     return KlingVideoSlotTrigger(
         klingai_conn_id=CONN,
         job_id=job_id,
@@ -49,8 +49,8 @@ def slot_trigger(folder, job_id="fox", *, seconds=20.0, since=1.0, **arguments):
         model=MODEL,
         since=since,
         until=later(seconds),
-        board_path=f"file://{folder}/slots",
-        records_path=f"file://{folder}/records",
+        board_path=f"{store}{folder}/slots",
+        records_path=f"{store}{folder}/records",
         **{"pause_seconds": 0.1, "minimum_seconds": 0, **arguments},
     )
 
@@ -129,6 +129,10 @@ class TestSlots:
         assert seconds_until(slot_trigger(tmp_path)) >= 0.8
         assert [one.subject for one in SlotBoard(tmp_path / "slots").read() if one.what == "claim"] == ["fox"]
         assert len(sandbox.ledger()["tasks"]) == 1
+
+    def test_its_board_may_lie_behind_a_connection(self, sandbox, bucket):
+        assert seconds_until(slot_trigger(f"{bucket.uri}/videos", store="")) < 8
+        assert [Notice.of(key).subject for key in bucket.keys("videos/slots/") if key.startswith("claim")] == ["fox"]
 
     def test_of_several_one_goes_at_a_time_by_priority_then_age(self, sandbox, tmp_path):
         # Until all have come, somebody else holds the slot.

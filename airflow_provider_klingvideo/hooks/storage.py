@@ -1,0 +1,54 @@
+"""Paths and URIs as text become paths of Airflow's object storage."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_klingvideo.errors import KlingVideoError
+
+
+class UnknownStoreError(KlingVideoError):
+    """No filesystem for this kind of path is installed."""
+
+    kind = "unknown_store"
+    default_advice = (
+        "Install the Airflow provider that brings it, for s3:// with `pip install 'airflow-provider-klingvideo[s3]'`"
+    )
+
+
+def open_path(path: str) -> ObjectStoragePath:
+    """Open a path or URI, whose store is asked anew by every look at it.
+
+    The libraries of object stores keep listings, and sizes with them, for as long as the process lives; what other
+    workers write would never be seen, and a file that one of them has replaced could not be read any more.
+
+    Some of them also open a connection with an event loop of their own, which a running one forbids: a thread does it
+    then. The triggerer's loop has to answer for connections meanwhile, so that a trigger opens paths on threads only.
+
+    :param path: a local path, or ``scheme://[connection@]bucket/key``.
+    :raises UnknownStoreError: no filesystem serves the scheme.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _open(path)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_open, path).result()
+
+
+def _open(path: str) -> ObjectStoragePath:
+    opened = ObjectStoragePath(path)
+    # Without a connection, what Airflow does itself and what it leaves to its library go through two file systems.
+    inner: Any = getattr(opened, "__wrapped__", opened)
+    try:
+        file_systems = (opened.fs, inner.fs)
+    except (ImportError, ValueError) as error:
+        raise UnknownStoreError(f"{path} cannot be opened: {error}") from error
+    for file_system in file_systems:
+        file_system.dircache.use_listings_cache = False
+        file_system.invalidate_cache()
+    return opened
