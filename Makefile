@@ -89,7 +89,7 @@ bench-thousand: $(STAMP) ## 1000 videos, fifty in each task, with faults and kil
 bench-mapped: $(STAMP) ## 1000 videos, mapped, in ten DAG runs
 	$(BENCH)/batches.py --jobs 1000 --runs 10 --slots 50 --only mapped $(if $(KEEP),--keep mapped)
 
-bench-media: $(STAMP) ## what rendering costs, beside what ffmpeg alone would need; some two minutes
+bench-media: $(STAMP) bench-film ## what rendering costs, beside what ffmpeg alone would need; some three minutes
 	$(BENCH)/media.py $(if $(KEEP),--keep media)
 
 clean: ## remove what the other targets made
