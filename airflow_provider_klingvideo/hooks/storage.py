@@ -41,10 +41,10 @@ def open_path(path: str) -> ObjectStoragePath:
 
 
 def _open(path: str) -> ObjectStoragePath:
-    opened = ObjectStoragePath(path)
-    # Without a connection, what Airflow does itself and what it leaves to its library go through two file systems.
-    inner: Any = getattr(opened, "__wrapped__", opened)
     try:
+        opened = ObjectStoragePath(path)
+        # Without a connection, what Airflow does itself and what it leaves to its library go through two file systems.
+        inner: Any = getattr(opened, "__wrapped__", opened)
         file_systems = (opened.fs, inner.fs)
     except (ImportError, ValueError) as error:
         raise UnknownStoreError(f"{path} cannot be opened: {error}") from error
