@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -50,6 +51,12 @@ CLIPS: dict[str, list[str]] = {
         *("-movflags", "+use_metadata_tags", "-metadata", 'AIGC={"Label":"1"}', "-metadata", "title=a cat"),
     ],
 }
+
+
+@pytest.fixture
+def no_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without PyAV."""
+    monkeypatch.setitem(sys.modules, "av", None)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,12 +44,6 @@ FFPROBE: dict[str, Any] = {
     ],
     "format": {"duration": "5.041000"},
 }
-
-
-@pytest.fixture
-def no_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without PyAV."""
-    monkeypatch.setitem(sys.modules, "av", None)
 
 
 @pytest.fixture(params=["ffprobe", "pyav", "ffmpeg"])

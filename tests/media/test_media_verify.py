@@ -58,6 +58,7 @@ def test_huge_pictures_are_refused_before_decoding(clips: Callable[[str], Path],
         inspect(clips("plain"), binaries, Expected(), replace(SETTINGS, max_pixels=320 * 180 - 1))
 
 
+@pytest.mark.usefixtures("no_pyav")
 def test_a_video_without_duration_is_refused(clips: Callable[[str], Path], tmp_path: Path) -> None:
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\necho '  Stream #0:0: Video: h264, yuv420p, 64x32' >&2\n")
