@@ -37,7 +37,7 @@ def test_killed_once_at_every_point(parts, sandbox, evidence):
     for number, point in runs.items():
         parts.points.arm(point, f"{number:03}")
         # So slow that the sensor defers.
-        parts.airflow.trigger("single", point, request=request(number, "[sandbox:slow=20]"))
+        parts.airflow.trigger("single", point, request=request(number, "[sandbox:slow=60]"))
     assert {point: parts.airflow.ended("single", point) for point in POINTS} == dict.fromkeys(POINTS, "success")
     killed = {strike.point: strike.job for strike in parts.points.strikes()}
     assert killed == {point: f"{number:03}" for number, point in runs.items()}
