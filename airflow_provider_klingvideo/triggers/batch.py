@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_klingvideo.triggers.loading import load_modules
+
 ARGUMENTS = (
     *("klingai_conn_id", "followed", "queued", "board_path", "until"),
     *("linger_seconds", "pause_seconds", "poll_min_seconds", "poll_max_seconds", "minimum_seconds"),
@@ -77,6 +79,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
         yield TriggerEvent({})  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> None:
+        await load_modules()
         from airflow_provider_klingvideo.workflow.job import utc_now
 
         seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()

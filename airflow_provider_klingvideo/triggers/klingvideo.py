@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_klingvideo.triggers.loading import load_modules
+
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.workflow.watch import Ended
 
@@ -140,6 +142,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
             store.save(job)
 
     async def _followed(self) -> Ended:
+        await load_modules()
         from airflow_provider_klingvideo.triggers.stations import station_of
         from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy
 

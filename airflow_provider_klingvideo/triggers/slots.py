@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_klingvideo.triggers.loading import load_modules
+
 ARGUMENTS = (
     *("klingai_conn_id", "job_id", "pack", "model", "priority", "since", "until"),
     *("board_path", "records_path", "revision", "pause_seconds", "minimum_seconds"),
@@ -79,6 +81,7 @@ class KlingVideoSlotTrigger(BaseTrigger):
         yield TriggerEvent({"job_id": self.job_id})  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> None:
+        await load_modules()
         from asgiref.sync import sync_to_async
 
         from airflow_provider_klingvideo.hooks.storage import open_path

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-if TYPE_CHECKING:
-    from airflow_provider_klingvideo.hooks.klingai import KlingSettings
-    from airflow_provider_klingvideo.kling import AsyncKlingClient
-    from airflow_provider_klingvideo.workflow.paths import RecordPath
-    from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
-    from airflow_provider_klingvideo.workflow.slots import Slots
+from asgiref.sync import sync_to_async
+
+from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, KlingSettings, async_client
+from airflow_provider_klingvideo.hooks.storage import open_path
+from airflow_provider_klingvideo.kling import AsyncKlingClient
+from airflow_provider_klingvideo.workflow.broker import Broker
+from airflow_provider_klingvideo.workflow.paths import RecordPath
+from airflow_provider_klingvideo.workflow.shared_client import SharedClient
+from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
+from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots
 
 # A triggerer has one event loop; a test has one after another.
 _stations: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Station]] = WeakKeyDictionary()
@@ -26,9 +29,6 @@ class Station:
     """
 
     def __init__(self, klingai_conn_id: str) -> None:
-        from airflow_provider_klingvideo.workflow.broker import Broker
-        from airflow_provider_klingvideo.workflow.shared_client import SharedClient
-
         self._conn_id = klingai_conn_id
         self._settings: KlingSettings | None = None
         self._client = SharedClient(self._open)
@@ -41,11 +41,6 @@ class Station:
         :param board_path: folder of the notices about slots, a path or URI.
         :param pause: seconds between two looks.
         """
-        from asgiref.sync import sync_to_async
-
-        from airflow_provider_klingvideo.hooks.storage import open_path
-        from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
-
         board = await sync_to_async(open_path)(board_path)
         if board_path not in self._queues:
             self._queues[board_path] = SlotQueue(
@@ -54,16 +49,12 @@ class Station:
         return self._queues[board_path]
 
     def _slots(self, board: RecordPath) -> Slots:
-        from airflow_provider_klingvideo.workflow.slots import SlotBoard, SlotRules, Slots
-
         settings = self._settings
         rules = SlotRules(settings.concurrency_limit, settings.model_limits) if settings else SlotRules()
         return Slots(SlotBoard(board), rules)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[AsyncKlingClient]:
-        from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, async_client
-
         self._settings = await KlingAIHook(self._conn_id).async_settings()
         async with async_client(self._settings) as client:
             yield client
