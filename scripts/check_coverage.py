@@ -25,8 +25,10 @@ def main() -> int:
         covered = sum(one["covered_branches"] for one in found)
         lines = sum(one["covered_lines"] for one in found) / max(sum(one["num_statements"] for one in found), 1)
         share = 100 * covered / max(branches, 1)
-        missed += share < wanted
-        print(f"{room}: {share:.1f} % of {branches} branches (wanted {wanted} %), {100 * lines:.1f} % of lines")
+        is_missed = share < wanted
+        missed += is_missed
+        verdict = f"{'too few' if is_missed else 'enough'}, wanted are {wanted} %"
+        print(f"{room}: {share:.2f} % of {branches} branches ({verdict}), {100 * lines:.1f} % of lines")
     return 1 if missed else 0
 
 

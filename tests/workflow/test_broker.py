@@ -193,6 +193,59 @@ def test_who_looked_for_slots_tells_what_has_ended(sandbox):
     assert asyncio.run(asyncio.wait_for(run(), 10)).outcome is Outcome.SUCCEEDED
 
 
+def test_a_look_for_slots_of_another_pack_tells_nothing(sandbox):
+    (task_id,) = ordered(sandbox, 1)
+    patient = PollPolicy(min_seconds=0.1, max_seconds=60)
+
+    async def run():
+        client = Opened(sandbox.url)
+        broker = Broker(client)
+        waiting = asyncio.create_task(broker.follow(watch(task_id, typical=600, policy=patient), KIND))
+        async with client.held():
+            broker.hear_of_running("video", await (await client.get()).in_flight("video"))
+        broker.hear_of_running("image", [])
+        asked = questions(sandbox)
+        await asyncio.sleep(0.5)
+        assert questions(sandbox) == asked
+        broker.hear_of_running("video", [])
+        return await waiting
+
+    assert asyncio.run(asyncio.wait_for(run(), 10)).outcome is Outcome.SUCCEEDED
+
+
+def test_a_fault_that_nobody_foresaw_is_survived(sandbox, monkeypatch):
+    task_ids, faults, get_tasks = (
+        ordered(sandbox, 2),
+        [ValueError("odd"), ValueError("odder")],
+        AsyncKlingClient.get_tasks,
+    )
+
+    async def get_tasks_at_last(self, *arguments, **options):
+        if faults:
+            raise faults.pop()
+        return await get_tasks(self, *arguments, **options)
+
+    monkeypatch.setattr(AsyncKlingClient, "get_tasks", get_tasks_at_last)
+    ended = asyncio.run(all_followed(Broker(Opened(sandbox.url)), task_ids))
+    assert ([one.outcome for one in ended], faults) == ([Outcome.SUCCEEDED] * 2, [])
+
+
+def test_an_answer_that_makes_no_sense_ends_the_wait_of_its_own_task_only(sandbox):
+    odd, good = ordered(sandbox, 2)
+
+    class OddTimings(Timings):
+        def window(self, timing):
+            raise ValueError("no such timing")
+
+    async def run():
+        broker = Broker(Opened(sandbox.url), OddTimings())
+        return await asyncio.gather(broker.follow(watch(odd), KIND, "fox"), broker.follow(watch(good), KIND))
+
+    lost, succeeded = asyncio.run(run())
+    assert (lost.outcome, lost.message) == (Outcome.LOST, "ValueError: no such timing")
+    assert succeeded.outcome is Outcome.SUCCEEDED
+
+
 def test_what_has_ended_tells_when_the_others_are_due(sandbox):
     timings = Timings()
     task_ids = ordered(sandbox, 4)

@@ -173,6 +173,11 @@ def test_a_record_that_nobody_works_on_is_closed_and_its_video_adopted(workshop,
     assert len(sandbox.ledger()["tasks"]) == 1
 
 
+def test_what_is_older_than_what_the_vendor_keeps_is_no_finding(workshop, base):
+    workshop.process(fox())
+    assert compare(workshop, base, kept=timedelta(0)).rows == []
+
+
 def test_an_unreadable_record_is_told(workshop, base):
     folder = workshop.store.folder("job-9")
     folder.mkdir(parents=True)

@@ -506,3 +506,19 @@ def test_a_full_account_is_waited_for_though_its_packs_cannot_be_asked(workshop,
     sandbox.add_rule({"match": {"path": "/account/costs"}, "action": {"type": "refuse", "code": 1103}})
     creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task", times=2)
     assert workshop.process(fox()).state is S.COMPLETED
+
+
+@pytest.mark.scenario(9)
+def test_a_full_account_is_waited_for_though_it_does_not_tell_what_runs(workshop, sandbox):
+    sandbox.add_rule({"match": {"method": "POST", "path": "/tasks"}, "action": {"type": "html"}, "times": 1})
+    creates_fail(sandbox, type="refuse", http_status=429, code=1303, message="parallel task", times=2)
+    assert workshop.process(fox()).state is S.COMPLETED
+    assert len(tasks(sandbox)) == 1
+
+
+def test_a_file_in_the_request_itself_is_refused_for_free(workshop, sandbox):
+    picture = "data:image/png;base64," + "iVBORw0KGgo" * 200
+    job = workshop.process(WorkflowJob(params={"kind": "image_to_video", "image": picture}))
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "input", "none")
+    assert "image holds a file itself" in job.failure["message"]
+    assert tasks(sandbox) == []
