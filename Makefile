@@ -45,10 +45,10 @@ chaos-tests: $(STAMP) ## kill Airflow's parts, the database and the sandbox; nee
 chaos: $(STAMP) ## hundreds of videos, faults drawn from seeds, the invariants [SEED=n] [JOBS=n] [WRITE=file]; needs postgresql
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write $(WRITE))
 
-$(OLDEST)/.installed: pyproject.toml
+$(OLDEST)/.installed: pyproject.toml .ci/constraints-oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/pip install --quiet --upgrade pip
-	$(OLDEST)/bin/pip install --quiet 'apache-airflow==3.1.8' --editable '.[dev]'
+	$(OLDEST)/bin/pip install --quiet --constraint .ci/constraints-oldest.txt apache-airflow --editable '.[dev]'
 	$(OLDEST)/bin/python -m compileall -q $(OLDEST)/lib >/dev/null 2>&1 || true
 	touch $@
 
