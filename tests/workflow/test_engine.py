@@ -96,6 +96,15 @@ def test_a_handler_that_raises_takes_the_job_to_the_exit_of_its_row(state):
     assert job.history[-1].data["error"] == job.error
 
 
+def test_an_error_after_the_end_changes_nothing():
+    async def completes_and_raises(engine, job):
+        engine.transition(job, S.COMPLETED)
+        raise ValueError("too late")
+
+    job = process(engine_with(POST_PROCESSING=completes_and_raises))
+    assert (job.state, job.failure) == (S.COMPLETED, None)
+
+
 def test_the_facts_of_our_own_errors_are_kept():
     error = KlingVideoError("no", code=1102, vendor_message="Account balance not enough", advice="Buy a pack")
     job = process(engine_with(VALIDATED=raises(error)))
