@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from airflow_provider_klingvideo.kling.capabilities import registry
-from airflow_provider_klingvideo.media.presets import DEFAULT_OUTPUTS, PRESETS
+from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
+from airflow_provider_klingvideo.media.outputs.presets import DEFAULT_OUTPUTS, PRESETS
 
 TEXT_TO_VIDEO = "text_to_video"
 IMAGE_TO_VIDEO = "image_to_video"

@@ -20,7 +20,7 @@ import ffmpeg
 import figures
 
 from airflow_provider_klingvideo.media import Clip, FilmPlan, assemble, find_binaries
-from airflow_provider_klingvideo.media.shots import ENCODING
+from airflow_provider_klingvideo.media.film.shots import ENCODING
 
 CLIPS, CLIP_SECONDS, FADE_SECONDS = 6, 5, 0.5
 SOURCE = "testsrc2=size=1920x1080:rate=30:duration={seconds}"

@@ -21,9 +21,9 @@ from pathlib import Path
 import figures
 
 from airflow_provider_klingvideo.media import Expected, MediaSettings, Output, RenderPlan, find_binaries
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.render import render
-from airflow_provider_klingvideo.media.verify import VerifiedMedia, inspect
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.inspect.verify import VerifiedMedia, inspect
+from airflow_provider_klingvideo.media.outputs.render import render
 
 BINARIES = find_binaries()
 SETTINGS = MediaSettings()

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from airflow_provider_klingvideo.kling.capabilities import registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
 SCENES = sorted(one.name for one in registry().effect_scenes.values() if one.images == 1 and not one.is_gone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_klingvideo.kling.capabilities import registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 

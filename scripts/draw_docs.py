@@ -19,14 +19,15 @@ from pydantic import BaseModel
 from airflow_provider_klingvideo import media
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
-from airflow_provider_klingvideo.kling import PRODUCTS, Product, matrix
-from airflow_provider_klingvideo.kling.capabilities import registry
-from airflow_provider_klingvideo.kling.endpoints import endpoints as all_endpoints
+from airflow_provider_klingvideo.kling import PRODUCTS, Product
+from airflow_provider_klingvideo.kling.catalogue import matrix
+from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
+from airflow_provider_klingvideo.kling.client.endpoints import endpoints as all_endpoints
 from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.kling.products.base import Part
-from airflow_provider_klingvideo.media.presets import PRESETS
-from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES
-from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS
+from airflow_provider_klingvideo.media.outputs.presets import PRESETS
+from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES
+from airflow_provider_klingvideo.workflow.job.transitions import TRANSITIONS
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "figures"

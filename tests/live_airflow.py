@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
+from airflow_provider_klingvideo.storage.names import job_id, safe_name
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
-from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
 
 PATIENCE = 240.0
 ENDED = {"success", "failed"}

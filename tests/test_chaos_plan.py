@@ -10,7 +10,7 @@ from chaos.points import POINTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_klingvideo.sandbox.rules import ActionType, Rule, Stage
+from airflow_provider_klingvideo.sandbox.serving.rules import ActionType, Rule, Stage
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 40))

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_klingvideo.cli import main
 from airflow_provider_klingvideo.kling import PRODUCTS, registry
-from airflow_provider_klingvideo.kling.matrix import HEAD, matrix, retired
+from airflow_provider_klingvideo.kling.catalogue.matrix import HEAD, matrix, retired
 
 
 def test_every_product_and_model_is_printed(capsys):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from airflow_provider_klingvideo.kling.capabilities import Registry
+    from airflow_provider_klingvideo.kling.catalogue.capabilities import Registry
 
 SUMMARY = "print what every model and product can do, and what it costs"
 DESCRIPTION = """Print the capability matrix: every product (the kind of a request), its models, and what is legal.
@@ -37,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from airflow_provider_klingvideo.kling.capabilities import registry
+    from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
+    from airflow_provider_klingvideo.kling.catalogue.matrix import HEAD, matrix
     from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-    from airflow_provider_klingvideo.kling.matrix import HEAD, matrix
 
     known, kind = registry(), arguments.kind
     rows = matrix(kind)
@@ -82,7 +82,7 @@ def _voices(known: Registry, _kind: str | None) -> Iterator[tuple[str, Renderabl
 
 
 def _retired(_known: Registry, kind: str | None) -> Iterator[tuple[str, RenderableType]]:
-    from airflow_provider_klingvideo.kling.matrix import retired
+    from airflow_provider_klingvideo.kling.catalogue.matrix import retired
 
     yield "retired", "\n".join(retired(kind)) or "none"
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.workflow.reconcile import Report
+    from airflow_provider_klingvideo.workflow.reconcile.reconciler import Report
 
 SUMMARY = "compare the vendor's tasks with the job records; report or adopt what nobody follows"
 DESCRIPTION = """Compare the vendor's tasks of the last 30 days with the job records, and tell what does not match:
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and say by the exit code whether something is left to do."""
     import asyncio
 
-    from airflow_provider_klingvideo.configuration import log_to_standard_error
     from airflow_provider_klingvideo.operators.reconciliation import reconciled
+    from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
 
     log_to_standard_error()
     report = asyncio.run(
@@ -66,7 +66,7 @@ def _print(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from airflow_provider_klingvideo.workflow.reconcile import FINE
+    from airflow_provider_klingvideo.workflow.reconcile.reconciler import FINE
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     shown = [row for row in report.rows if row.finding not in FINE]

@@ -17,8 +17,8 @@ from airflow_provider_klingvideo.demo.airflow_api import AirflowApi
 from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, running
 from airflow_provider_klingvideo.demo.screen import print_summary, progress_line, progress_table
 from airflow_provider_klingvideo.demo.servers import airflow_server, sandbox_server
+from airflow_provider_klingvideo.storage.names import job_id, safe_name
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowJob, WorkflowState
-from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
 
 DAG_ID = "klingvideo_demo"
 JOB_KEY = "videos.jobs"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient, Output
-    from airflow_provider_klingvideo.kling.auth import Auth
-    from airflow_provider_klingvideo.kling.operation import Operation
+    from airflow_provider_klingvideo.kling.wire.auth import Auth
+    from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 T = TypeVar("T")
 
@@ -146,8 +146,8 @@ def _model_limits(value: Any) -> dict[str, int]:
 
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.kling.calls import SyncSender
-    from airflow_provider_klingvideo.kling.methods import VendorMethods
+    from airflow_provider_klingvideo.kling.client.calls import SyncSender
+    from airflow_provider_klingvideo.kling.client.methods import VendorMethods
 
     class _Calls(VendorMethods, SyncSender):
         """The hook's methods as a type checker sees them."""
@@ -157,7 +157,7 @@ else:
         """The vendor's calls as methods, loaded when one is used: DAG files that import the hook stay quick."""
 
         def __getattr__(self, name):
-            from airflow_provider_klingvideo.kling.methods import VendorMethods
+            from airflow_provider_klingvideo.kling.client.methods import VendorMethods
 
             call = None if name.startswith("_") else getattr(VendorMethods, name, None)
             if call is None:
@@ -168,7 +168,7 @@ else:
 class KlingAIHook(_Calls, BaseHook):
     """Talks to Kling AI with the credentials, region and address of an Airflow connection.
 
-    It has the methods of :class:`~airflow_provider_klingvideo.kling.methods.VendorMethods` (``speak``,
+    It has the methods of :class:`~airflow_provider_klingvideo.kling.client.methods.VendorMethods` (``speak``,
     ``list_elements``, ``account_costs`` ...); each opens a client and closes it. :meth:`get_conn` returns one for
     several calls, and for tasks.
 

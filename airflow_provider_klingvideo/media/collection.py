@@ -9,19 +9,19 @@ from pathlib import Path
 
 import ffmpeg
 
-from airflow_provider_klingvideo.media.artifacts import Artifact
-from airflow_provider_klingvideo.media.binaries import find_binaries
-from airflow_provider_klingvideo.media.boxes import walk_boxes
 from airflow_provider_klingvideo.media.errors import ExpiredUrlError, VerificationError
-from airflow_provider_klingvideo.media.filetypes import HEAD_BYTES, FileType, picture_size, require_type
-from airflow_provider_klingvideo.media.paths import StoragePath, is_there
-from airflow_provider_klingvideo.media.probing import file_argument
-from airflow_provider_klingvideo.media.publishing import publish, sha256_of
-from airflow_provider_klingvideo.media.scratch import scratch_folder
+from airflow_provider_klingvideo.media.fetch.transfer import Download, download
+from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
+from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
+from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
+from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
+from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, picture_size, require_type
+from airflow_provider_klingvideo.media.inspect.verify import require_whole
+from airflow_provider_klingvideo.media.outputs.artifacts import Artifact
+from airflow_provider_klingvideo.media.outputs.publishing import publish, sha256_of
 from airflow_provider_klingvideo.media.settings import MediaSettings
-from airflow_provider_klingvideo.media.storage import storage_errors
-from airflow_provider_klingvideo.media.transfer import Download, download
-from airflow_provider_klingvideo.media.verify import require_whole
+from airflow_provider_klingvideo.storage.objects import storage_errors
+from airflow_provider_klingvideo.storage.protocols import StoragePath, is_there
 
 logger = logging.getLogger(__name__)
 

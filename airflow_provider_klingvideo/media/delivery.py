@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from airflow_provider_klingvideo.media.artifacts import Artifact, ArtifactPart, Delivery
-from airflow_provider_klingvideo.media.binaries import Binaries, find_binaries
-from airflow_provider_klingvideo.media.boxes import walk_boxes
-from airflow_provider_klingvideo.media.errors import ExpiredUrlError, GateError, VerificationError
-from airflow_provider_klingvideo.media.findings import Findings
-from airflow_provider_klingvideo.media.gates import judge, measures_for
-from airflow_provider_klingvideo.media.materials import Materials
-from airflow_provider_klingvideo.media.paths import StoragePath, is_there, remove
-from airflow_provider_klingvideo.media.plan import Output, RenderPlan
-from airflow_provider_klingvideo.media.publishing import fetch, publish, sha256_of
-from airflow_provider_klingvideo.media.render import Rendered, RenderedOutput, render
-from airflow_provider_klingvideo.media.scratch import scratch_folder
-from airflow_provider_klingvideo.media.settings import MEBIBYTE, Expected, MediaSettings
-from airflow_provider_klingvideo.media.storage import require_free_space, storage_errors
-from airflow_provider_klingvideo.media.transfer import download
-from airflow_provider_klingvideo.media.verify import VerifiedMedia, inspect
+from airflow_provider_klingvideo.media.errors import ExpiredUrlError, VerificationError
+from airflow_provider_klingvideo.media.fetch.transfer import download
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries, find_binaries
+from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
+from airflow_provider_klingvideo.media.film.materials import Materials
+from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
+from airflow_provider_klingvideo.media.inspect.findings import Findings
+from airflow_provider_klingvideo.media.inspect.gates import judge, measures_for
+from airflow_provider_klingvideo.media.inspect.verify import VerifiedMedia, inspect
+from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, ArtifactPart, Delivery, GateError
+from airflow_provider_klingvideo.media.outputs.plan import Output, RenderPlan
+from airflow_provider_klingvideo.media.outputs.publishing import fetch, publish, sha256_of
+from airflow_provider_klingvideo.media.outputs.render import Rendered, RenderedOutput, render
+from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
+from airflow_provider_klingvideo.storage.objects import MEBIBYTE, require_free_space, storage_errors
+from airflow_provider_klingvideo.storage.protocols import StoragePath, is_there, remove
 
 SOURCE = "source.mp4"
 SOURCE_TYPE = "video/mp4"

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
-
-if TYPE_CHECKING:
-    from airflow_provider_klingvideo.media.artifacts import Delivery
 
 
 class PlanError(KlingVideoError):
@@ -91,39 +87,6 @@ class FFmpegMissingError(MediaError):
 
     kind = "ffmpeg_missing"
     default_advice = "Install one: pip install 'airflow-provider-klingvideo[ffmpeg]' or apt-get install ffmpeg"
-
-
-class DeliveryError(MediaError):
-    """Something is wrong about a delivery; what could be made is stored.
-
-    :param message: see :class:`~airflow_provider_klingvideo.errors.KlingVideoError`, as are ``facts``.
-    :param delivery: everything that was made and found, for the job record; None before it is known.
-    """
-
-    def __init__(self, message: str, *, delivery: Delivery | None = None, **facts: Any) -> None:
-        self.delivery = delivery
-        super().__init__(message, **facts)
-
-
-class OutputError(DeliveryError):
-    """An output that is required could not be made; the source and all other outputs are stored."""
-
-    kind = "output"
-
-
-class GateError(DeliveryError):
-    """A quality gate whose policy is ``fail`` has found something; source and outputs are stored."""
-
-    kind = "gate"
-    default_advice = "Look at the stored files; set the gate's policy to warn to accept videos like this one"
-
-
-class StorageError(MediaError):
-    """A file could not be written or read: disk full, permission, object store."""
-
-    kind = "storage"
-    default_retryable = True
-    default_advice = "Make room or grant the permission, then run the post-processing task again; nothing is paid again"
 
 
 class FilmError(MediaError):

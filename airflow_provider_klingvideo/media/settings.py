@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MEBIBYTE = 1024 * 1024
+from airflow_provider_klingvideo.storage.objects import MEBIBYTE
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,12 @@ class KlingVideoAssembleOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return where the film and its poster lie, its checksum, length and size."""
-        from airflow_provider_klingvideo import configuration
-        from airflow_provider_klingvideo.hooks.storage import open_path
         from airflow_provider_klingvideo.media import FilmPlan, assemble
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, run_store
+        from airflow_provider_klingvideo.runtime import configuration
+        from airflow_provider_klingvideo.runtime.paths import open_path
+        from airflow_provider_klingvideo.runtime.session import airflow_errors, run_store
+        from airflow_provider_klingvideo.storage.names import safe_name
         from airflow_provider_klingvideo.workflow.films import clips_of
-        from airflow_provider_klingvideo.workflow.identity import safe_name
 
         folder = open_path(self.output_path) if self.output_path else run_store(context, None).base
         if not self.output_path:

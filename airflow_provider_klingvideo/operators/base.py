@@ -23,7 +23,7 @@ RETRY_DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
 }
 if HAS_RETRY_POLICIES:
-    from airflow_provider_klingvideo.operators.retries import KlingVideoRetryPolicy
+    from airflow_provider_klingvideo.runtime.retries import KlingVideoRetryPolicy
 
     RETRY_DEFAULTS["retry_policy"] = KlingVideoRetryPolicy()
 

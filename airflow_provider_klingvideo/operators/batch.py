@@ -21,10 +21,6 @@ __all__ = [
 
 # The trigger's own deadline must come first: Airflow's asks no code of ours.
 BACKSTOP = timedelta(minutes=5)
-# A batch looks for itself at least so often.
-LONGEST_DEFERRAL = timedelta(hours=1)
-# Of those that wait for a slot, the first ones stand for all: when one may go, the batch looks for the rest.
-HEADS = 20
 
 
 class KlingVideoReadRowsOperator(KlingVideoOperator):
@@ -45,9 +41,9 @@ class KlingVideoReadRowsOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> list[Any]:
         """Return the requests, or the chunks: ``first`` and ``count``."""
-        from airflow_provider_klingvideo.hooks.storage import open_path
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, row_book
-        from airflow_provider_klingvideo.workflow.rows import keyed, listed_rows, read_rows
+        from airflow_provider_klingvideo.runtime.paths import open_path
+        from airflow_provider_klingvideo.runtime.session import airflow_errors, row_book
+        from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
 
         with airflow_errors():
             rows = read_rows(open_path(self.rows)) if isinstance(self.rows, str) else listed_rows(self.rows)
@@ -137,8 +133,8 @@ class KlingVideoBatchOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state."""
-        from airflow_provider_klingvideo.operators.chunks import Chunk
-        from airflow_provider_klingvideo.workflow.batch import judged
+        from airflow_provider_klingvideo.runtime.chunks import LONGEST_DEFERRAL, Chunk
+        from airflow_provider_klingvideo.workflow.batch.judge import judged
 
         chunk = Chunk.load(self, context)
         suspended = chunk.work()
@@ -184,10 +180,10 @@ class KlingVideoCheckBatchOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> list[Mapping[str, Any]]:
         """Return the requests as they are."""
-        from airflow_provider_klingvideo import configuration
         from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, row_book
-        from airflow_provider_klingvideo.workflow.batch import faults_of
+        from airflow_provider_klingvideo.runtime import configuration
+        from airflow_provider_klingvideo.runtime.session import airflow_errors, row_book
+        from airflow_provider_klingvideo.workflow.batch.judge import faults_of
 
         hook = KlingAIHook(self.klingai_conn_id)
         with airflow_errors(), hook.get_conn() as client:
@@ -223,15 +219,15 @@ class KlingVideoBatchVerdictOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
-        from airflow_provider_klingvideo.operators.runtime import (
+        from airflow_provider_klingvideo.runtime.session import (
             airflow_errors,
             job_key_of,
             place_of,
             row_book,
             run_store,
         )
-        from airflow_provider_klingvideo.workflow.batch import judged
-        from airflow_provider_klingvideo.workflow.manifest import write_manifest
+        from airflow_provider_klingvideo.workflow.batch.judge import judged
+        from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 
         if self.requests is None:
             raise AirflowFailException("The batch has no requests: the task that lists them did not succeed.")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_klingvideo.links.klingvideo import CONSOLE_URL_KEY, KlingConsoleLink
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
-from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
 
-    from airflow_provider_klingvideo.operators.runtime import JobRun
+    from airflow_provider_klingvideo.runtime.session import JobRun
     from airflow_provider_klingvideo.workflow import VideoSteps
     from airflow_provider_klingvideo.workflow.steps import Obstacle
 
@@ -46,8 +46,8 @@ class KlingVideoCreateOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the record and return it."""
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, job_id_of, origin_of, run_store
-        from airflow_provider_klingvideo.workflow.creation import created_job
+        from airflow_provider_klingvideo.runtime.session import airflow_errors, job_id_of, origin_of, run_store
+        from airflow_provider_klingvideo.workflow.inputs.creation import created_job
 
         store = run_store(context, self.output_path, self.batch)
         with airflow_errors():
@@ -99,7 +99,7 @@ class KlingVideoValidateOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate and return the job."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun, budget_of
+        from airflow_provider_klingvideo.runtime.session import JobRun, budget_of
         from airflow_provider_klingvideo.workflow import VideoHandlers
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
@@ -137,8 +137,8 @@ class KlingVideoQueueOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job once it is admitted, else defer and look again."""
-        from airflow_provider_klingvideo import configuration
-        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred, wait_for_slot
+        from airflow_provider_klingvideo.runtime import configuration
+        from airflow_provider_klingvideo.runtime.session import JobRun, wait_deferred, wait_for_slot
 
         obstacle: Obstacle | None = None
         seconds_left = 0.0
@@ -206,9 +206,9 @@ class KlingVideoGenerateOperator(KlingVideoOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, the vendor's task id in it; defer while the vendor has no slot."""
         from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
-        from airflow_provider_klingvideo.operators.memory import remember, remind
-        from airflow_provider_klingvideo.operators.runtime import JobRun, wait_deferred, wait_for_slot
-        from airflow_provider_klingvideo.workflow.job import utc_now
+        from airflow_provider_klingvideo.runtime.memory import remember, remind
+        from airflow_provider_klingvideo.runtime.session import JobRun, wait_deferred, wait_for_slot
+        from airflow_provider_klingvideo.workflow.job.job import utc_now
 
         number = int(self.generation_number)
         refusal: ConcurrencyLimitError | RateLimitError | None = None
@@ -277,7 +277,7 @@ class KlingVideoPostProcessOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, its files on record."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.runtime.session import JobRun
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
             if run.job.state is WorkflowState.GENERATING:
@@ -307,7 +307,7 @@ class KlingVideoCompleteOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the completed job."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.runtime.session import JobRun
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
             await steps.complete(run.job)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
-from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_klingvideo.operators.runtime import JobRun
+    from airflow_provider_klingvideo.runtime.session import JobRun
 
 __all__ = [
     "KlingVideoCancelOperator",
@@ -36,8 +36,8 @@ class KlingVideoFailOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the failed job."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
-        from airflow_provider_klingvideo.workflow.closing import close
+        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.workflow.job.closing import close
 
         run = JobRun.start(self, context)
         if not run.job.is_terminal:
@@ -59,8 +59,8 @@ class KlingVideoCancelOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the cancelled job."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
-        from airflow_provider_klingvideo.workflow.closing import cancel
+        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.workflow.job.closing import cancel
 
         run = JobRun.start(self, context)
         if not run.job.is_terminal:
@@ -80,8 +80,8 @@ class KlingVideoVerdictOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, unless it failed."""
-        from airflow_provider_klingvideo.operators.runtime import JobRun
-        from airflow_provider_klingvideo.workflow.closing import close
+        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.workflow.job.closing import close
 
         run = JobRun.start(self, context)
         if not run.job.is_terminal:

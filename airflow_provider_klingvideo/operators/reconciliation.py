@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_klingvideo.workflow import WorkflowJob
-    from airflow_provider_klingvideo.workflow.reconcile import Report
+    from airflow_provider_klingvideo.workflow.reconcile.reconciler import Report
 
 __all__ = ["KlingVideoReconcileOperator"]
 
@@ -58,8 +58,8 @@ class KlingVideoReconcileOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare and return the summary."""
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, output_folder
-        from airflow_provider_klingvideo.workflow.identity import safe_name
+        from airflow_provider_klingvideo.runtime.session import airflow_errors, output_folder
+        from airflow_provider_klingvideo.storage.names import safe_name
 
         with airflow_errors():
             report = asyncio.run(
@@ -90,17 +90,17 @@ async def reconciled(
     stale_after: float,
     is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,
 ) -> Report:
-    """Compare, see :class:`~airflow_provider_klingvideo.workflow.reconcile.Reconciler`.
+    """Compare, see :class:`~airflow_provider_klingvideo.workflow.reconcile.reconciler.Reconciler`.
 
     :param klingai_conn_id: the connection.
     :param output_path: folder of the records, None for the configured one.
     """
-    from airflow_provider_klingvideo import configuration
     from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
-    from airflow_provider_klingvideo.hooks.storage import open_path
-    from airflow_provider_klingvideo.operators.runtime import output_folder
+    from airflow_provider_klingvideo.runtime import configuration
+    from airflow_provider_klingvideo.runtime.paths import open_path
+    from airflow_provider_klingvideo.runtime.session import output_folder
     from airflow_provider_klingvideo.workflow import VideoSteps
-    from airflow_provider_klingvideo.workflow.reconcile import Reconciler
+    from airflow_provider_klingvideo.workflow.reconcile.reconciler import Reconciler
     from airflow_provider_klingvideo.workflow.steps import inline
 
     hook = KlingAIHook(klingai_conn_id)

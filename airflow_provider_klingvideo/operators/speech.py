@@ -58,8 +58,8 @@ class KlingVideoSpeakOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         """Return the vendor's id of the speech."""
         from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
-        from airflow_provider_klingvideo.operators.runtime import airflow_errors, place_of, run_store
-        from airflow_provider_klingvideo.workflow.speech import spoken_once
+        from airflow_provider_klingvideo.runtime.session import airflow_errors, place_of, run_store
+        from airflow_provider_klingvideo.workflow.ordering.speech import spoken_once
 
         wanted: dict[str, Any] = {"voice_id": self.voice_id, "language": self.language, "speed": self.speed}
         hook = KlingAIHook(self.klingai_conn_id)

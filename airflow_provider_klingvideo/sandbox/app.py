@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_klingvideo.sandbox import control, media, vendor
-from airflow_provider_klingvideo.sandbox.account import Clock
-from airflow_provider_klingvideo.sandbox.core import Sandbox
+from airflow_provider_klingvideo.sandbox import control, vendor
+from airflow_provider_klingvideo.sandbox.account.account import Clock
+from airflow_provider_klingvideo.sandbox.serving import media
+from airflow_provider_klingvideo.sandbox.serving.core import Sandbox
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 
 HEADER = "x-klingvideo-sandbox"

@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_klingvideo.sandbox.images import SAMPLES, sample_png
-from airflow_provider_klingvideo.sandbox.openapi import document
-from airflow_provider_klingvideo.sandbox.routing import base_url, sandbox_of
-from airflow_provider_klingvideo.sandbox.rules import Rule
+from airflow_provider_klingvideo.sandbox.drawing.sounds import sample_wav
+from airflow_provider_klingvideo.sandbox.files.images import SAMPLES, sample_png
+from airflow_provider_klingvideo.sandbox.openapi.document import document
+from airflow_provider_klingvideo.sandbox.serving.routing import base_url, sandbox_of
+from airflow_provider_klingvideo.sandbox.serving.rules import Rule
 from airflow_provider_klingvideo.sandbox.settings import SettingsChange
-from airflow_provider_klingvideo.sandbox.sounds import sample_wav
 
 router = APIRouter(prefix="/sandbox")
 

@@ -14,9 +14,9 @@ import httpx
 import uvicorn
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.sandbox.account import Clock
+from airflow_provider_klingvideo.sandbox.account.account import Clock
 from airflow_provider_klingvideo.sandbox.app import create_app
-from airflow_provider_klingvideo.sandbox.faults import TransportProtocol
+from airflow_provider_klingvideo.sandbox.serving.faults import TransportProtocol
 from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 
 LOOPBACK = "127.0.0.1"

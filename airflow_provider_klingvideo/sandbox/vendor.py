@@ -9,38 +9,34 @@ from fastapi import APIRouter, Depends, Header, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from airflow_provider_klingvideo.sandbox import (
-    audio_requests,
-    billing,
-    elements,
-    image_requests,
+from airflow_provider_klingvideo.sandbox.account.answers import Answer, Refusal, invalid
+from airflow_provider_klingvideo.sandbox.account.catalog import Generation, Pack
+from airflow_provider_klingvideo.sandbox.account.fields import Fields, parse_object
+from airflow_provider_klingvideo.sandbox.account.orders import Order
+from airflow_provider_klingvideo.sandbox.account.tasks import Task
+from airflow_provider_klingvideo.sandbox.account.views import created_legacy, legacy_view, new_view, pack
+from airflow_provider_klingvideo.sandbox.products.library import elements
+from airflow_provider_klingvideo.sandbox.products.pictures import image_requests, portraits, recognition
+from airflow_provider_klingvideo.sandbox.products.solutions import solutions
+from airflow_provider_klingvideo.sandbox.products.sounds import audio_requests, speech, voices
+from airflow_provider_klingvideo.sandbox.products.video import (
     legacy_requests,
     lip_sync,
     motion_requests,
     multi_elements,
     new_requests,
     omni_requests,
-    portraits,
-    recognition,
     retired,
-    solutions,
-    speech,
-    voices,
 )
-from airflow_provider_klingvideo.sandbox.answers import Answer, Refusal, invalid
-from airflow_provider_klingvideo.sandbox.billing import pack_name
-from airflow_provider_klingvideo.sandbox.catalog import Generation, Pack
-from airflow_provider_klingvideo.sandbox.core import Sandbox
-from airflow_provider_klingvideo.sandbox.credentials import authorise
-from airflow_provider_klingvideo.sandbox.fields import Fields, parse_object
-from airflow_provider_klingvideo.sandbox.listing import list_tasks, page_view
-from airflow_provider_klingvideo.sandbox.orders import Order
-from airflow_provider_klingvideo.sandbox.paging import PAGE_SIZES, page_of
-from airflow_provider_klingvideo.sandbox.queries import listed, tasks_by_ids
-from airflow_provider_klingvideo.sandbox.readers import Reader, RequestContext
-from airflow_provider_klingvideo.sandbox.routing import VendorRoute, base_url, sandbox_of
-from airflow_provider_klingvideo.sandbox.tasks import Task
-from airflow_provider_klingvideo.sandbox.views import created_legacy, legacy_view, new_view, pack
+from airflow_provider_klingvideo.sandbox.rules.readers import Reader, RequestContext
+from airflow_provider_klingvideo.sandbox.serving import billing
+from airflow_provider_klingvideo.sandbox.serving.billing import pack_name
+from airflow_provider_klingvideo.sandbox.serving.core import Sandbox
+from airflow_provider_klingvideo.sandbox.serving.credentials import authorise
+from airflow_provider_klingvideo.sandbox.serving.listing import list_tasks, page_view
+from airflow_provider_klingvideo.sandbox.serving.paging import PAGE_SIZES, page_of
+from airflow_provider_klingvideo.sandbox.serving.queries import listed, tasks_by_ids
+from airflow_provider_klingvideo.sandbox.serving.routing import VendorRoute, base_url, sandbox_of
 
 _PACK_MILLIS = 365 * 86_400_000
 

@@ -15,14 +15,14 @@ from airflow_provider_klingvideo.operators.base import (
     KlingVideoTask,
     with_retry_defaults,
 )
-from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_klingvideo.operators.runtime import JobRun
+    from airflow_provider_klingvideo.runtime.session import JobRun
     from airflow_provider_klingvideo.workflow import VideoSteps
-    from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Wait
+    from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Wait
 
 # The trigger's own deadline must come first: Airflow's asks no code of ours.
 BACKSTOP = timedelta(minutes=5)
@@ -84,8 +84,8 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""
-        from airflow_provider_klingvideo.workflow.following import kind_of, poll_once
-        from airflow_provider_klingvideo.workflow.watch import Wait
+        from airflow_provider_klingvideo.workflow.waiting.following import kind_of, poll_once
+        from airflow_provider_klingvideo.workflow.waiting.watch import Wait
 
         decision: Wait | Ended | None = None
 
@@ -108,7 +108,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
 
         :param event: the trigger's event.
         """
-        from airflow_provider_klingvideo.workflow.watch import Ended
+        from airflow_provider_klingvideo.workflow.waiting.watch import Ended
 
         async def work(run: JobRun, steps: VideoSteps) -> None:
             await self._conclude(run, steps, Ended.from_event(event))
@@ -120,7 +120,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         return run.work(work)
 
     def _run(self, context: Context) -> JobRun:
-        from airflow_provider_klingvideo.operators.runtime import JobRun
+        from airflow_provider_klingvideo.runtime.session import JobRun
 
         run = JobRun.start(self, context)
         run.take_up(WorkflowState.GENERATING)
@@ -131,11 +131,11 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
         self.log.info("Task %s succeeded at the vendor: %s", run.job.klingai_job_id, facts)
 
     def _defer(self, context: Context, job: Mapping[str, Any]) -> None:
-        from airflow_provider_klingvideo import configuration
-        from airflow_provider_klingvideo.operators.runtime import run_store
+        from airflow_provider_klingvideo.runtime import configuration
+        from airflow_provider_klingvideo.runtime.session import run_store
         from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
-        from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
-        from airflow_provider_klingvideo.workflow.timings import timing_key
+        from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
+        from airflow_provider_klingvideo.workflow.waiting.timings import timing_key
 
         watch = self._watch
         assert watch is not None  # noqa: S101 - poke() has made it

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.workflow.references import FILE_OF, ID_OF, LAST_FRAME_OF
+from airflow_provider_klingvideo.workflow.inputs.references import FILE_OF, ID_OF, LAST_FRAME_OF
 
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup

@@ -24,8 +24,8 @@ from airflow_provider_klingvideo.operators.outcome import (
     KlingVideoVerdictOperator,
 )
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
-from airflow_provider_klingvideo.workflow.states import TERMINAL_STATES, WorkflowState
-from airflow_provider_klingvideo.workflow.transitions import TRANSITIONS, TransitionTable
+from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES, WorkflowState
+from airflow_provider_klingvideo.workflow.job.transitions import TRANSITIONS, TransitionTable
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, BaseOperator

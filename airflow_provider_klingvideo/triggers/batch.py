@@ -80,7 +80,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
 
     async def _wait(self) -> None:
         await load_modules()
-        from airflow_provider_klingvideo.workflow.job import utc_now
+        from airflow_provider_klingvideo.workflow.job.job import utc_now
 
         seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()
         waits = {asyncio.ensure_future(wait) for wait in (*self._ends(), *await self._slots(seconds))}
@@ -95,8 +95,8 @@ class KlingVideoBatchTrigger(BaseTrigger):
                 await asyncio.gather(*waits, return_exceptions=True)
 
     def _ends(self) -> list[Any]:
-        from airflow_provider_klingvideo.triggers.stations import station_of
-        from airflow_provider_klingvideo.workflow.watch import GenerationWatch, PollPolicy
+        from airflow_provider_klingvideo.runtime.stations import station_of
+        from airflow_provider_klingvideo.workflow.waiting.watch import GenerationWatch, PollPolicy
 
         broker = station_of(self.klingai_conn_id).broker
         policy = PollPolicy(min_seconds=self.poll_min_seconds, max_seconds=self.poll_max_seconds)
@@ -117,8 +117,8 @@ class KlingVideoBatchTrigger(BaseTrigger):
         ]
 
     async def _slots(self, seconds: float) -> list[Any]:
-        from airflow_provider_klingvideo.triggers.stations import station_of
-        from airflow_provider_klingvideo.workflow.slots import Place
+        from airflow_provider_klingvideo.runtime.stations import station_of
+        from airflow_provider_klingvideo.workflow.gates.slots import Place
 
         queue = await station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
         return [queue.wait(Place(**one), seconds) for one in self.queued]

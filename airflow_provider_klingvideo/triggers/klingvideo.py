@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_klingvideo.triggers.loading import load_modules
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.workflow.watch import Ended
+    from airflow_provider_klingvideo.workflow.waiting.watch import Ended
 
 
 ARGUMENTS = (
@@ -129,9 +129,9 @@ class KlingVideoTaskTrigger(BaseTrigger):
         return next((ended for ended in ENDED_RUNS if state == ended), None)
 
     def _abandon(self, cause: str) -> None:
-        from airflow_provider_klingvideo.hooks.storage import open_path
+        from airflow_provider_klingvideo.runtime.paths import open_path
         from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowState
-        from airflow_provider_klingvideo.workflow.closing import close
+        from airflow_provider_klingvideo.workflow.job.closing import close
 
         if self.records_path is None or self.job_id is None:
             return
@@ -143,8 +143,8 @@ class KlingVideoTaskTrigger(BaseTrigger):
 
     async def _followed(self) -> Ended:
         await load_modules()
-        from airflow_provider_klingvideo.triggers.stations import station_of
-        from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy
+        from airflow_provider_klingvideo.runtime.stations import station_of
+        from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, PollPolicy
 
         try:
             watch = GenerationWatch(

@@ -84,10 +84,10 @@ class KlingVideoSlotTrigger(BaseTrigger):
         await load_modules()
         from asgiref.sync import sync_to_async
 
-        from airflow_provider_klingvideo.hooks.storage import open_path
-        from airflow_provider_klingvideo.triggers.stations import station_of
+        from airflow_provider_klingvideo.runtime.paths import open_path
+        from airflow_provider_klingvideo.runtime.stations import station_of
         from airflow_provider_klingvideo.workflow import JobStore
-        from airflow_provider_klingvideo.workflow.slots import Place
+        from airflow_provider_klingvideo.workflow.gates.slots import Place
 
         store = JobStore(await sync_to_async(open_path)(self.records_path))
         place = Place(self.job_id, self.pack, self.model, self.priority, self.since)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_klingvideo.media import Clip
-from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.errors import InputError
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 MASTER = "master.mp4"
 # What a clip is loaded from: an address of the web belongs to a job, which guards and verifies the download.

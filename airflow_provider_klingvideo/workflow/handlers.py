@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
-from airflow_provider_klingvideo.workflow.broker import Broker
-from airflow_provider_klingvideo.workflow.engine import Handler, WorkflowEngine
-from airflow_provider_klingvideo.workflow.following import kind_of
-from airflow_provider_klingvideo.workflow.job import WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.shared_client import SharedClient
-from airflow_provider_klingvideo.workflow.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.slots import Place, Standing, place_of
-from airflow_provider_klingvideo.workflow.states import WorkflowState
+from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
+from airflow_provider_klingvideo.workflow.gates.slots import Place, Standing, place_of
+from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
-from airflow_provider_klingvideo.workflow.timings import timing_key
-from airflow_provider_klingvideo.workflow.watch import GenerationWatch
+from airflow_provider_klingvideo.workflow.waiting.broker import Broker
+from airflow_provider_klingvideo.workflow.waiting.following import kind_of
+from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
+from airflow_provider_klingvideo.workflow.waiting.timings import timing_key
+from airflow_provider_klingvideo.workflow.waiting.watch import GenerationWatch
 
 # Create requests at once: of many more the vendor would refuse most.
 CREATES = 4

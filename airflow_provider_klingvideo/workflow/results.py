@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.kling import TaskNotFoundError
 from airflow_provider_klingvideo.media import ExpiredUrlError, ResultFile
-from airflow_provider_klingvideo.workflow.errors import NoResultError, ResultExpiredError
+from airflow_provider_klingvideo.workflow.job.errors import NoResultError, ResultExpiredError
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import Output

@@ -31,17 +31,29 @@ from airflow_provider_klingvideo.media import (
     RenderPlan,
     collect,
     deliver,
-    is_there,
     remove_parts,
 )
-from airflow_provider_klingvideo.workflow.budget import Reservations
-from airflow_provider_klingvideo.workflow.errors import (
+from airflow_provider_klingvideo.storage.paths import OpenPath
+from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.workflow.gates.budget import Reservations
+from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
+from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS_FOLDER
+from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots, Standing, place_of
+from airflow_provider_klingvideo.workflow.inputs.reader import InputReader, inline_media, require_reachable_inputs
+from airflow_provider_klingvideo.workflow.inputs.references import resolved
+from airflow_provider_klingvideo.workflow.job.errors import (
     CancelRequestedError,
     InputError,
     QueueTimeoutError,
     StoredFilesError,
 )
-from airflow_provider_klingvideo.workflow.following import (
+from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore
+from airflow_provider_klingvideo.workflow.ordering.preparation import Preparation
+from airflow_provider_klingvideo.workflow.ordering.submission import Order, Save, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
+from airflow_provider_klingvideo.workflow.waiting.following import (
     accepted_at,
     conclude,
     kind_of,
@@ -49,20 +61,8 @@ from airflow_provider_klingvideo.workflow.following import (
     task_id_of,
     watch_of,
 )
-from airflow_provider_klingvideo.workflow.inputs import InputReader, inline_media, require_reachable_inputs
-from airflow_provider_klingvideo.workflow.job import Submission, WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.paths import OpenPath
-from airflow_provider_klingvideo.workflow.preparation import Preparation
-from airflow_provider_klingvideo.workflow.quota import learn_quota
-from airflow_provider_klingvideo.workflow.references import resolved
-from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
-from airflow_provider_klingvideo.workflow.slots import FOLDER as SLOTS_FOLDER
-from airflow_provider_klingvideo.workflow.slots import Place, SlotBoard, SlotRules, Slots, Standing, place_of
-from airflow_provider_klingvideo.workflow.states import WorkflowState
-from airflow_provider_klingvideo.workflow.store import RECORD_NAME, JobStore
-from airflow_provider_klingvideo.workflow.submission import Order, Save, SubmissionProtocol
-from airflow_provider_klingvideo.workflow.timings import Timings, timing_key
-from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, PollPolicy
+from airflow_provider_klingvideo.workflow.waiting.timings import Timings, timing_key
+from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, PollPolicy
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_klingvideo.storage.names import safe_name
 from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
-from airflow_provider_klingvideo.workflow.identity import safe_name
 
 from .parts import AirflowParts, Sandbox
 

@@ -25,7 +25,7 @@ import imageio_ffmpeg
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_klingvideo.workflow.identity import safe_name
+from airflow_provider_klingvideo.storage.names import safe_name
 
 from .invariants import TERMINAL, Attempt, History, Question, Revision, StoredFile, VendorTask, Video
 from .parts import AirflowParts, Sandbox

@@ -47,7 +47,7 @@ WIDTH = 160
 
 # Tasks are forked from the scheduler: what it has loaded, hundreds of them need not load.
 PRELOAD = """\
-import airflow_provider_klingvideo.operators.runtime
+import airflow_provider_klingvideo.runtime.session
 import airflow_provider_klingvideo.task_groups.klingvideo
 """
 

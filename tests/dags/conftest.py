@@ -13,8 +13,8 @@ import pytest
 from airflow_home import DAG_FILES, connection, migrate, set_quick_settings
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.storage.names import job_id, safe_name
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
-from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
 
 FOX = {"prompt": "A red fox runs through fresh snow", "model": "kling-2.5-turbo"}
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import WorkflowState
-from airflow_provider_klingvideo.workflow.identity import job_id
 
 from .conftest import FOX
 

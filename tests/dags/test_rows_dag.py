@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
-from airflow_provider_klingvideo.workflow.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 
 from .conftest import FOX
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from s3_storage import CONNECTION
 
-from airflow_provider_klingvideo.hooks.storage import open_path
 from airflow_provider_klingvideo.media import find_binaries
+from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
-from airflow_provider_klingvideo.workflow.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 
 from .conftest import FOX, Airflow
 

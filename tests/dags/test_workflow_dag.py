@@ -182,7 +182,7 @@ def test_the_vendors_words_are_told_when_it_fails(airflow, sandbox):
 
 @pytest.mark.scenario(8)
 def test_a_job_that_is_cancelled_in_the_queue_is_never_submitted(airflow, sandbox):
-    from airflow_provider_klingvideo.workflow.identity import job_id
+    from airflow_provider_klingvideo.storage.names import job_id
 
     _, run_id, store = airflow.next_run("single")
     store.request_cancel(job_id("single", run_id, "video", -1), "Ann: wrong prompt")

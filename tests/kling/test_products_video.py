@@ -18,7 +18,7 @@ from airflow_provider_klingvideo.kling import (
     parse_request,
     registry,
 )
-from airflow_provider_klingvideo.kling.operations import create
+from airflow_provider_klingvideo.kling.client.operations import create
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.parts import with_placeholders
 

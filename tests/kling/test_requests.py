@@ -18,7 +18,7 @@ from airflow_provider_klingvideo.kling import (
     parse_request,
     registry,
 )
-from airflow_provider_klingvideo.kling.operations import create
+from airflow_provider_klingvideo.kling.client.operations import create
 
 NEW, LEGACY = Generation.NEW, Generation.LEGACY
 TEXT = {"prompt": "A fox"}

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import TaskStatus
-from airflow_provider_klingvideo.kling.billing import parse_packs
-from airflow_provider_klingvideo.kling.tasks import parse_task, parse_tasks
+from airflow_provider_klingvideo.kling.services.billing import parse_packs
+from airflow_provider_klingvideo.kling.wire.tasks import parse_task, parse_tasks
 
 # kling-api section 6.4.
 NEW = {

@@ -10,8 +10,8 @@ from live_airflow import until
 
 from airflow_provider_klingvideo._compat import HAS_RETRY_POLICIES
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
+from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import WorkflowState
-from airflow_provider_klingvideo.workflow.identity import job_id
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_klingvideo.media.binaries import Binaries, find_binaries
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries, find_binaries
 from airflow_provider_klingvideo.media.settings import DownloadLimits, MediaSettings
 
 PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2"]

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_klingvideo.media.binaries import Binaries
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_klingvideo.media import FFmpegMissingError, find_binaries
-from airflow_provider_klingvideo.media.binaries import Binaries
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 
 
 def program(path: Path, text: str = "echo ffmpeg version 1") -> str:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_klingvideo.media import StorageError, VerificationError
-from airflow_provider_klingvideo.media.boxes import MAX_BOXES, Boxes, read_boxes, walk_boxes
+from airflow_provider_klingvideo.media import VerificationError
+from airflow_provider_klingvideo.media.inspect.boxes import MAX_BOXES, Boxes, read_boxes, walk_boxes
+from airflow_provider_klingvideo.storage.errors import StorageError
 
 
 def box(kind: bytes, payload: bytes = b"") -> bytes:

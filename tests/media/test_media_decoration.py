@@ -21,9 +21,9 @@ from airflow_provider_klingvideo.media import (
     RenderPlan,
     deliver,
 )
-from airflow_provider_klingvideo.media.binaries import Binaries, Features
-from airflow_provider_klingvideo.media.render import Rendered, render
-from airflow_provider_klingvideo.media.verify import inspect
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries, Features
+from airflow_provider_klingvideo.media.inspect.verify import inspect
+from airflow_provider_klingvideo.media.outputs.render import Rendered, render
 
 TUNE, SPEECH = 200, 1000
 SRT = "1\n00:00:00,500 --> 00:00:01,000\nThe fox\n\n2\n00:01:00,000 --> 00:01:01,000\nToo late\n"

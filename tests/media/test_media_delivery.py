@@ -31,12 +31,12 @@ from airflow_provider_klingvideo.media import (
     MediaSettings,
     OutputError,
     RenderPlan,
-    StorageError,
     VerificationError,
     deliver,
     find_binaries,
     sha256_of,
 )
+from airflow_provider_klingvideo.storage.errors import StorageError
 
 NAMES = ["source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg"]
 

@@ -16,11 +16,12 @@ import pytest
 from media_measures import brightness, frame_count, frame_times, loudness, packets, samples, tone
 from media_measures import ffmpeg as run_ffmpeg
 
-from airflow_provider_klingvideo.media import Clip, Film, FilmError, FilmPlan, MediaSettings, StorageError, probe
+from airflow_provider_klingvideo.media import Clip, Film, FilmError, FilmPlan, MediaSettings, probe
 from airflow_provider_klingvideo.media import assemble as assemble_film
-from airflow_provider_klingvideo.media.binaries import Binaries
 from airflow_provider_klingvideo.media.errors import FFmpegError, FFmpegMissingError
-from airflow_provider_klingvideo.media.storage import shutil as storage_shutil
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.storage.errors import StorageError
+from airflow_provider_klingvideo.storage.objects import shutil as storage_shutil
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 MEDIUM = ("-c:v", "libx264", "-pix_fmt", "yuv420p")

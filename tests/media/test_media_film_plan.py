@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.media import FilmError, FilmPlan
-from airflow_provider_klingvideo.media.timeline import RATE, frame_rate, samples, timeline, whole_frames
+from airflow_provider_klingvideo.media.film.timeline import RATE, frame_rate, samples, timeline, whole_frames
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

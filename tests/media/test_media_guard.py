@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.media import DownloadError
-from airflow_provider_klingvideo.media.guard import check_target, parse_url
+from airflow_provider_klingvideo.media.fetch.guard import check_target, parse_url
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,15 @@ from airflow_provider_klingvideo.media import (
     MediaError,
     MediaSettings,
     Output,
-    StorageError,
     VerificationError,
     last_frame,
 )
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.graphs import decode_everything, open_source
-from airflow_provider_klingvideo.media.render import render
-from airflow_provider_klingvideo.media.runner import ffmpeg_command, run_ffmpeg
-from airflow_provider_klingvideo.media.verify import inspect
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.ffmpeg.graphs import decode_everything, open_source
+from airflow_provider_klingvideo.media.ffmpeg.runner import ffmpeg_command, run_ffmpeg
+from airflow_provider_klingvideo.media.inspect.verify import inspect
+from airflow_provider_klingvideo.media.outputs.render import render
+from airflow_provider_klingvideo.storage.errors import StorageError
 
 SETTINGS = MediaSettings(threads=1, ffmpeg_seconds=60)
 PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"

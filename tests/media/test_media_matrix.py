@@ -12,11 +12,11 @@ import pytest
 from media_probes import Probed, decoded_frames, probed
 
 from airflow_provider_klingvideo.media import Expected, MediaInfo, MediaSettings, Output, RenderPlan
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.boxes import walk_boxes
-from airflow_provider_klingvideo.media.presets import PRESETS
-from airflow_provider_klingvideo.media.render import RenderedOutput, render
-from airflow_provider_klingvideo.media.verify import inspect
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
+from airflow_provider_klingvideo.media.inspect.verify import inspect
+from airflow_provider_klingvideo.media.outputs.presets import PRESETS
+from airflow_provider_klingvideo.media.outputs.render import RenderedOutput, render
 
 SETTINGS = MediaSettings(threads=1, ffmpeg_seconds=120)
 

@@ -12,10 +12,10 @@ from media_measures import ffmpeg as run_ffmpeg
 from pydantic import ValidationError
 
 from airflow_provider_klingvideo.media import FFmpegMissingError, FilmError
-from airflow_provider_klingvideo.media import fonts as font_module
-from airflow_provider_klingvideo.media.binaries import Binaries, Features
-from airflow_provider_klingvideo.media.blocks import Canvas
-from airflow_provider_klingvideo.media.overlays import ANCHORS, Caption, Logo, Subtitles, Title
+from airflow_provider_klingvideo.media.decor import fonts as font_module
+from airflow_provider_klingvideo.media.decor.overlays import ANCHORS, Caption, Logo, Subtitles, Title
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries, Features
+from airflow_provider_klingvideo.media.ffmpeg.blocks import Canvas
 
 WIDTH, HEIGHT, RATE = 320, 180, 5
 MONO = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"

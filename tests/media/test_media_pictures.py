@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_klingvideo.media import Expected, MediaSettings, Output
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.render import render
-from airflow_provider_klingvideo.media.verify import inspect
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.inspect.verify import inspect
+from airflow_provider_klingvideo.media.outputs.render import render
 
 SETTINGS = MediaSettings(threads=1, ffmpeg_seconds=60)
 RATE = 8000

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.media import Gates, Output, PlanError, RenderPlan, Trim
-from airflow_provider_klingvideo.media.geometry import ASPECTS, around, inside, wanted_size
-from airflow_provider_klingvideo.media.presets import ENCODER_PRESETS, PRESETS
+from airflow_provider_klingvideo.media.outputs.geometry import ASPECTS, around, inside, wanted_size
+from airflow_provider_klingvideo.media.outputs.presets import ENCODER_PRESETS, PRESETS
 
 TODAY = ["master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg"]
 

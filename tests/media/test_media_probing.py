@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from media_measures import ffmpeg as run_ffmpeg
 
-from airflow_provider_klingvideo.media import MediaInfo, VerificationError, probe, probing
-from airflow_provider_klingvideo.media.binaries import Binaries
+from airflow_provider_klingvideo.media import MediaInfo, VerificationError, probe
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.inspect import probing
 
 # What does not exist cannot be asked.
 NO_PROGRAMS = Binaries("/nonexistent/ffmpeg")

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from airflow_provider_klingvideo.media.progress import Progress
+from airflow_provider_klingvideo.media.ffmpeg.progress import Progress
 
 
 def test_the_log_is_told_every_few_seconds(caplog: pytest.LogCaptureFixture) -> None:

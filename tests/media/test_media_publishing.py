@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_klingvideo.media import StorageError, publish, remove_parts, sha256_of
-from airflow_provider_klingvideo.media.publishing import fetch
-from airflow_provider_klingvideo.media.storage import require_free_space
+from airflow_provider_klingvideo.media import publish, remove_parts, sha256_of
+from airflow_provider_klingvideo.media.outputs.publishing import fetch
+from airflow_provider_klingvideo.storage.errors import StorageError
+from airflow_provider_klingvideo.storage.objects import require_free_space
 
 DATA = bytes(range(256)) * 20_000
 

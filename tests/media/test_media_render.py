@@ -23,12 +23,12 @@ from airflow_provider_klingvideo.media import (
     VerificationError,
     probe,
 )
-from airflow_provider_klingvideo.media.binaries import Binaries, Features
-from airflow_provider_klingvideo.media.boxes import walk_boxes
-from airflow_provider_klingvideo.media.building import shape_of
-from airflow_provider_klingvideo.media.geometry import fit
-from airflow_provider_klingvideo.media.render import render
-from airflow_provider_klingvideo.media.verify import VerifiedMedia, inspect
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries, Features
+from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
+from airflow_provider_klingvideo.media.inspect.verify import VerifiedMedia, inspect
+from airflow_provider_klingvideo.media.outputs.building import shape_of
+from airflow_provider_klingvideo.media.outputs.geometry import fit
+from airflow_provider_klingvideo.media.outputs.render import render
 
 SETTINGS = MediaSettings(threads=1, ffmpeg_seconds=60)
 DEFAULT = RenderPlan().outputs

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_klingvideo.media import FFmpegError, terminate_all
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.runner import ffmpeg_command, run, run_ffmpeg
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.ffmpeg.runner import ffmpeg_command, run, run_ffmpeg
 
 ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5", "-f", "null", "-"]
 
@@ -182,7 +182,7 @@ def test_terminate_all_works_in_a_signal_handler(binaries: Binaries) -> None:
 def test_ffmpeg_dies_with_a_killed_parent(binaries: Binaries) -> None:
     program = (
         "import sys\n"
-        "from airflow_provider_klingvideo.media.runner import run\n"
+        "from airflow_provider_klingvideo.media.ffmpeg.runner import run\n"
         "run(sys.argv[1:], timeout=60, on_line=lambda line: print(line, flush=True))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, *endless(binaries)], stdout=subprocess.PIPE, text=True)

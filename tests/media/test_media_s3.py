@@ -32,7 +32,7 @@ class Job:
         server.script = [serve(self.body)]
 
     def deliver(self, recorded: dict[str, Artifact] | None = None, plan: Any = PLAN) -> Delivery:
-        from airflow_provider_klingvideo.hooks.storage import open_path
+        from airflow_provider_klingvideo.runtime.paths import open_path
 
         return deliver(
             lambda: str(self.server.url),
@@ -140,7 +140,7 @@ def test_a_film_of_clips_music_and_logo_in_the_bucket_is_made_once(
 ) -> None:
     from media_measures import ffmpeg
 
-    from airflow_provider_klingvideo.hooks.storage import open_path
+    from airflow_provider_klingvideo.runtime.paths import open_path
 
     music = tmp_path / "music.mp3"
     ffmpeg("-f", "lavfi", "-i", "sine=frequency=220:duration=5", music)

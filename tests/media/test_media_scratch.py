@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_klingvideo.media import MediaSettings, StorageError
-from airflow_provider_klingvideo.media.scratch import scratch_folder
+from airflow_provider_klingvideo.media import MediaSettings
+from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
+from airflow_provider_klingvideo.storage.errors import StorageError
 
 HOLD = """
 import pathlib, sys
 from airflow_provider_klingvideo.media import MediaSettings
-from airflow_provider_klingvideo.media.scratch import scratch_folder
+from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
 with scratch_folder(MediaSettings(scratch_dir=sys.argv[1])) as folder:
     (folder / "source.mp4").write_bytes(b"x" * 1000)
     print(folder, flush=True)

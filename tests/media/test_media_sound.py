@@ -10,8 +10,8 @@ from media_measures import ffmpeg as run_ffmpeg
 from media_measures import loudness, samples, tone
 
 from airflow_provider_klingvideo.media import FilmError
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.sound import Loudness, Music, Voice, measured, normalised, silence
+from airflow_provider_klingvideo.media.decor.sound import Loudness, Music, Voice, measured, normalised, silence
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 
 SECONDS = 4.0
 SPEECH, TUNE = 1000, 200

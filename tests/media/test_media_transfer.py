@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from media_answers import cut, redirect, reset, rest, serve, stall, status, unframed
 
 from airflow_provider_klingvideo.errors import Money
-from airflow_provider_klingvideo.media import DownloadError, DownloadLimits, ExpiredUrlError, StorageError, download
-from airflow_provider_klingvideo.media.transfer import Download
+from airflow_provider_klingvideo.media import DownloadError, DownloadLimits, ExpiredUrlError, download
+from airflow_provider_klingvideo.media.fetch.transfer import Download
+from airflow_provider_klingvideo.storage.errors import StorageError
 
 BODY = b"\x00\x00\x00\x18ftypisom" + bytes(range(256)) * 400
 LIMITS = DownloadLimits(pause_seconds=0, read_seconds=5)

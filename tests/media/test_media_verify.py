@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.media import Expected, FFmpegError, MediaSettings, VerificationError
-from airflow_provider_klingvideo.media.binaries import Binaries
-from airflow_provider_klingvideo.media.verify import inspect, require_decodable
+from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
+from airflow_provider_klingvideo.media.inspect.verify import inspect, require_decodable
 
 SETTINGS = MediaSettings()
 

@@ -114,7 +114,7 @@ class TestTheButton:
         assert "Top up" in message
 
     def test_says_that_nobody_answers(self, connect, monkeypatch):
-        monkeypatch.setattr("airflow_provider_klingvideo.kling.client._backoff", lambda state: 0.0)
+        monkeypatch.setattr("airflow_provider_klingvideo.kling.client.client._backoff", lambda state: 0.0)
         works, message = connect("http://127.0.0.1:9").test_connection()
         assert not works
         assert "127.0.0.1:9 could not be reached" in message
@@ -137,7 +137,7 @@ def test_the_outputs_of_a_task_come_with_fresh_addresses(connect, server):
 
 class TestTheVendorsCallsAsMethods:
     def test_each_is_there(self, connect):
-        from airflow_provider_klingvideo.kling.methods import VendorMethods
+        from airflow_provider_klingvideo.kling.client.methods import VendorMethods
 
         hook = connect()
         names = [name for name in vars(VendorMethods) if not name.startswith("_")]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = "airflow_provider_klingvideo.kling.client"
+HEAVY = "airflow_provider_klingvideo.kling.client.client"
 LATER = "2100-01-01T00:00:00+00:00"
 TRIGGERS = {
     "klingvideo.KlingVideoTaskTrigger": {

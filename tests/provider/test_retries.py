@@ -45,7 +45,7 @@ def test_what_the_user_says_wins():
 @pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow 3.3 and newer ask a policy")
 class TestThePolicy:
     def decision(self, error, try_number=1, **task):
-        from airflow_provider_klingvideo.operators.retries import KlingVideoRetryPolicy
+        from airflow_provider_klingvideo.runtime.retries import KlingVideoRetryPolicy
 
         context = {"ti": SimpleNamespace(task=SimpleNamespace(retry_delay=MINUTE, max_retry_delay=5 * MINUTE, **task))}
         return KlingVideoRetryPolicy().evaluate(error, try_number, 3, context)

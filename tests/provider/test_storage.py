@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_klingvideo.hooks.storage import UnknownStoreError, open_path
+from airflow_provider_klingvideo.runtime.paths import UnknownStoreError, open_path
 
 pytestmark = pytest.mark.airflow
 

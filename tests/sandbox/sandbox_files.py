@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from airflow_provider_klingvideo.sandbox.ffmpeg import find_ffmpeg
+from airflow_provider_klingvideo.sandbox.drawing.ffmpeg import find_ffmpeg
 
 
 def make_film(target: Path, seconds: float, size: str, rate: int, *options: str) -> Path:

@@ -14,7 +14,7 @@ import pytest
 from sandbox_calls import client_of
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.callbacks import sign
+from airflow_provider_klingvideo.sandbox.serving.callbacks import sign
 
 SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
 QUICK = {"queue_seconds": 0.05, "generation_seconds": 0.15}

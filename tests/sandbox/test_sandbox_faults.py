@@ -12,8 +12,8 @@ import pytest
 from sandbox_calls import Clock, Create, Look
 
 from airflow_provider_klingvideo.sandbox import SandboxServer
-from airflow_provider_klingvideo.sandbox.rules import Action, ActionType
 from airflow_provider_klingvideo.sandbox.server import SandboxServerError
+from airflow_provider_klingvideo.sandbox.serving.rules import Action, ActionType
 
 PATH = "/text-to-video/kling-3.0"
 

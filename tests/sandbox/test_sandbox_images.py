@@ -10,7 +10,7 @@ import pytest
 from sandbox_calls import Clock, Finished, client_of
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.images import image_size, sample_png
+from airflow_provider_klingvideo.sandbox.files.images import image_size, sample_png
 
 IMAGE = "https://images.invalid/a.png"
 PORTRAIT = base64.b64encode(sample_png("portrait")).decode()

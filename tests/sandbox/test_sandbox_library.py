@@ -12,8 +12,8 @@ import pytest
 from sandbox_calls import Clock, Create, Finished, Look, client_of
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.audio_files import audio_facts
-from airflow_provider_klingvideo.sandbox.images import sample_png
+from airflow_provider_klingvideo.sandbox.files.audio_files import audio_facts
+from airflow_provider_klingvideo.sandbox.files.images import sample_png
 
 Data = dict[str, Any]
 

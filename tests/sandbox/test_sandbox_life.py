@@ -14,7 +14,7 @@ import pytest
 from sandbox_calls import GENERATION_SECONDS, QUEUE_SECONDS, Clock, Create, Look, client_of
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.images import sample_png
+from airflow_provider_klingvideo.sandbox.files.images import sample_png
 
 LEGACY = "/v1/videos/text2video"
 

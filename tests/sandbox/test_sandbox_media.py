@@ -14,10 +14,10 @@ import pytest
 from sandbox_calls import Clock, Create, Look
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox import ffmpeg as tools
-from airflow_provider_klingvideo.sandbox.ffmpeg import SandboxMediaError, find_ffmpeg, find_font
-from airflow_provider_klingvideo.sandbox.images import SAMPLES, image_size, sample_png
-from airflow_provider_klingvideo.sandbox.render import Clip, render
+from airflow_provider_klingvideo.sandbox.drawing import ffmpeg as tools
+from airflow_provider_klingvideo.sandbox.drawing.ffmpeg import SandboxMediaError, find_ffmpeg, find_font
+from airflow_provider_klingvideo.sandbox.drawing.render import Clip, render
+from airflow_provider_klingvideo.sandbox.files.images import SAMPLES, image_size, sample_png
 
 HOSTILE = "it's %{pts} [v];[0:v]null,movie=/etc/passwd \\ 100% x':textfile='/etc/passwd\n-i \x00 \u202e 狐 🦊"
 

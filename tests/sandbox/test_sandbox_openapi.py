@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from airflow_provider_klingvideo.sandbox import SandboxServer
-from airflow_provider_klingvideo.sandbox.openapi import BODIES, document
-from airflow_provider_klingvideo.sandbox.openapi_parts import Body
+from airflow_provider_klingvideo.sandbox.openapi.document import BODIES, document
+from airflow_provider_klingvideo.sandbox.openapi.parts import Body
 
 SELF_CONTAINED = {path: body for path, body in BODIES.items() if not body.needs}
 DELETED: Any = object()

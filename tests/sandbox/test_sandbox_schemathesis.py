@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.openapi import document
-from airflow_provider_klingvideo.sandbox.openapi_parts import FILE_FORMAT
+from airflow_provider_klingvideo.sandbox.openapi.document import document
+from airflow_provider_klingvideo.sandbox.openapi.parts import FILE_FORMAT
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS = {

@@ -13,8 +13,8 @@ import pytest
 from sandbox_calls import Clock, client_of
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.ffmpeg import find_ffmpeg
-from airflow_provider_klingvideo.sandbox.images import image_size
+from airflow_provider_klingvideo.sandbox.drawing.ffmpeg import find_ffmpeg
+from airflow_provider_klingvideo.sandbox.files.images import image_size
 
 IMAGE, FILM, MUSIC = "https://images.invalid/a.png", "https://films.invalid/a.mp4", "https://sounds.invalid/a.mp3"
 GOODS, CLOTHES = "/solutions/e-commerce/goods_studio", "/solutions/e-commerce/clothing_dupe"

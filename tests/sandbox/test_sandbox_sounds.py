@@ -10,8 +10,8 @@ import pytest
 from sandbox_calls import Clock, Create, Finished, Look
 
 from airflow_provider_klingvideo.sandbox import SandboxServer
-from airflow_provider_klingvideo.sandbox.audio_files import audio_facts
-from airflow_provider_klingvideo.sandbox.images import sample_png
+from airflow_provider_klingvideo.sandbox.files.audio_files import audio_facts
+from airflow_provider_klingvideo.sandbox.files.images import sample_png
 
 EFFECT, FROM_VIDEO, SPEECH = "/v1/audio/text-to-audio", "/v1/audio/video-to-audio", "/v1/audio/tts"
 AVATAR = "/v1/videos/avatar/image2video"

@@ -17,8 +17,8 @@ from sandbox_calls import Clock, client_of
 from sandbox_files import make_film, make_sound
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.sandbox.audio_files import audio_facts
-from airflow_provider_klingvideo.sandbox.movie_files import movie_facts
+from airflow_provider_klingvideo.sandbox.files.audio_files import audio_facts
+from airflow_provider_klingvideo.sandbox.files.movie_files import movie_facts
 
 Data = dict[str, Any]
 Post = Callable[[str, Data], Data]

@@ -11,10 +11,10 @@ import pytest
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import GenerationWatch, PollPolicy
-from airflow_provider_klingvideo.workflow.broker import Broker
-from airflow_provider_klingvideo.workflow.shared_client import SharedClient
-from airflow_provider_klingvideo.workflow.timings import Timings
-from airflow_provider_klingvideo.workflow.watch import Outcome
+from airflow_provider_klingvideo.workflow.waiting.broker import Broker
+from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
+from airflow_provider_klingvideo.workflow.waiting.timings import Timings
+from airflow_provider_klingvideo.workflow.waiting.watch import Outcome
 
 KEY = "sandbox-key"
 KIND = "text_to_video"

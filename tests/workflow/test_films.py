@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_klingvideo.media import Clip
-from airflow_provider_klingvideo.workflow.errors import InputError
 from airflow_provider_klingvideo.workflow.films import clips_of
+from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 MASTER = {"path": "/videos/1/master.mp4", "sha256": "a" * 64}
 JOB = {"id": "job-1", "state": "COMPLETED", "metadata": {"artifacts": {"master.mp4": MASTER}}}

@@ -15,16 +15,16 @@ from airflow_provider_klingvideo.kling import Generation, parse_request
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Video
 from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import WorkflowJob
-from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.inputs import (
+from airflow_provider_klingvideo.workflow.inputs.reader import (
     MEGABYTE,
     PICTURES,
     InputReader,
     inline_media,
     without_inline_media,
 )
-from airflow_provider_klingvideo.workflow.references import LAST_FRAME
-from airflow_provider_klingvideo.workflow.submission import fingerprint
+from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
+from airflow_provider_klingvideo.workflow.job.errors import InputError
+from airflow_provider_klingvideo.workflow.ordering.submission import fingerprint
 
 NEW, LEGACY = Generation.NEW, Generation.LEGACY
 

@@ -13,8 +13,8 @@ from pyarrow.parquet import read_table
 
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.batch import judged
-from airflow_provider_klingvideo.workflow.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.batch.judge import judged
+from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 
 DONE = WorkflowJob(
     id="done-1",

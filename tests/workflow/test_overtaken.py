@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob, WorkflowState, reopened
-from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
+from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
 
 S = WorkflowState
 TO_THE_END = (S.VALIDATED, S.QUEUED, S.GENERATING, S.POST_PROCESSING, S.COMPLETED)

@@ -14,8 +14,8 @@ from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, Klin
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, VideoSteps, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.job import utc_now
-from airflow_provider_klingvideo.workflow.reconcile import Finding, Reconciler
+from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
 SLOW = {"generation_seconds": 1.5}
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_klingvideo.storage.names import job_id, safe_name
 from airflow_provider_klingvideo.workflow import (
     JobStore,
     Submission,
@@ -17,12 +18,11 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowState,
     reopened,
 )
-from airflow_provider_klingvideo.workflow.batch import judged
-from airflow_provider_klingvideo.workflow.closing import cancel, close
-from airflow_provider_klingvideo.workflow.creation import created_job
-from airflow_provider_klingvideo.workflow.failure import failure_data
-from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
-from airflow_provider_klingvideo.workflow.store import UnreadableRecordError
+from airflow_provider_klingvideo.workflow.batch.judge import judged
+from airflow_provider_klingvideo.workflow.inputs.creation import created_job
+from airflow_provider_klingvideo.workflow.job.closing import cancel, close
+from airflow_provider_klingvideo.workflow.job.failure import failure_data
+from airflow_provider_klingvideo.workflow.job.store import UnreadableRecordError
 
 S = WorkflowState
 ORIGIN = {"dag_id": "d", "run_id": "r", "map_index": -1}

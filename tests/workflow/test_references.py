@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.workflow import WorkflowJob
-from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.references import reduced, resolved
+from airflow_provider_klingvideo.workflow.inputs.references import reduced, resolved
+from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 DONE = WorkflowJob(
     id="shot-1",

@@ -13,7 +13,7 @@ from workshop import Workshop
 from airflow_provider_klingvideo.media import RenderPlan, find_binaries, probe
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import VideoSteps, WorkflowJob, WorkflowState, reopened
-from airflow_provider_klingvideo.workflow.errors import StoredFilesError
+from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
 
 S = WorkflowState
 TALL = {"preset": "web", "name": "tall", "aspect": "9:16", "fit": "blur", "width": 90}

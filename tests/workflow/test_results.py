@@ -6,8 +6,8 @@ import pytest
 
 from airflow_provider_klingvideo.kling import Output
 from airflow_provider_klingvideo.workflow import WorkflowJob
-from airflow_provider_klingvideo.workflow.following import task_id_of
 from airflow_provider_klingvideo.workflow.results import FreshOutputs, NoResultError
+from airflow_provider_klingvideo.workflow.waiting.following import task_id_of
 
 
 def fresh(*answers):

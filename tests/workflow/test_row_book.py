@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 
 def test_it_is_read_as_it_was_written(tmp_path):

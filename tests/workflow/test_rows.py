@@ -16,8 +16,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
-from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.rows import keyed, read_rows
+from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
+from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 
 class Memory:

@@ -13,19 +13,19 @@ from pyarrow import Table, parquet
 from s3_storage import KEYS
 from workshop import KEY, Workshop
 
-from airflow_provider_klingvideo.hooks.storage import open_path
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
+from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob, WorkflowState
-from airflow_provider_klingvideo.workflow.batch import judged
-from airflow_provider_klingvideo.workflow.budget import Claims
-from airflow_provider_klingvideo.workflow.errors import InputError
-from airflow_provider_klingvideo.workflow.manifest import write_manifest
-from airflow_provider_klingvideo.workflow.reconcile import Finding, Reconciler
-from airflow_provider_klingvideo.workflow.row_book import RowBook
-from airflow_provider_klingvideo.workflow.rows import read_rows
-from airflow_provider_klingvideo.workflow.slots import CLAIM, Notice, SlotBoard
-from airflow_provider_klingvideo.workflow.store import RecordOvertakenError, UnreadableRecordError
+from airflow_provider_klingvideo.workflow.batch.judge import judged
+from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.rows import read_rows
+from airflow_provider_klingvideo.workflow.gates.budget import Claims
+from airflow_provider_klingvideo.workflow.gates.slots import CLAIM, Notice, SlotBoard
+from airflow_provider_klingvideo.workflow.job.errors import InputError
+from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError, UnreadableRecordError
+from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
 pytestmark = pytest.mark.airflow
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import Task, TaskStatus
-from airflow_provider_klingvideo.workflow import slots as slots_module
-from airflow_provider_klingvideo.workflow.slots import (
+from airflow_provider_klingvideo.workflow.gates import slots as slots_module
+from airflow_provider_klingvideo.workflow.gates.slots import (
     CLAIM,
     LIMIT,
     QUEUE,

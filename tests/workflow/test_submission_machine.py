@@ -17,7 +17,7 @@ from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, Gene
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowEngine, WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.submission import Order, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.ordering.submission import Order, SubmissionProtocol
 
 CREATE = {"method": "POST", "path": "/text-to-video/*"}
 FAULTS = [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import Output, Task, TaskStatus
-from airflow_provider_klingvideo.workflow.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
+from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUNNING = Task("1", TaskStatus.PROCESSING)

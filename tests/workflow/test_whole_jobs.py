@@ -21,10 +21,10 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowState,
     reopened,
 )
-from airflow_provider_klingvideo.workflow.errors import ChangedRequestError
-from airflow_provider_klingvideo.workflow.job import utc_now
-from airflow_provider_klingvideo.workflow.slots import Place, SlotBoard, SlotRules, Slots
-from airflow_provider_klingvideo.workflow.store import RecordOvertakenError
+from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.job.errors import ChangedRequestError
+from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
 
 S = WorkflowState
 CREATES = {"method": "POST", "path": "/text-to-video/*"}
@@ -434,7 +434,7 @@ class TestAnotherGeneration:
 
 
 def test_nobody_waited_for_the_task(workshop, sandbox):
-    from airflow_provider_klingvideo.workflow.following import settle
+    from airflow_provider_klingvideo.workflow.waiting.following import settle
 
     done = workshop.process(fox())
 
@@ -488,8 +488,8 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
 
 
 def test_a_larger_pack_is_used_while_jobs_wait(sandbox, tmp_path, monkeypatch):
-    monkeypatch.setattr("airflow_provider_klingvideo.workflow.slots.QUOTA_FRESH_SECONDS", 0)
-    monkeypatch.setattr("airflow_provider_klingvideo.workflow.slots.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.QUOTA_FRESH_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.PROBE_SECONDS", 0.5)
     with KlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
         client.create(parse_request({"prompt": "someone else's [sandbox:slow=60]"}), external_task_id="other")
         running = client.in_flight("video")

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, registry
-from airflow_provider_klingvideo.kling.operation import Operation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 LONGEST_VALUE_SHOWN = 60
 

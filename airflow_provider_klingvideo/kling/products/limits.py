@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from airflow_provider_klingvideo.kling.capabilities import Capability
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability
 from airflow_provider_klingvideo.kling.products.base import Rule
 
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Money
-from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-from airflow_provider_klingvideo.kling.faces import identify_faces, read_faces
-from airflow_provider_klingvideo.kling.operation import Operation
 from airflow_provider_klingvideo.kling.products.base import (
     Product,
     Route,
@@ -20,6 +18,8 @@ from airflow_provider_klingvideo.kling.products.base import (
     without_nones,
 )
 from airflow_provider_klingvideo.kling.products.limits import exactly_one, ranged
+from airflow_provider_klingvideo.kling.services.faces import identify_faces, read_faces
+from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 # kling-api section 7.2.
 SHORTEST_SOUND_MS = 2000

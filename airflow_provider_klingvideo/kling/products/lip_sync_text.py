@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Product,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from airflow_provider_klingvideo.kling.capabilities import registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
 from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
 from airflow_provider_klingvideo.kling.products.limits import ranged
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from airflow_provider_klingvideo.kling.capabilities import Capability, Generation, in_words, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, in_words, registry
 from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest, vendor_name
 from airflow_provider_klingvideo.kling.products.parts import (
     Handles,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from kling_servers import ACCESS_KEY, API_KEY, SECRET_KEY, SETTINGS, Driver, ScriptedServer, envelope
 
-from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, client
+from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth
+from airflow_provider_klingvideo.kling.client import client
 from airflow_provider_klingvideo.sandbox import SandboxServer
 
 

@@ -9,9 +9,9 @@ import pytest
 from product_requests import LEGAL
 
 from airflow_provider_klingvideo.kling import Generation, InvalidRequestError, parse_request
-from airflow_provider_klingvideo.kling.operations import create
+from airflow_provider_klingvideo.kling.client.operations import create
 
-ROWS = json.loads(files("airflow_provider_klingvideo.kling").joinpath("endpoints.json").read_text())
+ROWS = json.loads(files("airflow_provider_klingvideo.kling.client").joinpath("endpoints.json").read_text())
 DOCUMENTED = {row["path"]: row for row in ROWS if row["kind"] == "create"}
 # What the document says in a note beside the fields.
 NOTED = {"/solutions/e-commerce/clothing_dupe": {"options.watermark_info.enabled"}}

@@ -11,8 +11,9 @@ from kling_servers import ACCESS_KEY, API_KEY, SECRET_KEY, SETTINGS, Driver
 from product_requests import AUDIO, CLIP, FACE, LEGAL, PICTURE, SELECTION, SESSION, VIDEO
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, Generation, operations, parse_request, registry
-from airflow_provider_klingvideo.kling.endpoints import endpoints
+from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, Generation, parse_request, registry
+from airflow_provider_klingvideo.kling.client import operations
+from airflow_provider_klingvideo.kling.client.endpoints import endpoints
 from airflow_provider_klingvideo.kling.products import PRODUCTS, retired
 from airflow_provider_klingvideo.sandbox import SandboxServer
 

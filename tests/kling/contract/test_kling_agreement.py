@@ -25,7 +25,7 @@ from airflow_provider_klingvideo.kling import (
     parse_request,
     registry,
 )
-from airflow_provider_klingvideo.kling.capabilities import Capability
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability
 from airflow_provider_klingvideo.sandbox import SandboxServer
 
 numbers = itertools.count()

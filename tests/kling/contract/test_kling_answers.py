@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import TaskStatus
-from airflow_provider_klingvideo.kling.billing import parse_packs
-from airflow_provider_klingvideo.kling.tasks import Task, parse_task, parse_tasks
+from airflow_provider_klingvideo.kling.services.billing import parse_packs
+from airflow_provider_klingvideo.kling.wire.tasks import Task, parse_task, parse_tasks
 
 KEYS = """
     id task_id status task_status message task_status_msg external_id task_info external_task_id outputs

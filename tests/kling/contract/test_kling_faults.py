@@ -35,12 +35,17 @@ from airflow_provider_klingvideo.kling import (
     ServerError,
     TextToVideoRequest,
     base_url_for,
-    client,
     parse_request,
 )
-from airflow_provider_klingvideo.kling.auth import LIFETIME_SECONDS, MARGIN_SECONDS
-from airflow_provider_klingvideo.kling.operations import LARGEST_PAGE, LAST_LEGACY_PAGE, create, list_legacy_tasks
-from airflow_provider_klingvideo.kling.tasks import parse_task
+from airflow_provider_klingvideo.kling.client import client
+from airflow_provider_klingvideo.kling.client.operations import (
+    LARGEST_PAGE,
+    LAST_LEGACY_PAGE,
+    create,
+    list_legacy_tasks,
+)
+from airflow_provider_klingvideo.kling.wire.auth import LIFETIME_SECONDS, MARGIN_SECONDS
+from airflow_provider_klingvideo.kling.wire.tasks import parse_task
 
 KEY = ApiKeyAuth(API_KEY)
 TEXT = "text_to_video"

@@ -33,7 +33,7 @@ from airflow_provider_klingvideo.kling import (
     TextToVideoRequest,
 )
 from airflow_provider_klingvideo.sandbox import SandboxServer
-from airflow_provider_klingvideo.sandbox.images import SAMPLES, sample_png
+from airflow_provider_klingvideo.sandbox.files.images import SAMPLES, sample_png
 
 PICTURE = base64.b64encode(sample_png(next(iter(SAMPLES)))).decode()
 TEXT = "text_to_video"
@@ -171,7 +171,7 @@ def test_an_api_key_sees_legacy_tasks_too(call: Driver, sandbox: SandboxServer) 
 def test_a_listing_walks_through_all_pages_of_all_products(
     call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_klingvideo.kling.operations.LARGEST_PAGE", 2)
+    monkeypatch.setattr("airflow_provider_klingvideo.kling.client.operations.LARGEST_PAGE", 2)
     auth = make_auth(generation)
     image = ImageToVideoRequest(model="kling-3.0", first_frame="http://127.0.0.1:9/a.png")
     with KlingClient(auth, base_url=sandbox.url) as client:

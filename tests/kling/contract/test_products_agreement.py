@@ -28,7 +28,7 @@ from airflow_provider_klingvideo.kling import (
     estimate,
     parse_request,
 )
-from airflow_provider_klingvideo.kling.operations import create
+from airflow_provider_klingvideo.kling.client.operations import create
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
 numbers = itertools.count()

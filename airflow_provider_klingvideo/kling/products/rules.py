@@ -1,0 +1,57 @@
+"""What is legal: the rules of a request's product against what its model can do, before money is spent."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from airflow_provider_klingvideo.kling.catalogue.capabilities import Generation, registry
+from airflow_provider_klingvideo.kling.errors import InvalidRequestError
+from airflow_provider_klingvideo.kling.products import PRODUCTS
+from airflow_provider_klingvideo.kling.products.base import GenerationRequest
+
+
+def check_request(
+    request: GenerationRequest,
+    generation: Generation,
+    *,
+    unknown_models: Literal["warn", "refuse"] = "warn",
+) -> list[str]:
+    """Check a request against the capability registry.
+
+    :param request: the request.
+    :param generation: the API generation that it will be sent to.
+    :param unknown_models: what to do with a model that the registry does not know.
+    :returns: warnings.
+    :raises InvalidRequestError: naming every rule that is broken, the value, and what would be legal.
+    """
+    capability = registry().find(request.kind, request.model_name, generation)
+    if capability is None:
+        return _unknown(request, generation, unknown_models)
+    if capability.is_retired:
+        raise InvalidRequestError(
+            f"The vendor retired {request.model_name} on {capability.retired_on}", advice=f"Use {capability.successor}"
+        )
+    faults = [fault for rule in PRODUCTS[request.kind].rules for fault in rule(request, capability)]
+    if faults:
+        raise InvalidRequestError(f"{request.model_name} cannot do this: {'; '.join(faults)}")
+    return []
+
+
+def _unknown(request: GenerationRequest, generation: Generation, policy: str) -> list[str]:
+    known = registry()
+    elsewhere = known.generations(request.kind, request.model_name)
+    if elsewhere:
+        raise InvalidRequestError(
+            f"{request.model_name} is not offered by the {generation} API generation, only by {', '.join(elsewhere)}",
+            advice="Use an API key for the new generation, or another model: "
+            + ", ".join(name for name in known.model_names(request.kind) if known.find(request.kind, name, generation)),
+        )
+    warning = (
+        f"The capability registry of {known.as_of} does not know {request.model_name} for {request.kind}; "
+        f"known are {', '.join(known.model_names(request.kind))}"
+    )
+    if policy == "refuse":
+        raise InvalidRequestError(
+            warning, advice="Correct the name, or allow unknown models ([klingvideo] unknown_models)"
+        )
+    return [f"{warning}. It is sent as it is."]

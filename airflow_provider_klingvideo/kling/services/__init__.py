@@ -1,0 +1,1 @@
+"""Calls that are answered at once, without a task."""

@@ -1,0 +1,1 @@
+"""The API's envelope: signing, operations, answers, tasks."""

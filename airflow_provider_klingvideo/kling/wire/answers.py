@@ -1,0 +1,108 @@
+"""What the vendor's answer to a call means: its result, or the error that tells the truth about it."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from airflow_provider_klingvideo._urls import without_queries
+from airflow_provider_klingvideo.kling.errors import (
+    AmbiguousSubmissionError,
+    KlingError,
+    ServerError,
+    error_from_answer,
+)
+from airflow_provider_klingvideo.kling.wire.operation import Operation
+
+T = TypeVar("T")
+
+SHOWN_OF_FOREIGN_ANSWER = 120
+
+
+def result_of(operation: Operation[T], response: httpx.Response) -> T:
+    """Read an answer.
+
+    :raises AmbiguousSubmissionError: when it does not tell whether a create request made a task.
+    :raises KlingError: when the vendor refused, or what answered was not its API.
+    """
+    body = _body_of(response)
+    if body is None:
+        raise _foreign_answer(operation, response)
+    code = body["code"] if type(body["code"]) is int else None
+    if code in operation.empty_codes:
+        return operation.parse([])
+    if code != 0 or response.is_error:
+        raise _refusal(operation, response, code, body)
+    try:
+        return operation.parse(body.get("data"))
+    except ValueError as error:
+        raise _foreign_answer(operation, response) from error
+
+
+def _body_of(response: httpx.Response) -> dict[str, Any] | None:
+    """The answer's envelope; None when it is none: a gateway's page, or half a body."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) and "code" in body else None
+
+
+def _refusal(operation: Operation[Any], response: httpx.Response, code: int | None, body: dict[str, Any]) -> KlingError:
+    error = error_from_answer(
+        code,
+        http_status=response.status_code,
+        vendor_message=without_queries(str(body["message"])) if body.get("message") else None,
+        request_id=str(body["request_id"]) if body.get("request_id") else None,
+        retry_after=_retry_after(response),
+    )
+    return _ambiguous(error) if operation.is_create and isinstance(error, ServerError) else error
+
+
+def _foreign_answer(operation: Operation[Any], response: httpx.Response) -> KlingError:
+    status = response.status_code
+    words = " ".join(response.content.decode(errors="replace").split())
+    shown = without_queries(words)[:SHOWN_OF_FOREIGN_ANSWER]
+    message = f"The answer to {operation.method} {operation.path} is not the API's; it begins with {shown!r}"
+    if operation.is_create and response.is_client_error and status != httpx.codes.REQUEST_TIMEOUT:
+        # A gateway that refuses a request has not passed it on; one that gave up waiting may have.
+        return ServerError(
+            message,
+            http_status=status,
+            retryable=status == httpx.codes.TOO_MANY_REQUESTS,
+            advice="Check the base URL, the proxy and the size of the pictures",
+            retry_after=_retry_after(response),
+        )
+    error = ServerError(message, http_status=status, retry_after=_retry_after(response))
+    return _ambiguous(error) if operation.is_create else error
+
+
+def _ambiguous(error: KlingError) -> AmbiguousSubmissionError:
+    return AmbiguousSubmissionError(
+        error.message,
+        code=error.code,
+        vendor_message=error.vendor_message,
+        http_status=error.http_status,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Read both forms of the header: seconds, and a date."""
+    value = response.headers.get("Retry-After", "")
+    try:
+        seconds = float(value) if value[:1].isdigit() else _seconds_until(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str) -> float:
+    moment = parsedate_to_datetime(date)
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()

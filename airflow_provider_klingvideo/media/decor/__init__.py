@@ -1,0 +1,1 @@
+"""What is laid over pictures and under sound: titles, logos, subtitles, music."""

@@ -1,0 +1,1 @@
+"""Loading files from addresses, guarded and resumable."""

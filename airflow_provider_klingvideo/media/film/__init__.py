@@ -1,0 +1,1 @@
+"""Films: many clips become one."""

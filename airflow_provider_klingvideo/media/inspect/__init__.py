@@ -1,0 +1,1 @@
+"""Finding out what a file is, and whether it is whole."""

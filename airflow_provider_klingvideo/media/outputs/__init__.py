@@ -1,0 +1,1 @@
+"""Deliverables: what is made of a video, and how it gets into the store."""

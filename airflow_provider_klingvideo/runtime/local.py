@@ -1,0 +1,75 @@
+"""A batch without a scheduler: the same rows, records and states, in this very process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_klingvideo.runtime.paths import open_path
+from airflow_provider_klingvideo.runtime.session import open_steps, output_folder
+from airflow_provider_klingvideo.storage.names import safe_name
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob
+from airflow_provider_klingvideo.workflow.batch.judge import judged
+from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
+from airflow_provider_klingvideo.workflow.batch.run import BatchRun, batch_job
+from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
+from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.steps import RenderListener
+
+FOLDER = "local"
+NAME = "videos"
+
+
+@dataclass(frozen=True)
+class LocalBatch:
+    """The jobs of a file.
+
+    :param klingai_conn_id: the connection.
+    :param output_path: folder for records and videos, a path or URI; None for the configured one.
+    :param batch: names the batch; another run of the same batch makes only what is new, changed or had failed.
+    :param render_plan: what is made of each video: JSON data or its text, None for the configured plan.
+    """
+
+    klingai_conn_id: str
+    output_path: str | None
+    batch: str
+    render_plan: Any = None
+    jobs: list[WorkflowJob] = field(default_factory=list)
+
+    @property
+    def store(self) -> JobStore:
+        """The records of the batch."""
+        return JobStore(output_folder(self.output_path) / FOLDER / safe_name(self.batch))
+
+    def load(self, source: str) -> list[WorkflowJob]:
+        """Read the rows, and make or find their jobs; nothing is sent.
+
+        :param source: path or URI of the file.
+        :raises KlingVideoError: the rows, or records that lie there, cannot be read.
+        """
+        rows = RowBook(self.store.base, NAME).write(keyed(read_rows(open_path(source))))
+        turn = utc_now().isoformat()
+        self.jobs[:] = [
+            batch_job(self.store, row.job_id, row.request, turn=turn, metadata={"batch": self.batch}) for row in rows
+        ]
+        return self.jobs
+
+    async def make(
+        self, on_transition: TransitionListener | None = None, on_rendering: RenderListener | None = None
+    ) -> dict[str, Any]:
+        """Make the videos.
+
+        :param on_transition: called as ``on_transition(job, old, new)``.
+        :param on_rendering: called as ``on_rendering(job, share)``, on other threads.
+        :returns: the summary: counts by state, and the manifest's path.
+        """
+        engine = WorkflowEngine(store=self.store, on_transition=on_transition)
+        overrides = {"render_plan": self.render_plan}
+        opened = open_steps(self.klingai_conn_id, self.output_path, self.store, overrides, on_rendering=on_rendering)
+        async with opened as steps:
+            await BatchRun(engine, steps).run(self.jobs)
+        summary = judged(self.jobs, 0.0)
+        summary["manifest"] = write_manifest(self.store, NAME, self.jobs, summary)
+        return summary

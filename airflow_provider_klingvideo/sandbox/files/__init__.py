@@ -1,0 +1,1 @@
+"""Reading facts off input files, without decoding them."""

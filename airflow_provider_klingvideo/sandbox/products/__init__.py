@@ -1,0 +1,1 @@
+"""What each product takes and answers."""

@@ -1,0 +1,1 @@
+"""What an account keeps and names in requests."""

@@ -1,0 +1,1 @@
+"""Products that make or take pictures."""

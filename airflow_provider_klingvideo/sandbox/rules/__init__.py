@@ -1,0 +1,1 @@
+"""What bodies of several products have in common."""

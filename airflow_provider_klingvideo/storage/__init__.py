@@ -1,0 +1,1 @@
+"""Paths of every store, whole writes, names."""

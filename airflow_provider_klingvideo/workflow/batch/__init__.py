@@ -1,0 +1,1 @@
+"""Many jobs: rows, run, manifest, judgement."""

@@ -1,0 +1,67 @@
+"""The rows of a batch as they were read, kept beside its records: what its tasks agree on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_provider_klingvideo.storage.names import safe_name
+from airflow_provider_klingvideo.storage.paths import RecordPath, read_whole, write_whole
+from airflow_provider_klingvideo.workflow.job.errors import InputError
+
+LONGEST_KEY = 40
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a batch.
+
+    :param key: tells it from the others.
+    :param job_id: its job.
+    :param request: what it asks for.
+    """
+
+    key: str
+    job_id: str
+    request: Mapping[str, Any]
+
+
+def row_job_id(batch: str, key: str) -> str:
+    """Name the job of a row: by batch and row key alone, so that a row which moves in its file keeps its video."""
+    digest = hashlib.sha256(f"{batch}\0{key}".encode()).hexdigest()[:12]
+    return f"{safe_name(key)[:LONGEST_KEY]}-{digest}"
+
+
+class RowBook:
+    """The rows of one batch.
+
+    :param folder: where its records lie.
+    :param name: of the batch in this folder.
+    """
+
+    def __init__(self, folder: RecordPath, name: str) -> None:
+        self._path = folder / f"{safe_name(name)}.rows.json"
+        # Of the path only what stays when the output folder moves: a batch of the same name in another DAG is another.
+        self._batch = f"{folder.parent.name}\0{folder.name}\0{name}"
+
+    def write(self, requests: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+        """Keep the rows of a batch, in place of those that were kept before.
+
+        :param requests: row key to request.
+        """
+        rows = [Row(key, row_job_id(self._batch, key), request) for key, request in requests.items()]
+        write_whole(self._path, json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1).encode())
+        return rows
+
+    def read(self) -> Sequence[Row]:
+        """Return the rows in order.
+
+        :raises InputError: there are none yet.
+        """
+        try:
+            return [Row(**row) for row in json.loads(read_whole(self._path))]
+        except FileNotFoundError:
+            raise InputError(f"The rows of the batch have not been read: {self._path} is missing") from None

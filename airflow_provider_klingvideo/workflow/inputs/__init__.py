@@ -1,0 +1,1 @@
+"""What a request names: files, addresses, results of other jobs."""

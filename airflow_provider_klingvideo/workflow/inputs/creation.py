@@ -1,0 +1,55 @@
+"""Making a job record, or finding the one that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_klingvideo.workflow.inputs.reader import without_inline_media
+from airflow_provider_klingvideo.workflow.inputs.references import reduced
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.reopen import reopened
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.store import JobStore
+
+RESUMABLE_ENDS = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
+
+
+def given_fields(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request without what counts as not given: forms and files leave fields empty."""
+    return {key: value for key, value in request.items() if value is not None and value != ""}
+
+
+def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, origin: Mapping[str, Any]) -> WorkflowJob:
+    """Return the job of a request, its record kept.
+
+    :param store: where records lie.
+    :param job_id: the job's deterministic id.
+    :param request: ``prompt`` and the parameters; values that are None or empty count as not given.
+    :param origin: where the job comes from, for its metadata.
+    :returns: the record that exists when it is about the same request and has not failed; else a new revision of it,
+        which knows of all that was submitted before; else a new record.
+    """
+    prompt, params = _asked_for(request)
+    existing = store.load(job_id)
+    if existing is None:
+        job = WorkflowJob(id=job_id, prompt=prompt, params=params, metadata=dict(origin))
+    elif is_same_request(existing, request) and existing.state not in RESUMABLE_ENDS:
+        return existing
+    else:
+        store.archive(existing)
+        job = reopened(existing, WorkflowState.CREATED)
+        job.prompt, job.params = prompt, params
+    store.save(job)
+    return job
+
+
+def is_same_request(job: WorkflowJob, request: Mapping[str, Any]) -> bool:
+    """Whether a job is about this very request."""
+    return (job.prompt, job.params) == _asked_for(request)
+
+
+def _asked_for(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    given = given_fields(request)
+    prompt = str(given.pop("prompt", ""))
+    return prompt, without_inline_media(reduced(given))

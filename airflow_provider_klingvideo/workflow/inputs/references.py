@@ -1,0 +1,75 @@
+"""References to another job's result in a request, so that jobs can be chained.
+
+In the place of a value stands ``{"file_of": JOB}``, ``{"last_frame_of": JOB}`` or ``{"id_of": JOB}``, where ``JOB`` is
+a job's record as JSON values. The new job's record keeps what it needs of it; the value is made when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_klingvideo.workflow.job.errors import InputError
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
+
+LAST_FRAME = "#last_frame"
+"""Behind the path of a video it means its last frame."""
+
+FILE_OF = "file_of"
+"""The main file: the master of a video, or the first picture or sound."""
+LAST_FRAME_OF = "last_frame_of"
+"""The last frame of a video, with which the next shot goes on."""
+ID_OF = "id_of"
+"""The vendor's id of the first result that has one: an element, a voice, a sound, a video."""
+
+_VALUES: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
+    FILE_OF: lambda job: job["file"],
+    LAST_FRAME_OF: lambda job: job["file"] and f"{job['file']}{LAST_FRAME}",
+    ID_OF: lambda job: job["output_id"],
+}
+
+
+def reduced(value: Any) -> Any:
+    """Return a request in which references carry no more of a job's record than is needed of it."""
+    return _replaced(value, lambda form, job: {form: _facts(job)})
+
+
+def resolved(value: Any) -> Any:
+    """Return a request with values in the place of references.
+
+    :raises InputError: when a job has no such result.
+    """
+    return _replaced(value, _resolve)
+
+
+def _replaced(value: Any, replace: Callable[[str, Mapping[str, Any]], Any]) -> Any:
+    if isinstance(value, list | tuple):
+        return [_replaced(item, replace) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    form = str(next(iter(value), ""))
+    if len(value) == 1 and form in _VALUES and isinstance(value[form], Mapping):
+        return replace(form, value[form])
+    return {name: _replaced(item, replace) for name, item in value.items()}
+
+
+def _facts(job: Mapping[str, Any]) -> dict[str, Any]:
+    if "output_id" in job:
+        return dict(job)
+    outputs = (job.get("metadata") or {}).get("outputs") or ()
+    return {
+        "id": job.get("id"),
+        "state": job.get("state"),
+        "file": job.get("processed_url"),
+        "output_id": next((one["id"] for one in outputs if one.get("id")), None),
+    }
+
+
+def _resolve(form: str, job: Mapping[str, Any]) -> str:
+    facts = _facts(job)
+    if facts["state"] != WorkflowState.COMPLETED:
+        raise InputError(f"The input is the result of job {facts['id']}, which is {facts['state']}")
+    value = _VALUES[form](facts)
+    if not value:
+        raise InputError(f"Job {facts['id']} has no result for {form}")
+    return value

@@ -1,0 +1,59 @@
+"""What a job record says about an error: what is known, and never that no money was spent where it may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+
+_ORDER = [Money.NONE, Money.MAYBE, Money.BILLED]
+
+
+class AbandonedError(KlingVideoError):
+    """We stopped following a job before it ended, because a person or Airflow stopped its task."""
+
+    kind = "abandoned"
+    default_advice = "Clear the task to go on; a vendor task that exists is adopted and not paid again"
+
+
+class UnexpectedError(KlingVideoError):
+    """An exception that this project did not raise itself."""
+
+    kind = "unexpected"
+
+
+def money_spent(job: WorkflowJob) -> Money:
+    """What the job's submissions prove about money."""
+    if any(one.outcome == "succeeded" for one in job.submissions):
+        return Money.BILLED
+    if any(one.outcome is None for one in job.submissions):
+        return Money.MAYBE
+    return Money.NONE
+
+
+def failure_data(job: WorkflowJob, error: BaseException) -> tuple[str, dict[str, Any]]:
+    """Turn an error into the record's ``error`` line and its ``failure`` facts.
+
+    :param job: the job, in the state in which the error happened.
+    :param error: the error; its ``money`` is raised to what the job's submissions prove.
+    :returns: the line and the facts, ``state`` among them.
+    """
+    known = error if isinstance(error, KlingVideoError) else UnexpectedError(_describe(error))
+    known.money = max(known.money, money_spent(job), key=_ORDER.index)
+    return str(known), {**known.detail(), "state": str(job.state)}
+
+
+def abandoned(job: WorkflowJob, cause: str) -> AbandonedError:
+    """Make the error for a job that nobody follows any more.
+
+    :param job: the job.
+    :param cause: who stopped it, for example ``the task video.generation was marked as failed``.
+    """
+    handle = job.klingai_job_id or job.external_task_id
+    runs_on = f"; the vendor task {handle} cannot be cancelled and runs on" if handle else ""
+    return AbandonedError(f"Abandoned in {job.state}: {cause}{runs_on}")
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

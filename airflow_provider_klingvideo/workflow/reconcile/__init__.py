@@ -1,0 +1,1 @@
+"""Comparing Kling's list of tasks with the job records."""

@@ -1,0 +1,333 @@
+"""Comparing the vendor's list of tasks with the job records, so that no paid video stays unnoticed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
+from airflow_provider_klingvideo.storage.paths import RecordPath
+from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
+from airflow_provider_klingvideo.workflow.job.closing import close
+from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
+from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.reopen import reopened
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore, UnreadableRecordError
+from airflow_provider_klingvideo.workflow.results import KEPT
+from airflow_provider_klingvideo.workflow.steps import VideoSteps
+
+ADOPTED_FOLDER = "adopted"
+# Whatever the product, its tasks are found by the query that this kind is asked with.
+ANY_KIND = "text_to_video"
+_OUR_ID = re.compile(r"(?P<job>.+)-(?P<fingerprint>[0-9a-f]{16})-g(?P<number>[0-9]+)")
+
+
+class Finding(StrEnum):
+    """What a comparison can find about a vendor task, or about a record."""
+
+    FOLLOWED = "followed"
+    LATE_RESULT = "late_result"
+    ORPHAN = "orphan"
+    UNCONFIRMED = "unconfirmed"
+    MISSING = "missing"
+    STALE = "stale"
+    UNREADABLE = "unreadable"
+    FOREIGN = "foreign"
+
+
+NEXT_STEPS: Mapping[Finding, str] = {
+    Finding.FOLLOWED: "",
+    Finding.LATE_RESULT: "The video was paid and is there: clear the task generation of its run, or adopt it",
+    Finding.ORPHAN: "The video was paid, and its record is lost: adopt it",
+    Finding.UNCONFIRMED: "Whether it was ordered was not known: clear the task generating of its run, or adopt it",
+    Finding.MISSING: "Check that the key and the region are those with which it was ordered",
+    Finding.STALE: "Nobody works on it any more: clear a task of its run, or let its record be closed",
+    Finding.UNREADABLE: "Restore or remove the file; a paid task may be named in it",
+    Finding.FOREIGN: "",
+}
+ADOPTABLE = frozenset({Finding.LATE_RESULT, Finding.ORPHAN, Finding.UNCONFIRMED})
+FINE = frozenset({Finding.FOLLOWED, Finding.FOREIGN})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding.
+
+    :param finding: what was found.
+    :param job_id: the job that it is about, where that is known.
+    :param job_state: the job's state on record, empty without a record.
+    :param task_id: the vendor's id, where it is known.
+    :param external_task_id: our id of the task.
+    :param vendor_status: the vendor's word, empty when it does not list the task.
+    :param billed_units: what the vendor billed, a decimal number as text, None while it does not say.
+    :param record: where the record lies.
+    :param done: what was done about it; empty for a mere report.
+    """
+
+    finding: Finding
+    job_id: str = ""
+    job_state: str = ""
+    task_id: str = ""
+    external_task_id: str = ""
+    vendor_status: str = ""
+    billed_units: str | None = None
+    record: str = ""
+    done: str = ""
+
+    @property
+    def next_step(self) -> str:
+        """What a person should do, empty when nothing."""
+        return "" if self.done else NEXT_STEPS[self.finding]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields and the next step as JSON values."""
+        return {**asdict(self), "finding": str(self.finding), "next_step": self.next_step}
+
+
+@dataclass
+class Report:
+    """All findings of one comparison."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each finding was made."""
+        return dict(Counter(str(row.finding) for row in self.rows))
+
+    @property
+    def open_rows(self) -> list[Row]:
+        """The findings about which somebody should do something."""
+        return [row for row in self.rows if row.finding not in FINE and not row.done]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return counts and rows as JSON values; other people's tasks are only counted."""
+        shown = [row.as_json() for row in self.rows if row.finding is not Finding.FOREIGN]
+        return {"at": utc_now().isoformat(), "counts": self.counts, "open": len(self.open_rows), "rows": shown}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A submission on record."""
+
+    store: JobStore
+    job: WorkflowJob
+    submission: Submission
+
+
+class Reconciler:
+    """Compares, and adopts on demand. It never sends a create request.
+
+    :param client: the vendor's API, open.
+    :param base: the folder below which all records lie.
+    :param steps_for: makes the work of the states for a store.
+    :param is_over: tells of a job whether its DAG run has ended; None where that is not known, then age decides.
+    :param stale_after: seconds after which a record that nobody has touched counts as left behind.
+    :param kept: how far back to look.
+    """
+
+    def __init__(
+        self,
+        client: AsyncKlingClient,
+        base: RecordPath,
+        *,
+        steps_for: Callable[[JobStore], VideoSteps],
+        is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,
+        stale_after: float = 24 * 3600,
+        kept: timedelta = KEPT,
+    ) -> None:
+        self._client = client
+        self._base = base
+        self._steps_for = steps_for
+        self._is_over = is_over
+        self._stale_after = timedelta(seconds=stale_after)
+        self._since = utc_now() - kept
+
+    async def compare(self, *, adopt: bool = False, close_stale: bool = False) -> Report:
+        """Compare the vendor's tasks with the records.
+
+        :param adopt: load and store what was paid and is not followed.
+        :param close_stale: end the records that nobody works on any more, as abandoned.
+        """
+        report = Report()
+        # The tasks come first: an intent is on record before its task exists, so none of them looks like an orphan.
+        began = utc_now()
+        tasks = [task async for task in self._tasks()]
+        records, unreadable = self._records()
+        report.rows += unreadable
+        left_behind = {job.id for store, job in records if self._is_stale(job)}
+        for store, job in records:
+            if job.id in left_behind:
+                report.rows.append(self._stale(store, job, close_it=close_stale))
+        known = {one.external_task_id: _Known(store, job, one) for store, job in records for one in job.submissions}
+        for task in tasks:
+            row = _row_of(task, known.get(task.external_id or ""))
+            if adopt and row.finding in ADOPTABLE and task.succeeded:
+                row = await self._adopted(row, task, known.get(task.external_id or ""))
+            report.rows.append(row)
+        listed = {task.id for task in tasks}
+        report.rows += _missing(known.values(), listed, self._since, began)
+        return report
+
+    def _records(self) -> tuple[list[tuple[JobStore, WorkflowJob]], list[Row]]:
+        records: list[tuple[JobStore, WorkflowJob]] = []
+        unreadable: list[Row] = []
+        for path in self._base.rglob(RECORD_NAME) if is_there(self._base) else ():
+            store = JobStore(path.parent.parent)
+            try:
+                job = store.load(path.parent.name)
+            except UnreadableRecordError:
+                unreadable.append(Row(Finding.UNREADABLE, job_id=path.parent.name, record=str(path)))
+                continue
+            if job is not None:
+                records.append((store, job))
+        return records, unreadable
+
+    async def _tasks(self) -> AsyncIterator[Task]:
+        async for task in self._client.list_tasks():
+            if task.created_at is None or task.created_at >= self._since:
+                yield task
+
+    def _is_stale(self, job: WorkflowJob) -> bool:
+        if job.is_terminal:
+            return False
+        over = self._is_over(job)
+        return utc_now() - job.updated_at > self._stale_after if over is None else over
+
+    def _stale(self, store: JobStore, job: WorkflowJob, *, close_it: bool) -> Row:
+        done = ""
+        if close_it:
+            close(WorkflowEngine(store=store), job, "its DAG run has ended, or nobody has worked on it for too long")
+            store.save(job)
+            done = f"closed as {job.state}"
+        return Row(
+            Finding.STALE,
+            job_id=job.id,
+            job_state=str(job.state),
+            task_id=job.klingai_job_id or "",
+            external_task_id=job.external_task_id or "",
+            record=_record(store, job),
+            done=done,
+        )
+
+    async def _adopted(self, row: Row, task: Task, known: _Known | None) -> Row:
+        store, job = (known.store, known.job) if known else (JobStore(self._base / ADOPTED_FOLDER), _job_of(task))
+        if not job.is_terminal or WorkflowState.GENERATING not in job.path:
+            return row
+        try:
+            done = await self._taken(store, job, task)
+        except KlingVideoError as error:
+            return _changed(row, job_state=str(job.state), done="", record=f"{_record(store, job)}: {error}")
+        return _changed(row, job_state=str(done.state), record=_record(store, done), done=_told(done))
+
+    async def _taken(self, store: JobStore, job: WorkflowJob, task: Task) -> WorkflowJob:
+        """Take up a job where it waited for its task; nothing on this way can order anything."""
+        if store.load(job.id) is not None:
+            store.archive(job)
+        revived = reopened(job, WorkflowState.GENERATING)
+        _confirm(revived, task)
+        steps, engine = self._steps_for(store), WorkflowEngine(store=store)
+        VideoHandlers(steps).register(engine)
+        revived.metadata["reconciled_at"] = utc_now().isoformat()
+        facts = await steps.take_result(revived)
+        engine.transition(revived, WorkflowState.POST_PROCESSING, **facts)
+        await engine.save(revived)
+        return await engine.process(revived)
+
+
+def _row_of(task: Task, known: _Known | None) -> Row:
+    facts: dict[str, Any] = {
+        "task_id": task.id,
+        "external_task_id": task.external_id or "",
+        "vendor_status": task.status_word,
+        "billed_units": None if task.billed_units is None else f"{task.billed_units:f}",
+    }
+    if known is None:
+        ours = _OUR_ID.fullmatch(task.external_id or "")
+        return Row(Finding.ORPHAN, job_id=ours["job"], **facts) if ours else Row(Finding.FOREIGN, **facts)
+    job = known.job
+    facts |= {"job_id": job.id, "job_state": str(job.state), "record": _record(known.store, job)}
+    return Row(_finding(task, known), **facts)
+
+
+def _finding(task: Task, known: _Known) -> Finding:
+    job, submission = known.job, known.submission
+    if not job.is_terminal:
+        return Finding.FOLLOWED
+    if submission.task_id is None:
+        return Finding.UNCONFIRMED
+    is_stored = job.metadata.get("artifacts_of") == task.id and bool(job.metadata.get("artifacts"))
+    has_it = job.state is WorkflowState.COMPLETED or is_stored
+    follows_it = job.klingai_job_id == task.id
+    late = task.succeeded and follows_it and not has_it and bool(task.outputs)
+    return Finding.LATE_RESULT if late else Finding.FOLLOWED
+
+
+def _missing(known: Iterable[_Known], listed: set[str], since: datetime, began: datetime) -> Iterator[Row]:
+    """What was accepted in the time that the listing covers, and is not in it."""
+    for one in known:
+        submission = one.submission
+        covered = since <= (submission.accepted_at or submission.intended_at) < began
+        if submission.task_id and submission.task_id not in listed and submission.outcome is None and covered:
+            yield Row(
+                Finding.MISSING,
+                job_id=one.job.id,
+                job_state=str(one.job.state),
+                task_id=submission.task_id,
+                external_task_id=submission.external_task_id,
+                record=_record(one.store, one.job),
+            )
+
+
+def _confirm(job: WorkflowJob, task: Task) -> None:
+    """Put on record that the vendor has the task, and follow it."""
+    for submission in job.submissions:
+        if submission.external_task_id == task.external_id:
+            submission.task_id = task.id
+            submission.accepted_at = submission.accepted_at or task.created_at or utc_now()
+    job.klingai_job_id, job.external_task_id = task.id, task.external_id
+
+
+def _job_of(task: Task) -> WorkflowJob:
+    """Make the record of a task whose own is lost: what the vendor tells of it is all that is known."""
+    external_id = task.external_id or ""
+    ours = _OUR_ID.fullmatch(external_id)
+    if ours is None:
+        raise ValueError(f"Task {task.id} was not ordered by this provider.")
+    job = WorkflowJob(
+        id=ours["job"],
+        metadata={"kind": ANY_KIND, "model": "", "reconciled": True},
+        submissions=[
+            Submission(
+                external_task_id=external_id,
+                fingerprint=ours["fingerprint"],
+                generation_number=int(ours["number"]),
+                task_id=task.id,
+            )
+        ],
+    )
+    engine = WorkflowEngine()
+    for state in (WorkflowState.VALIDATED, WorkflowState.QUEUED, WorkflowState.GENERATING):
+        engine.transition(job, state, reconciled=True)
+    close(engine, job, "its record was lost")
+    return job
+
+
+def _record(store: JobStore, job: WorkflowJob) -> str:
+    return str(store.folder(job.id) / RECORD_NAME)
+
+
+def _told(job: WorkflowJob) -> str:
+    return f"adopted: {job.processed_url}" if job.state is WorkflowState.COMPLETED else ""
+
+
+def _changed(row: Row, **fields: Any) -> Row:
+    return Row(**{**asdict(row), **fields})

@@ -1,0 +1,1 @@
+"""Following tasks at Kling to their end."""
