@@ -1,7 +1,7 @@
 """Derive the package's data on Kling, ``capabilities.json`` and ``endpoints.json``, from the capability sheet.
 
-``python scripts/derive_capabilities.py`` reads ``kling-capabilities.json`` beside it and writes both files where they lie
-in the package; ``--check`` writes nothing and tells which of them is out of date.
+``python scripts/derive_capabilities.py`` reads ``kling-capabilities.json`` beside it and writes both files where they
+lie in the package; ``--check`` writes nothing and tells which of them is out of date.
 """
 
 from __future__ import annotations
