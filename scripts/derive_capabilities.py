@@ -1,6 +1,7 @@
-"""Derive the capability registry's data file from the vendor's capability sheet (JSON).
+"""Derive the package's data on Kling, ``capabilities.json`` and ``endpoints.json``, from the capability sheet.
 
-``python scripts/derive_capabilities.py SHEET`` writes ``capabilities.json`` and ``endpoints.json`` in ``kling``.
+``python scripts/derive_capabilities.py`` reads ``kling-capabilities.json`` beside it and writes both files where they
+lie in the package; ``--check`` writes nothing and tells which of them is out of date.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOM = Path(__file__).parents[1] / "airflow_provider_klingvideo" / "kling"
+SHEET = Path(__file__).with_name("kling-capabilities.json")
+PACKAGE = Path(__file__).parents[1] / "airflow_provider_klingvideo"
 MANY = 10
 VOICES = 2  # kling-api section 7.2
 
@@ -67,7 +69,7 @@ LABELS = {
     "kling-image-o1": "Kling Image O1",
     "kling-v2-1": "Kling 2.1",
 }
-# Middle of what the sheet's generation_times observed; 2.6 has no observation, so the vendor's 60-300 s stand in.
+# Middle of what the sheet's generation_times observed; 2.6 has no observation, so Kling's own 60-300 s stand in.
 TYPICAL_SECONDS = {"kling-3.0-turbo": 40, "kling-3.0": 150, "kling-2.6": 120, "kling-2.5-turbo": 45}
 TYPICAL_IMAGE_SECONDS = 30
 SUCCESSORS = {"kling-v1": "kling-2.5-turbo", "kling-v2": "kling-3.0"}
@@ -103,13 +105,40 @@ PRICED_PRODUCTS = {
 }
 
 
-def main(sheet_path: str) -> None:
-    """Write the data files."""
-    sheet = json.loads(Path(sheet_path).read_text())
+def main(check: bool) -> int:
+    """Write what is out of date; with ``check`` write nothing and return 1 when something is."""
+    sheet = json.loads(SHEET.read_text(encoding="utf-8"))
+    stale = {path: text for path, text in derive(sheet).items() if path.read_text(encoding="utf-8") != text}
+    print(f"out of date: {', '.join(path.name for path in stale) or 'nothing'}")
+    if check:
+        return 1 if stale else 0
+    for path, text in stale.items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def derive(sheet: dict[str, Any]) -> dict[Path, str]:
+    """The text of each data file, by its path."""
+    return {
+        _place("capabilities.json"): _text(_capabilities(sheet)),
+        _place("endpoints.json"): _text([_endpoint(entry) for entry in sheet["endpoints"]]),
+    }
+
+
+def _place(name: str) -> Path:
+    (path,) = PACKAGE.rglob(name)
+    return path
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _capabilities(sheet: dict[str, Any]) -> dict[str, Any]:
     rows = [_row(entry, *KINDS[entry["endpoint"]]) for entry in sheet["models"] if entry["endpoint"] in KINDS]
     creates = {entry["path"]: entry for entry in sheet["endpoints"] if entry["kind"] == "create"}
     rows += [_modelless(creates[path], *names) for path, names in MODELLESS.items()]
-    data = {
+    return {
         "as_of": sheet["meta"]["as_of"],
         "derived_by": "scripts/derive_capabilities.py",
         "models": rows,
@@ -121,12 +150,6 @@ def main(sheet_path: str) -> None:
         "effect_scenes": [_scene(entry) for entry in sheet["effect_scenes"] if "absent" not in entry["status"]],
         "voices": {entry["language"]: entry["values"] for entry in sheet["tts_voices"]},
     }
-    _write("capabilities.json", data)
-    _write("endpoints.json", [_endpoint(entry) for entry in sheet["endpoints"]])
-
-
-def _write(name: str, data: Any) -> None:
-    (ROOM / name).write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
 def _row(entry: dict[str, Any], kind: str, generation: str) -> dict[str, Any]:
@@ -279,4 +302,4 @@ def _origin(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main("--check" in sys.argv[1:]))
