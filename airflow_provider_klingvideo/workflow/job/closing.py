@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.failure import abandoned
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.journal import Event
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 
@@ -15,7 +16,8 @@ def close(engine: WorkflowEngine, job: WorkflowJob, cause: str) -> None:
     """
     if job.is_terminal:
         return
-    target = engine.transitions.error_exit(job.state)
+    engine.journal.write(Event.CLOSED, job, cause=cause)
+    target = engine.table_of(job).error_exit(job.state)
     if job.error is None or target is None:
         engine.fail(job, abandoned(job, cause))
     else:
@@ -24,6 +26,6 @@ def close(engine: WorkflowEngine, job: WorkflowJob, cause: str) -> None:
 
 def cancel(engine: WorkflowEngine, job: WorkflowJob, cause: str) -> None:
     """End a job whose place in the queue somebody gave up; one that had not entered the queue yet passes through it."""
-    if engine.transitions.allows(job.state, WorkflowState.QUEUED):
+    if engine.table_of(job).allows(job.state, WorkflowState.QUEUED):
         engine.transition(job, WorkflowState.QUEUED)
     close(engine, job, cause)

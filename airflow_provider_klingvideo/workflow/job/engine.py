@@ -8,8 +8,11 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
-from airflow_provider_klingvideo.workflow.job.job import ENGINE_FIELDS, HistoryEntry, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.job import ENGINE_FIELDS, HistoryEntry, WorkflowJob
+from airflow_provider_klingvideo.workflow.job.journal import Event, Journal
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import JobStore, RecordOvertakenError
 from airflow_provider_klingvideo.workflow.job.transitions import (
@@ -35,6 +38,7 @@ class WorkflowEngine:
     :param store: where records are kept; None keeps them in memory only.
     :param on_transition: called as ``on_transition(job, old, new)`` after each transition. Its errors are logged and
         change nothing for the job.
+    :param journal: is told everything that happens to a job; default: one without listeners.
     """
 
     def __init__(
@@ -43,9 +47,11 @@ class WorkflowEngine:
         *,
         store: JobStore | None = None,
         on_transition: TransitionListener | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.transitions = transitions if isinstance(transitions, TransitionTable) else TransitionTable(transitions)
         self.store = store
+        self.journal = journal or Journal()
         self._handlers: dict[WorkflowState, Handler] = {}
         if on_transition is not None:
             self.on_transition = on_transition  # type: ignore[method-assign,assignment]
@@ -61,6 +67,10 @@ class WorkflowEngine:
         """
         self._handlers[WorkflowState(state)] = handler
 
+    def table_of(self, job: WorkflowJob) -> TransitionTable:
+        """Return the table that a job goes by: its own, where it has one, whoever moves it."""
+        return TransitionTable(job.transitions) if job.transitions else self.transitions
+
     def on_transition(self, job: WorkflowJob, old: WorkflowState, new: WorkflowState) -> None:
         """Do nothing; override it or give ``on_transition`` to the constructor."""
 
@@ -75,14 +85,15 @@ class WorkflowEngine:
         :raises ValueError: when ``data`` names a field that only the engine may change.
         """
         old, new = job.state, WorkflowState(new_state)
-        if not self.transitions.allows(old, new):
-            raise InvalidTransitionError(job.id, old, new, self.transitions.get(old, ()))
+        table = self.table_of(job)
+        if not table.allows(old, new):
+            raise InvalidTransitionError(job.id, old, new, table.get(old, ()))
         if forbidden := ENGINE_FIELDS & data.keys():
             raise ValueError(f"The data of a transition cannot set {', '.join(sorted(forbidden))}.")
         for name in type(job).model_fields.keys() & data.keys():
             setattr(job, name, data[name])
         now = utc_now()
-        entry = HistoryEntry(from_state=old, to_state=new, timestamp=now, data=to_jsonable_python(data, fallback=str))
+        entry = HistoryEntry(from_state=old, to_state=new, timestamp=now, data=storable_json(to_jsonable_python(data, fallback=str)))
         job.history.append(entry)
         job.state = new
         job.updated_at = now
@@ -97,7 +108,7 @@ class WorkflowEngine:
         :raises BaseException: the error itself, when the row has no exit for errors.
         """
         job.error, job.failure = failure_data(job, error)
-        target = self.transitions.error_exit(job.state)
+        target = self.table_of(job).error_exit(job.state)
         if target is None:
             raise error
         return self.transition(job, target, error=job.error, failure=job.failure)
@@ -147,6 +158,8 @@ class WorkflowEngine:
             log.exception("Job %s is %s; its handler for that state failed", job.id, job.state)
 
     def _tell(self, job: WorkflowJob, old: WorkflowState, new: WorkflowState) -> None:
+        step = {"from": str(old), "to": str(new), "data": job.history[-1].data}
+        self.journal.write(Event.TRANSITION, job, **step)
         try:
             self.on_transition(job, old, new)
         except Exception:

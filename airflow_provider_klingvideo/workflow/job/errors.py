@@ -22,12 +22,21 @@ class ChangedRequestError(KlingVideoError):
     default_advice = "Put the request back to take that video, or set on_changed_request to order and pay another one"
 
 
-class SpeechUnknownError(KlingVideoError):
-    """A call for a speech was sent, its answer was lost, and the vendor cannot be asked about it."""
+class UnansweredCallError(KlingVideoError):
+    """A call that costs was sent, its answer was lost, and Kling cannot be asked about it."""
 
-    kind = "ambiguous_speech"
+    kind = "ambiguous_call"
     default_money = Money.MAYBE
-    default_advice = "Set repeat_unanswered to order it again, at the risk of paying twice for this speech"
+    default_advice = "Set repeat_unanswered to make it again, at the risk of paying twice for this call"
+
+
+class CallInProgressError(KlingVideoError):
+    """Another worker is just making the same call that costs."""
+
+    kind = "record"
+    default_money = Money.MAYBE
+    default_retryable = True
+    default_advice = "Run the task again later: it takes the answer of the other worker"
 
 
 class GenerationTimeoutError(KlingVideoError):

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import money_of
 
 _ORDER = [Money.NONE, Money.MAYBE, Money.BILLED]
 
@@ -14,7 +15,7 @@ class AbandonedError(KlingVideoError):
     """We stopped following a job before it ended, because a person or Airflow stopped its task."""
 
     kind = "abandoned"
-    default_advice = "Clear the task to go on; a vendor task that exists is adopted and not paid again"
+    default_advice = "Clear the task to go on; a task that exists at Kling is adopted and not paid again"
 
 
 class UnexpectedError(KlingVideoError):
@@ -23,24 +24,15 @@ class UnexpectedError(KlingVideoError):
     kind = "unexpected"
 
 
-def money_spent(job: WorkflowJob) -> Money:
-    """What the job's submissions prove about money."""
-    if any(one.outcome == "succeeded" for one in job.submissions):
-        return Money.BILLED
-    if any(one.outcome is None for one in job.submissions):
-        return Money.MAYBE
-    return Money.NONE
-
-
 def failure_data(job: WorkflowJob, error: BaseException) -> tuple[str, dict[str, Any]]:
     """Turn an error into the record's ``error`` line and its ``failure`` facts.
 
     :param job: the job, in the state in which the error happened.
-    :param error: the error; its ``money`` is raised to what the job's submissions prove.
+    :param error: the error; its ``money`` is raised to what the job's calls prove.
     :returns: the line and the facts, ``state`` among them.
     """
     known = error if isinstance(error, KlingVideoError) else UnexpectedError(_describe(error))
-    known.money = max(known.money, money_spent(job), key=_ORDER.index)
+    known.money = max(known.money, money_of(job.calls), key=_ORDER.index)
     return str(known), {**known.detail(), "state": str(job.state)}
 
 
@@ -51,7 +43,7 @@ def abandoned(job: WorkflowJob, cause: str) -> AbandonedError:
     :param cause: who stopped it, for example ``the task video.generation was marked as failed``.
     """
     handle = job.klingai_job_id or job.external_task_id
-    runs_on = f"; the vendor task {handle} cannot be cancelled and runs on" if handle else ""
+    runs_on = f"; the task {handle} at Kling cannot be cancelled and runs on" if handle else ""
     return AbandonedError(f"Abandoned in {job.state}: {cause}{runs_on}")
 
 

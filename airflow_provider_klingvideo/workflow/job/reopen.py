@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 

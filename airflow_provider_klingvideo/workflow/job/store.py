@@ -1,32 +1,49 @@
-"""Job records as files: ``{base}/{job id}/job.json``, beside the video, so that they outlive every database."""
+"""Job records as files: ``{base}/{job id}/job.json``, beside the video, so that they outlive every database.
+
+Beside the record lies a note of each call that cost (``calls/``), one file for each try, written by that try alone. So
+nothing that a worker knows about money can be lost when two of them write the record at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
-from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.storage.paths import RecordPath, read_whole, write_whole
-from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.storage.listing import entries
+from airflow_provider_klingvideo.storage.names import inside, is_safe_segment
+from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.text import storable_json
+from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.migrations import NewerRecordError
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, utc_now
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 RECORD_NAME = "job.json"
 CANCEL_NAME = "cancel.json"
+CALLS = "calls"
+NOTE = ".json"
+LOSSES = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
 
 
 class UnreadableRecordError(KlingVideoError):
     """A record exists but cannot be read: not the same as none, since a paid task may be named in it."""
 
     kind = "record"
+    default_money = Money.MAYBE
     default_advice = "Restore or remove the file; nothing is submitted until it can be read"
 
 
 class RecordOvertakenError(KlingVideoError):
-    """Another worker has brought the job further than this one knows; what this one wanted to write is dropped."""
+    """Another worker knows more about the job than this one; what this one wanted to write is dropped."""
 
     kind = "record"
+    default_money = Money.MAYBE
     default_retryable = True
     default_advice = "Nothing is lost: the record is the other worker's, and the next try goes on from there"
 
@@ -37,44 +54,101 @@ class JobStore:
     :param base: the folder; made when the first record is kept.
     """
 
-    def __init__(self, base: RecordPath) -> None:
+    def __init__(self, base: StorePath) -> None:
         self.base = base
 
-    def folder(self, job_id: str) -> RecordPath:
-        """Return the folder of a job, where its record and its files lie."""
-        return self.base / job_id
+    def folder(self, job_id: str) -> StorePath:
+        """Return the folder of a job, where its record and its files lie.
+
+        :raises UnsafeNameError: the id would lead out of the store.
+        """
+        return inside(self.base, job_id)
 
     def load(self, job_id: str) -> WorkflowJob | None:
-        """Read a record.
+        """Read a record, with what the notes know besides.
 
         :returns: the job, None when there is no record.
-        :raises UnreadableRecordError: when there is one that cannot be read.
+        :raises UnreadableRecordError: when there is one that cannot be read, or that belongs to another job.
+        :raises NewerRecordError: a newer version of this provider has written it.
         """
         path = self.folder(job_id) / RECORD_NAME
         try:
-            return WorkflowJob.model_validate_json(read_whole(path))
+            job = _parsed(read_whole(path))
         except FileNotFoundError:
             return None
-        except (ValidationError, UnicodeDecodeError) as error:
+        except NewerRecordError:
+            raise
+        except ValueError as error:
             raise UnreadableRecordError(f"The job record {path} cannot be read: {error}") from error
+        if job.id != job_id:
+            raise UnreadableRecordError(f"The record {path} belongs to job {job.id}, not to the folder it lies in")
+        _learn(job, self.calls_of(job_id, known=job.calls))
+        return job
 
     def save(self, job: WorkflowJob) -> None:
-        """Keep a record, whole or not at all.
+        """Keep a record, whole or not at all; what others have learned about its calls is taken over.
 
-        :raises RecordOvertakenError: when the stored one has gone further: Airflow may start a second try of a task
-            whose first one has only lost touch, and the slower one must not turn an ended job back.
+        :raises RecordOvertakenError: when the stored one has gone further, or this one would end as a loss what another
+            worker has ordered: Airflow may start a second try of a task whose first one has only lost touch.
         """
+        known = {call.key for call in job.calls if not call.is_refused}
         stored = self.load(job.id)
-        if stored is not None and _is_further(stored, job):
-            raise RecordOvertakenError(
-                f"Job {job.id} is {stored.state} (revision {stored.revision}) on record, "
-                f"so that {job.state} (revision {job.revision}) is not written"
-            )
+        if stored is not None:
+            _learn(job, stored.calls)
+            self._require_newest(stored, job, {call.key for call in job.calls if not call.is_refused} - known)
         self.write(job.id, RECORD_NAME, job.as_json())
+
+    def _require_newest(self, stored: WorkflowJob, job: WorkflowJob, learned: set[Any]) -> None:
+        is_lost_order = job.state in LOSSES and bool(learned)
+        if not is_lost_order and not _is_further(stored, job):
+            return
+        if stored.calls != job.calls:
+            stored.calls = job.calls
+            self.write(stored.id, RECORD_NAME, stored.as_json())
+        raise RecordOvertakenError(
+            f"Another worker has ordered for job {job.id}, so that it does not end as {job.state}"
+            if is_lost_order
+            else f"Job {job.id} is {stored.state} (revision {stored.revision}) on record, "
+            f"so that {job.state} (revision {job.revision}) is not written"
+        )
 
     async def asave(self, job: WorkflowJob) -> None:
         """Keep a record without blocking the event loop."""
         await asyncio.to_thread(self.save, job)
+
+    def note(self, job_id: str, call: PaidCall, token: str) -> None:
+        """Keep what one try knows about a call, in a file that nobody else writes.
+
+        :param token: of the try, see :meth:`PaidCall.begin`.
+        """
+        own = call.model_copy(update={"sends": {token: call.sends[token]}})
+        value = storable_json(own.model_dump(mode="json"))
+        write_whole(inside(self.folder(job_id) / CALLS, f"{token}{NOTE}"), json.dumps(value).encode())
+
+    def calls_of(self, job_id: str, *, known: list[PaidCall] | None = None) -> list[PaidCall]:
+        """Read the notes about a job's calls.
+
+        :param known: what is known already: a note that can tell nothing more is not read.
+        :raises UnreadableRecordError: a note cannot be read.
+        """
+        settled = {
+            token
+            for call in known or ()
+            for token, state in call.sends.items()
+            if state == "refused" or (call.was_taken and call.accepted_at)
+        }
+        return list(self._notes(job_id, settled))
+
+    def _notes(self, job_id: str, settled: set[str]) -> Iterator[PaidCall]:
+        folder = self.folder(job_id) / CALLS
+        for entry in entries(folder):
+            token = entry.name.removesuffix(NOTE)
+            if token in settled or token == entry.name or not is_safe_segment(entry.name):
+                continue
+            try:
+                yield PaidCall.model_validate_json(read_whole(folder / entry.name))
+            except ValueError as error:
+                raise UnreadableRecordError(f"The note {folder / entry.name} cannot be read: {error}") from error
 
     def archive(self, job: WorkflowJob) -> None:
         """Keep an ended record under the number of its revision, before the job is taken up again."""
@@ -92,24 +166,43 @@ class JobStore:
     def cancel_reason(self, job_id: str, revision: int) -> str | None:
         """Return the reason for which a revision of a job is to be cancelled, None when nobody asked for it."""
         request = self.read(job_id, CANCEL_NAME)
-        return str(request["reason"]) if request and request["revision"] == revision else None
+        return str(request.get("reason", "")) if request and request.get("revision") == revision else None
 
     def read(self, job_id: str, name: str) -> dict[str, Any] | None:
         """Read a file of a job, None when there is none.
 
-        :raises UnreadableRecordError: when there is one that cannot be read.
+        :raises UnreadableRecordError: when there is one that cannot be read, or is no JSON object.
         """
-        path = self.folder(job_id) / name
+        path = inside(self.folder(job_id), name)
         try:
-            return dict(json.loads(read_whole(path)))
+            value = json.loads(read_whole(path))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise UnreadableRecordError(f"The record {path} cannot be read: {error}") from error
+        if not isinstance(value, dict):
+            raise UnreadableRecordError(f"The record {path} holds {type(value).__name__} instead of an object")
+        return value
 
     def write(self, job_id: str, name: str, value: dict[str, Any]) -> None:
         """Keep a file of a job, whole or not at all."""
-        write_whole(self.folder(job_id) / name, json.dumps(value, ensure_ascii=False, indent=2).encode())
+        content = json.dumps(storable_json(value), ensure_ascii=False, indent=2).encode()
+        write_whole(inside(self.folder(job_id), name), content)
+
+
+def _parsed(content: bytes) -> WorkflowJob:
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds {type(value).__name__} instead of an object")
+    return WorkflowJob.model_validate(storable_json(value))
+
+
+def _learn(job: WorkflowJob, calls: list[PaidCall]) -> None:
+    """Take over what others know about a job's calls, and follow a task that one of them has made of its order."""
+    job.calls = merged_calls(job.calls, calls)
+    if job.klingai_job_id is None and job.external_task_id is not None:
+        made = (call.task_id for call in job.submissions if call.external_task_id == job.external_task_id)
+        job.klingai_job_id = next(made, None)
 
 
 def _is_further(stored: WorkflowJob, job: WorkflowJob) -> bool:

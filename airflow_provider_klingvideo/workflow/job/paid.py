@@ -1,0 +1,152 @@
+"""Calls that cost: what is known about each, and how two workers' knowledge of one becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NamedTuple
+from uuid import uuid4
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+
+from airflow_provider_klingvideo.errors import Money
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+Send = Literal["sent", "refused"]
+Verdict = Literal["succeeded", "failed"]
+
+CREATE = "create"
+"""The call that makes a task at Kling; all others are answered at once."""
+KEPT_SENDS = 12
+"""So many refused sends stay on record; each of them is one try of ours that cost nothing."""
+
+
+class CallKey(NamedTuple):
+    """What makes a call the same one on every try."""
+
+    what: str
+    fingerprint: str
+    take: int
+
+
+def utc_now() -> datetime:
+    """The present time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class PaidCall(BaseModel):
+    """One call that costs: on record before it is sent, completed by what Kling answered.
+
+    :param what: ``create``, or the name of a call without a task: ``tts``, ``identify_faces`` ...
+    :param fingerprint: hash of what is asked for.
+    :param take: 1, and one more for every repetition that a person or a policy asked for.
+    :param external_task_id: of a create the id that we chose; Kling refuses a second task with it (kling-api section 5.1).
+    :param task_id: Kling's id of the task, None while its acceptance is not known.
+    :param price: what it was expected to cost, a decimal number of units as text; None when unknown.
+    :param billed: what Kling has billed, likewise; None while Kling has not said.
+    :param verdict: ``succeeded`` or ``failed`` once Kling has said so; of a call without a task ``succeeded`` is the answer.
+    :param answer: what a call without a task has answered, as far as it is needed later.
+    :param sends: every try that may have reached Kling, by a token of its own: ``sent`` until its refusal is known.
+    """
+
+    what: str = CREATE
+    fingerprint: str
+    take: int = Field(default=1, ge=1)
+    external_task_id: str | None = None
+    task_id: str | None = None
+    price: str | None = None
+    billed: str | None = None
+    verdict: Verdict | None = None
+    answer: dict[str, Any] = Field(default_factory=dict)
+    sends: dict[str, Send] = Field(default_factory=dict)
+    intended_at: UtcDatetime = Field(default_factory=utc_now)
+    accepted_at: UtcDatetime | None = None
+
+    @property
+    def key(self) -> CallKey:
+        """What makes it the same call on every try."""
+        return CallKey(self.what, self.fingerprint, self.take)
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether Kling is known to have taken it."""
+        return self.task_id is not None or self.verdict is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was sent, and it is not known whether Kling took it."""
+        return not self.was_taken and "sent" in self.sends.values()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing came of it: it never was sent, or every send was refused."""
+        return not self.was_taken and not self.is_open
+
+    @property
+    def money(self) -> Money:
+        """What it proves about money."""
+        if self.billed is not None:
+            return Money.BILLED if Decimal(self.billed) > 0 else Money.NONE
+        if self.verdict == "succeeded":
+            return Money.BILLED
+        return Money.NONE if self.is_refused else Money.MAYBE
+
+    @property
+    def units(self) -> Decimal:
+        """What it has cost, or will cost at most as far as is known."""
+        known = self.price if self.billed is None else self.billed
+        return Decimal(0) if self.is_refused or known is None else Decimal(known)
+
+    def begin(self) -> str:
+        """Note that it is about to be sent, and return the token of this send."""
+        if self.is_refused:
+            self.intended_at = utc_now()
+        token = uuid4().hex[:8]
+        self.sends[token] = "sent"
+        return token
+
+    def refuse(self, token: str) -> None:
+        """Note that Kling refused a send, or that it never was sent: nothing was made."""
+        self.sends[token] = "refused"
+
+    def learn(self, other: PaidCall) -> None:
+        """Take over what another record of the same call knows; nothing that is known gets lost by it."""
+        for name in ("external_task_id", "task_id", "billed", "verdict", "accepted_at"):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(other, name))
+        self.price = self.price or other.price
+        self.answer = self.answer or other.answer
+        self.intended_at = min(self.intended_at, other.intended_at)
+        merged = {**other.sends, **self.sends}
+        for token, state in other.sends.items():
+            if state == "refused":
+                merged[token] = state
+        self.sends = _kept(merged)
+
+
+def _kept(sends: dict[str, Send]) -> dict[str, Send]:
+    refused = [token for token, state in sends.items() if state == "refused"]
+    dropped = set(refused[:-KEPT_SENDS])
+    return {token: state for token, state in sends.items() if token not in dropped}
+
+
+def merged_calls(ours: Iterable[PaidCall], theirs: Iterable[PaidCall]) -> list[PaidCall]:
+    """Bring the knowledge of two workers about a job's calls together.
+
+    :param ours: changed in place, so that whoever holds one of them knows what was learned.
+    :param theirs: not changed.
+    :returns: all calls, in the order in which they were intended.
+    """
+    known = {call.key: call for call in ours}
+    for call in theirs:
+        if call.key in known:
+            known[call.key].learn(call)
+        else:
+            known[call.key] = call.model_copy(deep=True)
+    return sorted(known.values(), key=lambda call: call.intended_at)
+
+
+def money_of(calls: Iterable[PaidCall]) -> Money:
+    """What calls prove about money, the worst of them."""
+    return max((call.money for call in calls), key=[Money.NONE, Money.MAYBE, Money.BILLED].index, default=Money.NONE)
