@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "airflow_provider_klingvideo"
 MANY = 10
 VOICES = 2  # kling-api section 7.2
 
-# Products with models: path in the sheet -> kind and API generation.
+# Products with models: path in the sheet -> kind and API family.
 KINDS = {
     "/text-to-video": ("text_to_video", "new"),
     "/image-to-video": ("image_to_video", "new"),
@@ -51,7 +51,7 @@ MODELLESS = {
     "/solutions/virtual_try_on": ("virtual_try_on", "Virtual try-on", 19),
     "/solutions/drama_subtitle": ("drama_subtitle", "Drama subtitles", 600),
 }
-# One name per model, whatever a generation calls it.
+# One name per model, whatever an API family calls it.
 COMMON_NAMES = {
     "kling-v3": "kling-3.0",
     "kling-v2-6": "kling-2.6",
@@ -152,16 +152,16 @@ def _capabilities(sheet: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(entry: dict[str, Any], kind: str, generation: str) -> dict[str, Any]:
+def _row(entry: dict[str, Any], kind: str, family: str) -> dict[str, Any]:
     features, name = entry.get("features") or {}, entry["model"]
     model = COMMON_NAMES.get(name, name)
-    legacy = generation == "legacy"
+    legacy = family == "legacy"
     is_image = "image" in kind and "video" not in kind
     last_frame = features.get("image_tail" if legacy else "last_frame", features.get("first_end_frame", False))
     durations = entry.get("durations")
     return {
         "kind": kind,
-        "generation": generation,
+        "family": family,
         "model": model,
         "vendor_name": name,
         "label": LABELS.get(model, model),
@@ -197,7 +197,7 @@ def _modelless(entry: dict[str, Any], kind: str, label: str, typical_seconds: in
     ratios = body.get("settings.aspect_ratio", body.get("aspect_ratio", {})).get("enum")
     return {
         "kind": kind,
-        "generation": entry["generation"],
+        "family": entry["generation"],
         "model": kind,
         "vendor_name": kind,
         "label": label,
@@ -291,7 +291,8 @@ def _endpoint(entry: dict[str, Any]) -> dict[str, Any]:
     """An endpoint, with every field that its body is documented to have."""
     body = entry.get("body", {})
     return {
-        **{name: entry[name] for name in ("name", "method", "path", "generation", "kind", "status")},
+        **{name: entry[name] for name in ("name", "method", "path", "kind", "status")},
+        "family": entry["generation"],
         "fields": list(body),
         "contents": body.get("contents", {}).get("item_types", []),
     }

@@ -77,7 +77,7 @@ def products() -> str:
 
 
 def _product(product: Product[Any]) -> Iterator[str]:
-    apis = " or ".join(f"`{route.path}` ({generation})" for generation, route in product.routes.items())
+    apis = " or ".join(f"`{route.path}` ({family})" for family, route in product.routes.items())
     yield f"### `{product.kind}`: {product.label}\n\n{_first_sentence(product.request)} Ordered by {apis}."
     yield _fields(product.request, {"kind", "callback_url"})
     for part in _parts(product.request):

@@ -71,12 +71,12 @@ def test_another_table_as_the_page_on_operators_shows_it_has_no_task_for_cancell
 def test_the_requests_that_the_page_on_requests_shows_are_legal():
     import ast
 
-    from airflow_provider_klingvideo.kling import Generation, check_request, parse_request
+    from airflow_provider_klingvideo.kling import ApiFamily, check_request, parse_request
 
     (block,) = python_blocks(ROOT / "docs" / "requests.md")
     for statement in ast.parse(block).body:
         request = parse_request(ast.literal_eval(statement.value))
-        assert check_request(request, Generation.NEW) == []
+        assert check_request(request, ApiFamily.NEW) == []
 
 
 def test_the_page_on_operators_names_every_operator_and_argument():

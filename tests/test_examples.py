@@ -30,7 +30,7 @@ def test_no_form_begins_with_an_empty_field_that_blocks_the_button():
 
 
 def test_what_a_form_proposes_is_a_legal_request():
-    from airflow_provider_klingvideo.kling import Generation, check_request, parse_request
+    from airflow_provider_klingvideo.kling import ApiFamily, check_request, parse_request
     from airflow_provider_klingvideo.params import image_to_video_params, text_to_video_params
 
     for kind, params in (
@@ -38,7 +38,7 @@ def test_what_a_form_proposes_is_a_legal_request():
         ("image_to_video", image_to_video_params("https://example.org/a.png")),
     ):
         proposed = {name: param.value for name, param in params.items() if name != "api"}
-        assert check_request(parse_request({**proposed, "kind": kind}), Generation.NEW) == []
+        assert check_request(parse_request({**proposed, "kind": kind}), ApiFamily.NEW) == []
 
 
 @pytest.mark.parametrize(

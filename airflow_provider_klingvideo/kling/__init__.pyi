@@ -1,4 +1,4 @@
-from .catalogue.capabilities import Generation as Generation
+from .catalogue.capabilities import ApiFamily as ApiFamily
 from .catalogue.capabilities import Registry as Registry
 from .catalogue.capabilities import registry as registry
 from .client.client import AsyncKlingClient as AsyncKlingClient

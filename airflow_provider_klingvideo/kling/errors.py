@@ -102,7 +102,7 @@ class GenerationFailedError(KlingError):
 
     kind = "generation_failed"
     default_money = Money.MAYBE
-    default_advice = "Change the request, or order the same again with a higher generation number"
+    default_advice = "Change the request, or order the same again with a higher take"
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class KlingVideoCheckBatchOperator(KlingVideoOperator):
         with airflow_errors(), hook.get_conn() as client:
             requests = [row.request for row in row_book(self, context).read()] if self.batch else self.requests
             unknown_models = configuration.step_settings(hook.settings, {}).unknown_models
-            faults = faults_of(requests, client.generation_for, unknown_models=unknown_models)
+            faults = faults_of(requests, client.family_for, unknown_models=unknown_models)
         if faults:
             told = "\n".join(f"  request {index}: {fault}" for index, fault in faults.items())
             raise AirflowFailException(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.kling import (
-    Generation,
+    ApiFamily,
     InvalidRequestError,
     check_request,
     estimate,
@@ -22,7 +22,7 @@ from airflow_provider_klingvideo.kling.client.operations import create
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.parts import with_placeholders
 
-NEW, LEGACY = Generation.NEW, Generation.LEGACY
+NEW, LEGACY = ApiFamily.NEW, ApiFamily.LEGACY
 A, B, CLIP, SOUND = "https://e.org/a.png", "https://e.org/b.png", "https://e.org/c.mp4", "https://e.org/d.mp3"
 HERO = {"element_id": "829836802793406551", "id": "hero"}
 ACTOR = {"element_id": "2", "id": "actor", "from_video": True}
@@ -46,16 +46,16 @@ MINIMAL = [PICTURE, OMNI, O1, MOTION, AVATAR, LIPS, SPOKEN, EFFECT, EDIT]
 OPTIONS = {"external_task_id": "job-1"}
 
 
-def body(params, generation):
+def body(params, family):
     request = parse_request(params)
-    check_request(request, generation)
-    operation = create(request, generation, "job-1")
+    check_request(request, family)
+    operation = create(request, family, "job-1")
     return operation.path, operation.json
 
 
-def faults(params, generation):
+def faults(params, family):
     request = parse_request(params)
-    can = registry().find(request.kind, request.model_name, generation)
+    can = registry().find(request.kind, request.model_name, family)
     return [fault for rule in PRODUCTS[request.kind].rules for fault in rule(request, can)]
 
 
@@ -279,7 +279,7 @@ class TestLegacyBodies:
 
 
 @pytest.mark.parametrize(
-    ("params", "generation", "words"),
+    ("params", "family", "words"),
     [
         (
             {**PICTURE, **KLING_3, "elements": [{**HERO, "id": str(n)} for n in range(4)]},
@@ -378,15 +378,15 @@ class TestLegacyBodies:
         ({**EDIT, "negative_prompt": "x" * 2501}, LEGACY, "negative_prompt has 2501 characters"),
     ],
 )
-def test_each_rule_alone_names_the_value_and_what_is_legal(params, generation, words):
-    (found,) = faults(params, generation)
+def test_each_rule_alone_names_the_value_and_what_is_legal(params, family, words):
+    (found,) = faults(params, family)
     assert words in found
     with pytest.raises(InvalidRequestError):
-        check_request(parse_request(params), generation)
+        check_request(parse_request(params), family)
 
 
 @pytest.mark.parametrize(
-    ("params", "generation"),
+    ("params", "family"),
     [
         ({**O1, "audio": "original", "reference_video": FEATURE}, NEW),
         ({**OMNI, "audio": "original", "reference_video": FEATURE}, LEGACY),
@@ -398,8 +398,8 @@ def test_each_rule_alone_names_the_value_and_what_is_legal(params, generation, w
         ({**EFFECT, "scene": "magic_match_tree", "images": [A]}, LEGACY),
     ],
 )
-def test_what_the_document_allows_is_allowed(params, generation):
-    assert faults(params, generation) == []
+def test_what_the_document_allows_is_allowed(params, family):
+    assert faults(params, family) == []
 
 
 NESTED = [
@@ -472,10 +472,10 @@ class TestLipSyncPreparation:
 def test_anything_is_a_request_or_a_clear_error(minimal, odd):
     with contextlib.suppress(InvalidRequestError):
         request = parse_request({**minimal, **odd})
-        for generation in PRODUCTS[request.kind].routes:
+        for family in PRODUCTS[request.kind].routes:
             with contextlib.suppress(InvalidRequestError):
-                check_request(request, generation)
-                assert create(request, generation, "job-1").json
+                check_request(request, family)
+                assert create(request, family, "job-1").json
 
 
 # What each path knows (kling-api sections 6.1 to 6.3 and 7.2); the vendor ignores anything else silently.
@@ -494,20 +494,20 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("generation", [NEW, LEGACY])
+@pytest.mark.parametrize("family", [NEW, LEGACY])
 @pytest.mark.parametrize("model", ["kling-3.0-omni", "kling-o1", "kling-3.0", "kling-2.6"])
 @pytest.mark.parametrize("use", ["base", "feature", None])
 @pytest.mark.parametrize("audio", ["default", "original", "off"])
-def test_nothing_is_sent_that_the_path_would_ignore(generation, model, use, audio):
+def test_nothing_is_sent_that_the_path_would_ignore(family, model, use, audio):
     is_omni = model in ("kling-3.0-omni", "kling-o1")
     references = {"reference_video": {"url": CLIP, "use": use} if use else None, "elements": [HERO], "audio": audio}
     audio_of_motion = "original" if audio == "default" else audio
     params = {**OMNI, **references} if is_omni else {**MOTION, "audio": audio_of_motion, "prompt": "dances"}
     request = parse_request({**params, "model": model, "watermark": True, "callback_url": "https://e.org/cb"})
-    sent = create(request, generation, "job-1")
-    keys = set(sent.json) if generation is LEGACY else set(sent.json["settings"])
+    sent = create(request, family, "job-1")
+    keys = set(sent.json) if family is LEGACY else set(sent.json["settings"])
     assert keys <= KNOWN[sent.path]
-    assert generation is LEGACY or set(sent.json["options"]) == OPTION_KEYS
+    assert family is LEGACY or set(sent.json["options"]) == OPTION_KEYS
 
 
 @pytest.mark.parametrize("handles", [["p", "p1"], ["p1", "p"]])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import (
-    Generation,
+    ApiFamily,
     InvalidRequestError,
     TextToVideoRequest,
     check_request,
@@ -20,7 +20,7 @@ from airflow_provider_klingvideo.kling import (
 )
 from airflow_provider_klingvideo.kling.client.operations import create
 
-NEW, LEGACY = Generation.NEW, Generation.LEGACY
+NEW, LEGACY = ApiFamily.NEW, ApiFamily.LEGACY
 TEXT = {"prompt": "A fox"}
 PICTURE = {"kind": "image_to_video", "first_frame": "https://example.org/a.png"}
 
@@ -28,9 +28,9 @@ KINDS = {"text_to_video", "image_to_video"}
 """The other products have tests of their own."""
 
 
-def broken(params, generation=NEW):
+def broken(params, family=NEW):
     with pytest.raises(InvalidRequestError) as caught:
-        check_request(parse_request(params), generation)
+        check_request(parse_request(params), family)
     return str(caught.value)
 
 
@@ -90,7 +90,7 @@ class TestParsing:
 class TestRules:
     @pytest.mark.scenario(1, 2)
     @pytest.mark.parametrize(
-        ("params", "generation", "words"),
+        ("params", "family", "words"),
         [
             ({"prompt": ""}, NEW, "prompt is missing"),
             ({"prompt": " \n"}, NEW, "prompt is missing"),
@@ -121,15 +121,15 @@ class TestRules:
             ),
             ({"prompt": "x" * 3073}, NEW, "prompt has 3073 characters, at most 3072"),
             ({**PICTURE, "prompt": "x" * 2501}, NEW, "prompt has 2501 characters, at most 2500"),
-            ({**TEXT, "negative_prompt": "rain"}, NEW, "negative_prompt is not known to the new API generation"),
+            ({**TEXT, "negative_prompt": "rain"}, NEW, "negative_prompt is not known to the new API family"),
             ({**TEXT, "model": "kling-3.0", "negative_prompt": "x" * 2501}, LEGACY, "negative_prompt has 2501"),
             ({**TEXT, "cfg_scale": 0.5}, NEW, "cfg_scale is not known to it"),
             ({**TEXT, "model": "kling-2.6", "cfg_scale": 0.5}, LEGACY, "cfg_scale is not known to it"),
             ({**TEXT, "model": "kling-2.6", "multi_shot": True}, NEW, "multi_shot cannot be set"),
         ],
     )
-    def test_each_rule_names_the_value_and_what_is_legal(self, params, generation, words):
-        assert words in broken(params, generation)
+    def test_each_rule_names_the_value_and_what_is_legal(self, params, family, words):
+        assert words in broken(params, family)
 
     def test_all_broken_rules_are_named_at_once(self):
         message = broken({**TEXT, "duration": 99, "resolution": "8k", "aspect_ratio": "2:1"})
@@ -142,7 +142,7 @@ class TestRules:
 
     def test_a_model_of_the_other_generation_is_refused_with_the_way_out(self):
         message = broken(TEXT, LEGACY)
-        assert "not offered by the legacy API generation, only by new" in message
+        assert "not offered by the legacy API family, only by new" in message
         assert "kling-3.0, kling-2.6, kling-2.5-turbo" in message
 
     def test_an_unknown_model_is_let_through_with_a_warning_or_refused(self):
@@ -155,7 +155,7 @@ class TestRules:
         for can in registry().capabilities:
             if not can.is_retired and can.kind in ("text_to_video", "image_to_video"):
                 source = PICTURE if can.kind == "image_to_video" else TEXT
-                assert check_request(parse_request({**source, "model": can.model}), can.generation) == []
+                assert check_request(parse_request({**source, "model": can.model}), can.family) == []
 
 
 class TestRegistry:

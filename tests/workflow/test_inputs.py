@@ -11,7 +11,7 @@ from typing import Literal
 
 import pytest
 
-from airflow_provider_klingvideo.kling import Generation, parse_request
+from airflow_provider_klingvideo.kling import ApiFamily, parse_request
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Video
 from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import WorkflowJob
@@ -26,7 +26,7 @@ from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.ordering.submission import fingerprint
 
-NEW, LEGACY = Generation.NEW, Generation.LEGACY
+NEW, LEGACY = ApiFamily.NEW, ApiFamily.LEGACY
 
 
 def png(width=400, height=400, size=0):

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from workshop import KEY
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, Generation, parse_request
+from airflow_provider_klingvideo.kling import ApiFamily, ApiKeyAuth, AsyncKlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowEngine, WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
@@ -105,7 +105,7 @@ class Submissions(RuleBasedStateMachine):
         async def ensure():
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=SERVER.url, read_attempts=1) as client:
                 request = parse_request({"prompt": job.prompt, "model": "kling-2.5-turbo"})
-                order = Order(request, request, Generation.NEW)
+                order = Order(request, request, ApiFamily.NEW)
                 return await SubmissionProtocol(client, save).ensure_task(job, order, generation_number=self.number)
 
         self.asked.add((job.prompt, self.number))

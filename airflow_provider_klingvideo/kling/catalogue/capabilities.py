@@ -16,8 +16,8 @@ T = TypeVar("T")
 DEFAULT_TYPICAL_SECONDS = 120.0
 
 
-class Generation(StrEnum):
-    """The API generations, and the family of whole solutions (kling-api section 1)."""
+class ApiFamily(StrEnum):
+    """The API families, and the family of whole solutions (kling-api section 1)."""
 
     NEW = "new"
     LEGACY = "legacy"
@@ -26,12 +26,12 @@ class Generation(StrEnum):
 
 @dataclass(frozen=True)
 class Capability:
-    """What a model can do for one product in one API generation.
+    """What a model can do for one product in one API family.
 
     :param kind: the product.
-    :param generation: the API generation.
-    :param model: the model's name here, one for both generations; a product without models is its own.
-    :param vendor_name: what this generation calls it.
+    :param family: the API family.
+    :param model: the model's name here, one for both families; a product without models is its own.
+    :param vendor_name: what this family calls it.
     :param resolutions: legal resolutions; the legacy modes std, pro and 4k are 720p, 1080p and 4k.
     :param durations: legal lengths in seconds; empty where the input decides.
     :param aspect_ratios: legal ratios, None where the picture decides.
@@ -50,7 +50,7 @@ class Capability:
     """
 
     kind: str
-    generation: Generation
+    family: ApiFamily
     model: str
     vendor_name: str
     label: str
@@ -132,17 +132,17 @@ class Registry:
         self._aliases = {one.vendor_name: one.model for one in self.capabilities}
 
     def resolve(self, model: str) -> str:
-        """Return the one name of a model, whichever generation's name is given; an unknown one stays as it is."""
+        """Return the one name of a model, whichever family's name is given; an unknown one stays as it is."""
         return self._aliases.get(model, model)
 
-    def find(self, kind: str, model: str, generation: Generation) -> Capability | None:
+    def find(self, kind: str, model: str, family: ApiFamily) -> Capability | None:
         """Return what a model can do, None when the registry does not know it there."""
-        wanted = (kind, self.resolve(model), generation)
-        return next((one for one in self.capabilities if (one.kind, one.model, one.generation) == wanted), None)
+        wanted = (kind, self.resolve(model), family)
+        return next((one for one in self.capabilities if (one.kind, one.model, one.family) == wanted), None)
 
-    def generations(self, kind: str, model: str) -> list[Generation]:
-        """Return the generations that have a model, the new one first; empty for an unknown model."""
-        return [generation for generation in Generation if self.find(kind, model, generation)]
+    def families(self, kind: str, model: str) -> list[ApiFamily]:
+        """Return the families that have a model, the new one first; empty for an unknown model."""
+        return [family for family in ApiFamily if self.find(kind, model, family)]
 
     def model_names(self, kind: str) -> list[str]:
         """Return the models that a product can be ordered with today, the newest first."""
@@ -170,7 +170,7 @@ class Registry:
 
     def typical_seconds(self, kind: str, model: str) -> float:
         """Return how long a task usually takes; a guess for an unknown model."""
-        known = (self.find(kind, model, generation) for generation in Generation)
+        known = (self.find(kind, model, family) for family in ApiFamily)
         return next((one.typical_seconds for one in known if one), DEFAULT_TYPICAL_SECONDS)
 
     def units(self, model: str, feature: str = "any", resolution: str = "any") -> Decimal | None:
@@ -198,7 +198,7 @@ def in_words(values: tuple[int, ...], separator: str = " or ") -> str:
 def _capability(row: dict[str, Any]) -> Capability:
     values = {one.name: row[one.name] for one in fields(Capability)}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return Capability(**{**values, "generation": Generation(row["generation"])})
+    return Capability(**{**values, "family": ApiFamily(row["family"])})
 
 
 def _price(row: dict[str, Any]) -> Price:

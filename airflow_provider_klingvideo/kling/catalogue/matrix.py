@@ -30,7 +30,7 @@ def _cells(one: Capability) -> list[str]:
     return [
         one.kind,
         one.model if one.model != one.kind else "",
-        str(one.generation),
+        str(one.family),
         ", ".join(one.resolutions),
         in_words(one.durations, ", "),
         ", ".join(one.aspect_ratios or ()),

@@ -20,7 +20,7 @@ from tenacity import (
 )
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.client import operations
 from airflow_provider_klingvideo.kling.client.calls import AsyncSender, SyncSender
 from airflow_provider_klingvideo.kling.client.methods import VendorMethods
@@ -101,37 +101,37 @@ class _Core(VendorMethods):
         """Show the address and no secret."""
         return f"{type(self).__name__}({self.base_url})"
 
-    def generation_for(self, request: GenerationRequest, api: str | None = None) -> Generation:
-        """Choose the API generation of a request.
+    def family_for(self, request: GenerationRequest, api: str | None = None) -> ApiFamily:
+        """Choose the API family of a request.
 
         :param api: ``new`` or ``legacy`` to force one; ``auto`` or None to choose by credentials and model.
         :raises InvalidRequestError: for another word.
         """
         if api and api != "auto":
-            if api not in list(Generation):
-                raise InvalidRequestError(f"api is {api!r}, legal: auto, {', '.join(Generation)}")
-            return Generation(api)
-        if not self._auth.serves_new_generation:
-            return Generation.LEGACY
-        offered = registry().generations(request.kind, request.model_name)
+            if api not in list(ApiFamily):
+                raise InvalidRequestError(f"api is {api!r}, legal: auto, {', '.join(ApiFamily)}")
+            return ApiFamily(api)
+        if not self._auth.serves_new_family:
+            return ApiFamily.LEGACY
+        offered = registry().families(request.kind, request.model_name)
         return offered[0] if offered else next(iter(PRODUCTS[request.kind].routes))
 
     def _queries(self, task_ids: Sequence[str], kind: str) -> list[Operation[list[Task]]]:
         """An API key sees every task by one path, many at a time; a token sees the legacy paths, one at a time."""
-        if self._auth.serves_new_generation:
+        if self._auth.serves_new_family:
             starts = range(0, len(task_ids), MAX_IDS_PER_QUERY)
             return [operations.get_tasks(task_ids[start : start + MAX_IDS_PER_QUERY], kind) for start in starts]
         return [operations.get_legacy_task(kind, task_id) for task_id in task_ids]
 
     def _look_up(self, external_task_id: str, kind: str) -> Operation[list[Task]]:
-        if self._auth.serves_new_generation:
+        if self._auth.serves_new_family:
             return operations.find_by_external_id(external_task_id, kind)
         return operations.get_legacy_task(kind, external_task_id)
 
     @property
     def ids_per_query(self) -> int:
         """How many tasks one request can ask for by their ids."""
-        return MAX_IDS_PER_QUERY if self._auth.serves_new_generation else 1
+        return MAX_IDS_PER_QUERY if self._auth.serves_new_family else 1
 
     def shelf_of(self, kind: str) -> str:
         """Name the listing in which the tasks of a kind are found; those of one shelf can be asked for together.
@@ -139,13 +139,13 @@ class _Core(VendorMethods):
         :param kind: a product.
         :returns: for an API key a kind of pack, or ``solutions``; for a token the kind itself, as each has its path.
         """
-        if not self._auth.serves_new_generation:
+        if not self._auth.serves_new_family:
             return kind
-        is_solution = Generation.SOLUTIONS in PRODUCTS[kind].routes
+        is_solution = ApiFamily.SOLUTIONS in PRODUCTS[kind].routes
         return SOLUTIONS_SHELF if is_solution else PRODUCTS[kind].pack
 
     def _shelf(self, shelf: str, since: datetime) -> Callable[[str | None], Operation[Page]]:
-        if not self._auth.serves_new_generation:
+        if not self._auth.serves_new_family:
             return partial(operations.list_legacy_tasks, shelf, ())
         if shelf == SOLUTIONS_SHELF:
             return partial(operations.list_solutions, (), since=since)
@@ -153,13 +153,13 @@ class _Core(VendorMethods):
 
     def _listings(self, statuses: Sequence[str]) -> list[Callable[[str | None], Operation[Page]]]:
         """The listings that together show every task that the credentials may see, each from cursor to page."""
-        if self._auth.serves_new_generation:
+        if self._auth.serves_new_family:
             return [partial(operations.list_tasks, statuses), partial(operations.list_solutions, statuses)]
         return self._legacy_listings(statuses, set(PRODUCTS))
 
     def _listings_in_flight(self, pack: str) -> list[Callable[[str | None], Operation[Page]]]:
         """The listings that show what takes slots of a kind of pack."""
-        if self._auth.serves_new_generation:
+        if self._auth.serves_new_family:
             return [partial(operations.list_tasks, IN_FLIGHT, pack=pack)]
         return self._legacy_listings((), {kind for kind, product in PRODUCTS.items() if product.pack == pack})
 
@@ -170,7 +170,7 @@ class _Core(VendorMethods):
         return [
             partial(operations.list_legacy_tasks, kind, statuses)
             for kind, product in PRODUCTS.items()
-            if kind in kinds and Generation.LEGACY in product.routes
+            if kind in kinds and ApiFamily.LEGACY in product.routes
         ]
 
     def _prepared(self, operation: Operation[Any]) -> dict[str, Any]:
@@ -210,11 +210,9 @@ class KlingClient(_Core, SyncSender):
         """Close the connections."""
         self._http.close()
 
-    def create(
-        self, request: GenerationRequest, *, external_task_id: str, generation: Generation | None = None
-    ) -> Task:
+    def create(self, request: GenerationRequest, *, external_task_id: str, family: ApiFamily | None = None) -> Task:
         """Order a video; see :meth:`AsyncKlingClient.create`."""
-        return self.send(operations.create(request, generation or self.generation_for(request), external_task_id))
+        return self.send(operations.create(request, family or self.family_for(request), external_task_id))
 
     def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
@@ -251,7 +249,7 @@ class KlingClient(_Core, SyncSender):
 
     def in_flight(self, pack: str = "video") -> list[Task]:
         """Return the tasks of the account that run now; see :meth:`AsyncKlingClient.in_flight`."""
-        if self._auth.serves_new_generation:
+        if self._auth.serves_new_family:
             return [task for listing in self._listings_in_flight(pack) for task in self._walk(listing)]
         return _running([self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 
@@ -301,19 +299,19 @@ class AsyncKlingClient(_Core, AsyncSender):
             await self._http.aclose()
 
     async def create(
-        self, request: GenerationRequest, *, external_task_id: str, generation: Generation | None = None
+        self, request: GenerationRequest, *, external_task_id: str, family: ApiFamily | None = None
     ) -> Task:
         """Order a video. It is sent once; it costs money when it succeeds.
 
         :param request: what to generate.
         :param external_task_id: our id; the vendor refuses a second task with it (kling-api section 5.1).
-        :param generation: the API generation; default: :meth:`generation_for`.
+        :param family: the API family; default: :meth:`family_for`.
         :returns: the accepted task.
         :raises NetworkError: nothing was sent.
         :raises AmbiguousSubmissionError: it was sent, and whether a task exists is not known.
         :raises KlingError: the vendor refused; nothing was created.
         """
-        operation = operations.create(request, generation or self.generation_for(request), external_task_id)
+        operation = operations.create(request, family or self.family_for(request), external_task_id)
         return await self.send(operation)
 
     async def get_task(self, task_id: str, *, kind: str) -> Task:
@@ -386,7 +384,7 @@ class AsyncKlingClient(_Core, AsyncSender):
 
         :param pack: whose slots: ``video``, ``image`` or ``try_on``.
         """
-        if self._auth.serves_new_generation:
+        if self._auth.serves_new_family:
             return [task for listing in self._listings_in_flight(pack) async for task in self._walk(listing)]
         return _running([await self.send(listing(None)) for listing in self._listings_in_flight(pack)])
 

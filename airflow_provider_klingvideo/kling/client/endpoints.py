@@ -89,10 +89,10 @@ def _verdict(row: dict[str, Any], known: dict[tuple[str, str], str]) -> tuple[st
 def _supported() -> Iterator[tuple[str, str, str]]:
     """Method, path and what serves it; the more special ones last."""
     for kind, product in PRODUCTS.items():
-        for generation, route in product.routes.items():
+        for family, route in product.routes.items():
             if route.is_model_in_path:
                 for can in registry().capabilities:
-                    if (can.kind, can.generation) == (kind, generation):
+                    if (can.kind, can.family) == (kind, family):
                         yield "POST", f"{route.path}/{can.model}", f"`create`, kind `{kind}`"
             else:
                 yield "POST", route.path, f"`create`, kind `{kind}`"

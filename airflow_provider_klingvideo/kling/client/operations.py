@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
@@ -28,11 +28,11 @@ MAX_IDS_PER_QUERY = 20
 LARGEST_PAGE = 500
 LAST_LEGACY_PAGE = 1000
 
-QUERY_PATHS = {Generation.NEW: "/tasks", Generation.LEGACY: "/tasks", Generation.SOLUTIONS: "/solutions"}
-"""Where an API key asks for a task, by the API generation that made it (kling-api sections 6.4 and 8)."""
+QUERY_PATHS = {ApiFamily.NEW: "/tasks", ApiFamily.LEGACY: "/tasks", ApiFamily.SOLUTIONS: "/solutions"}
+"""Where an API key asks for a task, by the API family that made it (kling-api sections 6.4 and 8)."""
 
 # What the vendor answers to an id that it does not know: the legacy paths the first or, as documented, the second one;
-# the new generation leaves the task out (kling-api sections 1 and 17).
+# the new family leaves the task out (kling-api sections 1 and 17).
 UNKNOWN_TASK, UNKNOWN_RESOURCE = 1201, 1203
 
 
@@ -49,19 +49,19 @@ class Page:
     cursor: str | None
 
 
-def create(request: GenerationRequest, generation: Generation, external_task_id: str) -> Operation[Task]:
+def create(request: GenerationRequest, family: ApiFamily, external_task_id: str) -> Operation[Task]:
     """Order what a request asks for. Only what the path knows is sent.
 
-    :raises InvalidRequestError: when the API generation does not take it, or the task could not be found again by its
+    :raises InvalidRequestError: when the API family does not take it, or the task could not be found again by its
         external id.
     """
     _check_external_id(external_task_id)
     product = PRODUCTS[request.kind]
-    route = product.routes.get(generation)
+    route = product.routes.get(family)
     if route is None:
-        raise InvalidRequestError(f"{request.kind} is ordered by {', '.join(product.routes)}, not by {generation}")
+        raise InvalidRequestError(f"{request.kind} is ordered by {', '.join(product.routes)}, not by {family}")
     path = f"{route.path}/{quote(request.model_name, safe='')}" if route.is_model_in_path else route.path
-    body = route.body(request, registry().find(request.kind, request.model_name, generation), external_task_id)
+    body = route.body(request, registry().find(request.kind, request.model_name, family), external_task_id)
     return Operation("POST", path, _one_task, json=body, is_create=True)
 
 
@@ -136,7 +136,7 @@ def _check_external_id(external_task_id: str) -> None:
 
 
 def _legacy_path(kind: str) -> str:
-    route = PRODUCTS[kind].routes.get(Generation.LEGACY)
+    route = PRODUCTS[kind].routes.get(ApiFamily.LEGACY)
     if route is None:
         raise InvalidRequestError(
             f"AK/SK cannot be used for {kind}: it has no legacy path", advice="Use an API key in the connection"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
@@ -80,7 +80,7 @@ PRODUCT = Product(
     kind="text_to_audio",
     label="Text to audio",
     request=TextToAudioRequest,
-    routes={Generation.LEGACY: Route("/v1/audio/text-to-audio", _text_body)},
+    routes={ApiFamily.LEGACY: Route("/v1/audio/text-to-audio", _text_body)},
     rules=(video.prompt_length, ranged("duration", 3, 10)),
     units=_units,
 )
@@ -88,7 +88,7 @@ VIDEO_PRODUCT = Product(
     kind="video_to_audio",
     label="Video to audio",
     request=VideoToAudioRequest,
-    routes={Generation.LEGACY: Route("/v1/audio/video-to-audio", _video_body)},
+    routes={ApiFamily.LEGACY: Route("/v1/audio/video-to-audio", _video_body)},
     rules=(exactly_one("video", "video_id"), longest("effects", LONGEST_WORDS), longest("music", LONGEST_WORDS)),
     units=_units,
 )

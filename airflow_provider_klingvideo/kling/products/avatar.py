@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Picture,
@@ -59,6 +59,6 @@ PRODUCT = Product(
     kind="avatar",
     label="Avatar",
     request=AvatarRequest,
-    routes={Generation.LEGACY: Route("/v1/videos/avatar/image2video", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/videos/avatar/image2video", _body)},
     rules=(_one_sound, video.resolution, video.prompt_length),
 )

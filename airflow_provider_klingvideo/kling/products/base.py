@@ -1,4 +1,4 @@
-"""What every product has: a typed request, rules, a price, and a route for each API generation that offers it.
+"""What every product has: a typed request, rules, a price, and a route for each API family that offers it.
 
 Unknown fields are refused: the vendor ignores them silently and bills (kling-api section 1).
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 LONGEST_VALUE_SHOWN = 60
@@ -54,7 +54,7 @@ Video = Annotated[str, MediaKind.VIDEO, Field(min_length=1)]
 """http(s) URL of an mp4 or mov, since the vendor takes videos by URL only; in a job also that of a job's file."""
 
 Model = Annotated[str, AfterValidator(lambda name: registry().resolve(name))]
-"""A model by the name of either generation."""
+"""A model by the name of either family."""
 
 
 class Part(BaseModel):
@@ -105,7 +105,7 @@ Body = Callable[[R, "Capability | None", str], "dict[str, Any]"]
 
 @dataclass(frozen=True)
 class Route(Generic[R]):
-    """How one API generation takes a product.
+    """How one API family takes a product.
 
     :param path: where tasks are created; on legacy paths also asked for and listed.
     :param body: makes the body. Only what the path knows is sent, and never a model left to the vendor's default.
@@ -124,7 +124,7 @@ class Product(Generic[R]):
     :param kind: its name, which a job's params carry.
     :param label: its name for people.
     :param request: model of the request.
-    :param routes: by API generation.
+    :param routes: by API family.
     :param rules: what is legal.
     :param units: the units that a request is expected to cost; None where they follow an input that only the vendor
         sees, or where the vendor publishes no price.
@@ -136,7 +136,7 @@ class Product(Generic[R]):
     kind: str
     label: str
     request: type[R]
-    routes: Mapping[Generation, Route[R]]
+    routes: Mapping[ApiFamily, Route[R]]
     rules: tuple[Rule[R], ...]
     units: Callable[[R, Capability | None], Decimal | None] | None = None
     pack: str = "video"
@@ -154,7 +154,7 @@ def without_nones(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def common_options(request: GenerationRequest, external_task_id: str) -> dict[str, Any]:
-    """Return what every create request may carry: ``options`` of the new generation, the top of a legacy body.
+    """Return what every create request may carry: ``options`` of the new family, the top of a legacy body.
 
     Sources: kling-api sections 6.1 and 7.1.
     """

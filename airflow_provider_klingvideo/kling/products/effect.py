@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Picture,
@@ -54,6 +54,6 @@ PRODUCT = Product(
     kind="effect",
     label="Effects",
     request=EffectRequest,
-    routes={Generation.LEGACY: Route("/v1/videos/effects", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/videos/effects", _body)},
     rules=(_scene,),
 )

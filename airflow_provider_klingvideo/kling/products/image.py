@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     Model,
@@ -120,7 +120,7 @@ PRODUCT = Product(
     kind="image",
     label="Image",
     request=ImageRequest,
-    routes={Generation.LEGACY: Route("/v1/images/generations", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/images/generations", _body)},
     rules=(
         video.resolution,
         video.aspect_ratio,

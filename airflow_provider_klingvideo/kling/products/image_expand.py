@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     Picture,
@@ -71,7 +71,7 @@ PRODUCT = Product(
     kind="image_expand",
     label="Image expansion",
     request=ImageExpandRequest,
-    routes={Generation.LEGACY: Route("/v1/images/editing/expand", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/images/editing/expand", _body)},
     rules=(*(ranged(side, 0, 2) for side in SIDES), _area, video.prompt_length, picture.count),
     units=_units,
     pack="image",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Picture,
@@ -37,7 +37,7 @@ PRODUCT = Product(
     kind="image_multi_shot",
     label="Images from other sides",
     request=ImageMultiShotRequest,
-    routes={Generation.LEGACY: Route("/v1/general/ai-multi-shot", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/general/ai-multi-shot", _body)},
     rules=(),
     units=_units,
     pack="image",

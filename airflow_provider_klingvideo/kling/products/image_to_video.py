@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import Picture, Product, Route, common_options, without_nones
 from airflow_provider_klingvideo.kling.products.parts import Element, Handles, Voice, element_list, handle_faults
@@ -97,8 +97,8 @@ PRODUCT = Product(
     label="Image to video",
     request=ImageToVideoRequest,
     routes={
-        Generation.NEW: Route("/image-to-video", _new_body, is_model_in_path=True),
-        Generation.LEGACY: Route("/v1/videos/image2video", _legacy_body),
+        ApiFamily.NEW: Route("/image-to-video", _new_body, is_model_in_path=True),
+        ApiFamily.LEGACY: Route("/v1/videos/image2video", _legacy_body),
     },
     rules=(*video.RULES, _last_frame, _library),
     units=_units,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Picture,
@@ -131,7 +131,7 @@ PRODUCT = Product(
     kind="custom_voice",
     label="Custom voice",
     request=CustomVoiceRequest,
-    routes={Generation.LEGACY: Route("/v1/general/custom-voices", _voice_body)},
+    routes={ApiFamily.LEGACY: Route("/v1/general/custom-voices", _voice_body)},
     rules=(longest("name", LONGEST_NAME), exactly_one("sample", "video_id")),
     units=_voice_units,
 )
@@ -139,7 +139,7 @@ ELEMENT_PRODUCT = Product(
     kind="custom_element",
     label="Custom element",
     request=CustomElementRequest,
-    routes={Generation.LEGACY: Route("/v1/general/advanced-custom-elements", _element_body)},
+    routes={ApiFamily.LEGACY: Route("/v1/general/advanced-custom-elements", _element_body)},
     rules=(
         longest("name", LONGEST_NAME),
         longest("description", LONGEST_DESCRIPTION),

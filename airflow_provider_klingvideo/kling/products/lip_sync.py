@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Money
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products.base import (
     Product,
@@ -88,7 +88,7 @@ def _preparation(request: LipSyncRequest) -> Operation[Mapping[str, Any]] | None
     if request.session_id:
         return None
     look = identify_faces(video_url=request.video, video_id=request.video_id)
-    return Operation(look.method, look.path, _read_fields, json=look.json, is_create=True)
+    return Operation(look.method, look.path, _read_fields, json=look.json, is_create=True, what=look.what)
 
 
 def _body(request: LipSyncRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ PRODUCT = Product(
     kind="lip_sync",
     label="Lip-sync",
     request=LipSyncRequest,
-    routes={Generation.LEGACY: Route("/v1/videos/advanced-lip-sync", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/videos/advanced-lip-sync", _body)},
     rules=(
         _source,
         exactly_one("audio_id", "sound"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Product,
@@ -58,6 +58,6 @@ PRODUCT = Product(
     kind="lip_sync_text",
     label="Lip-sync of a text",
     request=LipSyncTextRequest,
-    routes={Generation.LEGACY: Route("/v1/videos/lip-sync", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/videos/lip-sync", _body)},
     rules=(exactly_one("video", "video_id"), longest("text", 120), ranged("speed", 0.8, 2)),
 )

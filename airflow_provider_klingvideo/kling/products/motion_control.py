@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Model,
@@ -95,8 +95,8 @@ PRODUCT = Product(
     label="Motion control",
     request=MotionControlRequest,
     routes={
-        Generation.NEW: Route("/motion-control", _new_body, is_model_in_path=True),
-        Generation.LEGACY: Route("/v1/videos/motion-control", _legacy_body),
+        ApiFamily.NEW: Route("/motion-control", _new_body, is_model_in_path=True),
+        ApiFamily.LEGACY: Route("/v1/videos/motion-control", _legacy_body),
     },
     rules=(video.resolution, video.prompt_length, _element),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Picture,
@@ -73,6 +73,6 @@ PRODUCT = Product(
     kind="multi_elements",
     label="Multi-elements editing",
     request=MultiElementsRequest,
-    routes={Generation.LEGACY: Route("/v1/videos/multi-elements", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/videos/multi-elements", _body)},
     rules=(video.resolution, video.duration, video.prompt_length, longest("negative_prompt", 2500), _images),
 )

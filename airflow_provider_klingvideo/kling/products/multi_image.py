@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     Model,
@@ -65,7 +65,7 @@ PRODUCT = Product(
     kind="multi_image",
     label="Image from several",
     request=MultiImageRequest,
-    routes={Generation.LEGACY: Route("/v1/images/multi-image2image", _body)},
+    routes={ApiFamily.LEGACY: Route("/v1/images/multi-image2image", _body)},
     rules=(counted("subject_images", 1, 4), video.aspect_ratio, video.prompt_length, picture.count),
     units=_units,
     pack="image",

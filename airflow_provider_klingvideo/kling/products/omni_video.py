@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, in_words
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Model,
@@ -161,15 +161,15 @@ def _multi_shot(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
     if request.multi_shot is False and request.video_use == "feature" and _is_new_omni(can):
         yield "a reference_video with use feature excludes multi_shot false"
     if request.shots and request.video_use == "feature" and _is_legacy(can):
-        yield "a reference_video with use feature excludes shots in the legacy API generation; set multi_shot"
+        yield "a reference_video with use feature excludes shots in the legacy API family; set multi_shot"
 
 
 def _is_legacy(can: Capability) -> bool:
-    return can.generation is Generation.LEGACY
+    return can.family is ApiFamily.LEGACY
 
 
 def _is_new_omni(can: Capability) -> bool:
-    return can.generation is Generation.NEW and can.model != O1
+    return can.family is ApiFamily.NEW and can.model != O1
 
 
 def _base_video(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
@@ -323,8 +323,8 @@ PRODUCT = Product(
     label="Omni video",
     request=OmniVideoRequest,
     routes={
-        Generation.NEW: Route("/omni-video", _new_body, is_model_in_path=True),
-        Generation.LEGACY: Route("/v1/videos/omni-video", _legacy_body),
+        ApiFamily.NEW: Route("/omni-video", _new_body, is_model_in_path=True),
+        ApiFamily.LEGACY: Route("/v1/videos/omni-video", _legacy_body),
     },
     rules=(
         video.resolution,

@@ -63,12 +63,12 @@ def shots_faults(shots: Sequence[Shot], duration: int) -> Iterator[str]:
 
 
 def shots_prompt(shots: Sequence[Shot]) -> str:
-    """Write shots as the new generation reads them (kling-api section 6.3)."""
+    """Write shots as the new family reads them (kling-api section 6.3)."""
     return " ".join(f"shot {number}, {shot.seconds}, {shot.prompt};" for number, shot in enumerate(shots, start=1))
 
 
 def multi_prompt(shots: Sequence[Shot]) -> list[dict[str, Any]]:
-    """Write shots as the legacy generation reads them (kling-api section 7.2)."""
+    """Write shots as the legacy family reads them (kling-api section 7.2)."""
     return [
         {"index": number, "prompt": shot.prompt, "duration": str(shot.seconds)}
         for number, shot in enumerate(shots, start=1)
@@ -76,7 +76,7 @@ def multi_prompt(shots: Sequence[Shot]) -> list[dict[str, Any]]:
 
 
 Handles = Mapping[str, Sequence[str | None]]
-"""By which a prompt speaks of things: handles by the legacy generation's word for them, in order."""
+"""By which a prompt speaks of things: handles by the legacy family's word for them, in order."""
 
 
 def handle_faults(handles: Handles) -> Iterator[str]:
@@ -87,7 +87,7 @@ def handle_faults(handles: Handles) -> Iterator[str]:
 
 
 def with_placeholders(prompt: str, names: Handles) -> str:
-    """Return a prompt in which ``@id`` is written as the legacy generation wants it: ``<<<element_1>>>``.
+    """Return a prompt in which ``@id`` is written as the legacy family wants it: ``<<<element_1>>>``.
 
     :param prompt: what the user wrote.
     :param names: see :data:`Handles`.
@@ -106,5 +106,5 @@ def with_placeholders(prompt: str, names: Handles) -> str:
 
 
 def element_list(elements: Sequence[Element]) -> list[dict[str, Any]]:
-    """Write elements as the legacy generation reads them: their ids are numbers there (kling-api section 7.4)."""
+    """Write elements as the legacy family reads them: their ids are numbers there (kling-api section 7.4)."""
     return [{"element_id": int(one.element_id) if one.element_id.isdecimal() else one.element_id} for one in elements]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
 
@@ -22,10 +22,10 @@ class Estimate:
     usd: Decimal | None
 
 
-def estimate(request: GenerationRequest, generation: Generation) -> Estimate | None:
+def estimate(request: GenerationRequest, family: ApiFamily) -> Estimate | None:
     """Return what a request is expected to cost, None when no price is known for it."""
     product, known = PRODUCTS[request.kind], registry()
-    can = known.find(request.kind, request.model_name, generation)
+    can = known.find(request.kind, request.model_name, family)
     units = product.units(request, can) if product.units else None
     if units is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Generation, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
@@ -12,21 +12,21 @@ from airflow_provider_klingvideo.kling.products.base import GenerationRequest
 
 def check_request(
     request: GenerationRequest,
-    generation: Generation,
+    family: ApiFamily,
     *,
     unknown_models: Literal["warn", "refuse"] = "warn",
 ) -> list[str]:
     """Check a request against the capability registry.
 
     :param request: the request.
-    :param generation: the API generation that it will be sent to.
+    :param family: the API family that it will be sent to.
     :param unknown_models: what to do with a model that the registry does not know.
     :returns: warnings.
     :raises InvalidRequestError: naming every rule that is broken, the value, and what would be legal.
     """
-    capability = registry().find(request.kind, request.model_name, generation)
+    capability = registry().find(request.kind, request.model_name, family)
     if capability is None:
-        return _unknown(request, generation, unknown_models)
+        return _unknown(request, family, unknown_models)
     if capability.is_retired:
         raise InvalidRequestError(
             f"The vendor retired {request.model_name} on {capability.retired_on}", advice=f"Use {capability.successor}"
@@ -37,14 +37,14 @@ def check_request(
     return []
 
 
-def _unknown(request: GenerationRequest, generation: Generation, policy: str) -> list[str]:
+def _unknown(request: GenerationRequest, family: ApiFamily, policy: str) -> list[str]:
     known = registry()
-    elsewhere = known.generations(request.kind, request.model_name)
+    elsewhere = known.families(request.kind, request.model_name)
     if elsewhere:
         raise InvalidRequestError(
-            f"{request.model_name} is not offered by the {generation} API generation, only by {', '.join(elsewhere)}",
-            advice="Use an API key for the new generation, or another model: "
-            + ", ".join(name for name in known.model_names(request.kind) if known.find(request.kind, name, generation)),
+            f"{request.model_name} is not offered by the {family} API family, only by {', '.join(elsewhere)}",
+            advice="Use an API key for the new family, or another model: "
+            + ", ".join(name for name in known.model_names(request.kind) if known.find(request.kind, name, family)),
         )
     warning = (
         f"The capability registry of {known.as_of} does not know {request.model_name} for {request.kind}; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
@@ -279,7 +279,7 @@ PRODUCTS = (
         kind="goods_studio",
         label="Goods studio",
         request=GoodsStudioRequest,
-        routes={Generation.SOLUTIONS: Route("/solutions/e-commerce/goods_studio", _goods_body)},
+        routes={ApiFamily.SOLUTIONS: Route("/solutions/e-commerce/goods_studio", _goods_body)},
         rules=(
             counted("images", 1, MAX_PICTURES),
             longest("title", 200),
@@ -293,7 +293,7 @@ PRODUCTS = (
         kind="clothing_dupe",
         label="Clothing dupe",
         request=ClothingDupeRequest,
-        routes={Generation.SOLUTIONS: Route("/solutions/e-commerce/clothing_dupe", _clothing_body)},
+        routes={ApiFamily.SOLUTIONS: Route("/solutions/e-commerce/clothing_dupe", _clothing_body)},
         rules=(
             longest("product_info", 2500),
             counted("product_images", 1, MAX_PICTURES),
@@ -307,7 +307,7 @@ PRODUCTS = (
         kind="talking_agent",
         label="Talking agent",
         request=TalkingAgentRequest,
-        routes={Generation.SOLUTIONS: Route("/solutions/talking_agent", _agent_body)},
+        routes={ApiFamily.SOLUTIONS: Route("/solutions/talking_agent", _agent_body)},
         rules=(
             longest("script", 2000),
             counted("images", 0, MAX_PICTURES),
@@ -326,7 +326,7 @@ PRODUCTS = (
         kind="drama_subtitle",
         label="Drama subtitles",
         request=DramaSubtitleRequest,
-        routes={Generation.SOLUTIONS: Route("/solutions/drama_subtitle", _subtitle_body)},
+        routes={ApiFamily.SOLUTIONS: Route("/solutions/drama_subtitle", _subtitle_body)},
         rules=(_glossary, ranged("target_cps", 10, 20), ranged("margin_v", 1, 4096), ranged("font_size", 1, 512)),
     ),
 )

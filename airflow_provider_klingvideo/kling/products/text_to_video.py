@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import Product, Route, common_options, without_nones
 from airflow_provider_klingvideo.kling.products.video import VideoRequest
@@ -48,8 +48,8 @@ PRODUCT = Product(
     label="Text to video",
     request=TextToVideoRequest,
     routes={
-        Generation.NEW: Route("/text-to-video", _new_body, is_model_in_path=True),
-        Generation.LEGACY: Route("/v1/videos/text2video", _legacy_body),
+        ApiFamily.NEW: Route("/text-to-video", _new_body, is_model_in_path=True),
+        ApiFamily.LEGACY: Route("/v1/videos/text2video", _legacy_body),
     },
     rules=(*video.RULES, video.prompt_or_shots, video.aspect_ratio),
     units=_units,

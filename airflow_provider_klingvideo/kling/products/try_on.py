@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Picture,
@@ -80,7 +80,7 @@ PRODUCT = Product(
     kind="virtual_try_on",
     label="Virtual try-on",
     request=VirtualTryOnRequest,
-    routes={Generation.SOLUTIONS: Route("/solutions/virtual_try_on", _body)},
+    routes={ApiFamily.SOLUTIONS: Route("/solutions/virtual_try_on", _body)},
     rules=(by_url("product_image", "person_image"),),
     pack="try_on",
 )
@@ -88,7 +88,7 @@ KOLORS_PRODUCT = Product(
     kind="kolors_virtual_try_on",
     label="Virtual try-on by the older path",
     request=KolorsVirtualTryOnRequest,
-    routes={Generation.LEGACY: Route("/v1/images/kolors-virtual-try-on", _kolors_body)},
+    routes={ApiFamily.LEGACY: Route("/v1/images/kolors-virtual-try-on", _kolors_body)},
     rules=(one_of("variant", KOLORS_MODELS),),
     pack="try_on",
 )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability, Generation, in_words, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words, registry
 from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest, vendor_name
 from airflow_provider_klingvideo.kling.products.parts import (
     Handles,
@@ -21,21 +21,21 @@ from airflow_provider_klingvideo.kling.products.parts import (
 
 DEFAULT_MODEL = "kling-3.0-turbo"
 MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
-"""The legacy generation's name of a resolution (kling-api section 6.1)."""
+"""The legacy family's name of a resolution (kling-api section 6.1)."""
 
 
 class VideoRequest(WatermarkedRequest):
     """What requests for a video from a prompt share.
 
     :param prompt: what the video shows.
-    :param model: the model, by the name of either generation.
-    :param negative_prompt: what it must not show; legacy generation only.
+    :param model: the model, by the name of either family.
+    :param negative_prompt: what it must not show; legacy family only.
     :param resolution: ``720p``, ``1080p`` or ``4k``.
     :param duration: seconds.
     :param audio: ``native`` for sound, ``off`` for none, ``default``: none where the model leaves the choice.
     :param shots: several shots, in the place of the prompt.
     :param multi_shot: several shots, as the vendor sees fit or as a multi-shot prompt says; None: the vendor's default.
-    :param cfg_scale: how closely to follow the prompt, 0 to 1; legacy generation only.
+    :param cfg_scale: how closely to follow the prompt, 0 to 1; legacy family only.
     """
 
     model: Model = DEFAULT_MODEL
@@ -89,7 +89,7 @@ def prompt_length(request: Any, can: Capability) -> Iterator[str]:
 def negative_prompt(request: Any, can: Capability) -> Iterator[str]:
     """Source: kling-api sections 6.1 and 7.2."""
     if request.negative_prompt and not can.negative_prompt:
-        yield "negative_prompt is not known to the new API generation; write it into the prompt, or set api to legacy"
+        yield "negative_prompt is not known to the new API family; write it into the prompt, or set api to legacy"
     if len(request.negative_prompt or "") > can.prompt_max:
         yield f"negative_prompt has {len(request.negative_prompt or '')} characters, at most {can.prompt_max}"
 
@@ -104,8 +104,8 @@ def multi_shot(request: Any, can: Capability) -> Iterator[str]:
     """Source: kling-api sections 6.2 and 7.2."""
     if request.multi_shot and not can.multi_shot:
         yield "multi_shot cannot be set"
-    if request.multi_shot and can.generation is Generation.LEGACY and not (request.prompt.strip() or request.shots):
-        yield "multi_shot needs a prompt in the legacy API generation"
+    if request.multi_shot and can.family is ApiFamily.LEGACY and not (request.prompt.strip() or request.shots):
+        yield "multi_shot needs a prompt in the legacy API family"
 
 
 def shots(request: Any, can: Capability) -> Iterator[str]:
@@ -116,7 +116,7 @@ def shots(request: Any, can: Capability) -> Iterator[str]:
         yield "shots exclude multi_shot false"
     if request.shots and request.prompt.strip():
         yield "prompt and shots cannot be given together: the shots have prompts of their own"
-    if request.shots and can.generation is not Generation.LEGACY and len(shots_prompt(request.shots)) > can.prompt_max:
+    if request.shots and can.family is not ApiFamily.LEGACY and len(shots_prompt(request.shots)) > can.prompt_max:
         yield f"the prompts of the shots have more than {can.prompt_max} characters together"
     yield from shots_faults(request.shots, request.duration)
 
@@ -153,7 +153,7 @@ def units_by_second(model: str, feature: str, resolution: str, seconds: int) -> 
 
 
 def mode_of(request: Any) -> str:
-    """Return the legacy generation's name of a request's resolution; an unknown one is sent as it is."""
+    """Return the legacy family's name of a request's resolution; an unknown one is sent as it is."""
     return MODES.get(request.resolution, str(request.resolution))
 
 
@@ -163,7 +163,7 @@ def has_audio_field(can: Capability | None) -> bool:
 
 
 def new_settings(request: VideoRequest, can: Capability | None) -> dict[str, Any]:
-    """Return the ``settings`` that all paths of the new generation know."""
+    """Return the ``settings`` that all paths of the new family know."""
     settings: dict[str, Any] = {"resolution": request.resolution, "duration": request.duration}
     if request.audio != "default" and has_audio_field(can):
         settings["audio"] = request.audio
@@ -174,7 +174,7 @@ def new_settings(request: VideoRequest, can: Capability | None) -> dict[str, Any
 
 
 def new_prompt(request: VideoRequest) -> str:
-    """Return the prompt as the new generation reads it, shots included."""
+    """Return the prompt as the new family reads it, shots included."""
     return shots_prompt(request.shots) or request.prompt
 
 
@@ -196,7 +196,7 @@ def legacy_settings(request: VideoRequest, can: Capability | None, handles: Hand
 
 
 def legacy_shots(request: Any, handles: Handles) -> dict[str, Any]:
-    """Return how the legacy generation is asked for several shots."""
+    """Return how the legacy family is asked for several shots."""
     if request.shots:
         shots = [one.model_copy(update={"prompt": with_placeholders(one.prompt, handles)}) for one in request.shots]
         return {"multi_shot": True, "shot_type": "customize", "multi_prompt": multi_prompt(shots)}

@@ -40,7 +40,7 @@ class FacesInVideo:
 def identify_faces(*, video_url: str | None = None, video_id: str | None = None) -> Operation[FacesInVideo]:
     """Look for faces in a video of 2 to 60 seconds, given by its URL or by the vendor's id. It costs money."""
     source = video_source(video_url, video_id)
-    return Operation("POST", "/v1/videos/identify-face", read_faces, json=source, is_create=True)
+    return Operation("POST", "/v1/videos/identify-face", read_faces, json=source, is_create=True, what="identify_faces")
 
 
 def video_source(video_url: str | None, video_id: str | None) -> dict[str, str | None]:

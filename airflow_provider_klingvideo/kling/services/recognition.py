@@ -28,7 +28,9 @@ def recognize_image(image: str) -> Operation[tuple[Segment, ...]]:
 
     :param image: http(s) URL, or raw base64 of a JPG or PNG.
     """
-    return Operation("POST", "/v1/videos/image-recognize", _segments, json={"image": image}, is_create=True)
+    return Operation(
+        "POST", "/v1/videos/image-recognize", _segments, json={"image": image}, is_create=True, what="recognize_image"
+    )
 
 
 def _segments(data: Any) -> tuple[Segment, ...]:

@@ -65,7 +65,7 @@ class SelectionPreview:
 def init_selection(*, video_url: str | None = None, video_id: str | None = None) -> Operation[SelectionSession]:
     """Begin a session with a video of 2 to 5 or 7 to 10 seconds, given by its URL or by the vendor's id."""
     source = video_source(video_url, video_id)
-    return Operation("POST", f"{PATH}/init-selection", _session, json=source, is_create=True)
+    return Operation("POST", f"{PATH}/init-selection", _session, json=source, is_create=True, what="init_selection")
 
 
 def add_selection(session_id: str, frame_index: int, points: Sequence[Point]) -> Operation[SelectedFrame]:

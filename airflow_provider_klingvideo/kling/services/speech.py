@@ -47,7 +47,7 @@ def speak(text: str, *, voice_id: str, language: Literal["zh", "en"] = "en", spe
     if faults:
         raise InvalidRequestError(f"This cannot be spoken: {'; '.join(faults)}")
     body = {"text": text, "voice_id": voice_id, "voice_language": language, "voice_speed": speed}
-    return Operation("POST", "/v1/audio/tts", _speech, json=body, is_create=True)
+    return Operation("POST", "/v1/audio/tts", _speech, json=body, is_create=True, what="tts")
 
 
 def _speech(data: Any) -> Speech:

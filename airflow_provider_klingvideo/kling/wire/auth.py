@@ -24,7 +24,7 @@ class ApiKeyAuth(httpx.Auth):
     :raises AuthenticationError: when it is empty or cannot stand in an HTTP header.
     """
 
-    serves_new_generation = True
+    serves_new_family = True
 
     def __init__(self, key: str) -> None:
         self._key = _checked("API key", key)
@@ -52,7 +52,7 @@ class AccessKeyAuth(httpx.Auth):
     """
 
     requires_response_body = True
-    serves_new_generation = False
+    serves_new_family = False
 
     def __init__(self, access_key: str, secret_key: str, *, clock: Callable[[], float] = time.time) -> None:
         self._access_key = _checked("access key", access_key)

@@ -19,6 +19,7 @@ class Operation(Generic[T]):
     :param query: query parameters.
     :param json: body.
     :param is_create: whether it may cost money or make something, so that it is never sent twice without asking.
+    :param what: of a call that costs and makes no task its name, as the price list has it; empty for all others.
     :param empty_codes: business codes which say that there is nothing, and are no error here.
     """
 
@@ -28,4 +29,5 @@ class Operation(Generic[T]):
     query: Mapping[str, Any] = field(default_factory=dict)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     is_create: bool = False
+    what: str = ""
     empty_codes: frozenset[int] = frozenset()

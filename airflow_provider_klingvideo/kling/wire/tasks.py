@@ -1,4 +1,4 @@
-"""The vendor's answers about tasks, read tolerantly: both generations' shapes become one."""
+"""The vendor's answers about tasks, read tolerantly: both families' shapes become one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TaskStatus(StrEnum):
         return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED)
 
 
-# The legacy generation spells it without -ed (kling-api section 5).
+# The legacy family spells it without -ed (kling-api section 5).
 _STATUS_WORDS = {**{str(status): status for status in TaskStatus}, "succeed": TaskStatus.SUCCEEDED}
 
 
@@ -109,7 +109,7 @@ def first_video(outputs: Iterable[Output]) -> Output | None:
 
 
 def parse_task(data: Any) -> Task | None:
-    """Read a task of either generation; None when it has no id and thus is none."""
+    """Read a task of either family; None when it has no id and thus is none."""
     if not isinstance(data, Mapping):
         return None
     task_id = text_of(data.get("id")) or text_of(data.get("task_id"))
@@ -149,7 +149,7 @@ _LEGACY_RESULTS = {
     "voices": "voice",
     "elements": "element",
 }
-# What the generations call the same; the first that is given counts (kling-api sections 6.4 and 7.1).
+# What the families call the same; the first that is given counts (kling-api sections 6.4 and 7.1).
 _IDS = ("id", "voice_id", "element_id")
 _NAMES = ("name", "voice_name", "element_name")
 _URLS = ("url", "mp3_url", "url_mp3", "trial_url")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling import Generation, GenerationRequest, check_request, parse_request
+from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest, check_request, parse_request
 from airflow_provider_klingvideo.workflow.inputs.creation import given_fields
 from airflow_provider_klingvideo.workflow.inputs.references import resolved
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -19,13 +19,13 @@ NO_RECORD = "NO_RECORD"
 
 def faults_of(
     requests: Sequence[Mapping[str, Any]],
-    generation_for: Callable[[GenerationRequest, str | None], Generation],
+    family_for: Callable[[GenerationRequest, str | None], ApiFamily],
     *,
     unknown_models: Literal["warn", "refuse"],
 ) -> dict[int, str]:
     """Check requests without asking anybody.
 
-    :param generation_for: chooses the API generation of a request, given what it says about it itself.
+    :param family_for: chooses the API family of a request, given what it says about it itself.
     :param unknown_models: what to do with a model that the capability registry does not know.
     :returns: what is wrong, by index; empty when all are legal.
     """
@@ -35,7 +35,7 @@ def faults_of(
             fields = given_fields(given)
             api = fields.pop("api", None)
             request = parse_request(resolved(fields))
-            check_request(request, generation_for(request, api), unknown_models=unknown_models)
+            check_request(request, family_for(request, api), unknown_models=unknown_models)
         except KlingVideoError as error:
             faults[index] = error.message
     return faults

@@ -9,15 +9,15 @@ take back what one of them could have had is possible; they come again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from airflow_provider_klingvideo.storage.paths import OpenPath, RecordPath
 from airflow_provider_klingvideo.storage.protocols import is_there, remove
 from airflow_provider_klingvideo.workflow.job.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
 UNKNOWN_PRICE = ("fail", "allow")
 FOLDER = "budgets"
@@ -26,24 +26,26 @@ _MARK = "@"
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What jobs may spend together.
+class BudgetNeed:
+    """What a job needs of its budget, as JSON values.
 
-    :param name: tells budgets apart.
-    :param units: the limit, a decimal number as text.
-    :param folder: where the claims lie, a path or URI.
-    :param unknown_price: what to do with a job whose price is on no list: ``fail``, or ``allow`` it and count what the
-        vendor will have billed.
+    :param folder: where the reservations lie, a path or URI.
+    :param limit: units of the whole budget, a decimal number as text.
+    :param holder: the job.
+    :param units: what it needs in all, likewise.
     """
 
-    name: str
-    units: str
     folder: str
-    unknown_price: str = "fail"
+    limit: str
+    holder: str
+    units: str
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values, the form in which a job's metadata carries them as ``budget``."""
-        return asdict(self)
+
+@dataclass(frozen=True)
+class WaitForBudget(StateWait):
+    """Wait until other jobs of the budget have ended for less than they reserved."""
+
+    need: BudgetNeed = field(kw_only=True)
 
 
 class Claims:
@@ -121,7 +123,7 @@ class Reservations:
 
         :raises BudgetError: its price is unknown, or higher than the whole budget.
         """
-        budget = _budget_of(job)
+        budget = job.budget
         if budget is None:
             return
         price = _price_of(job)
@@ -138,34 +140,34 @@ class Reservations:
 
         :returns: what is missing, None when it is reserved.
         """
-        budget = _budget_of(job)
+        budget = job.budget
         if budget is None:
             return None
         price = _price_of(job) or NONE
         claims = self._claims(budget)
-        if claims.claim(job.id, _spent(job, without=job.external_task_id) + price):
+        if claims.claim(job.id, _needed(job)):
             return None
         return f"the budget {budget.name} has {budget.units} units, {claims.committed()} are committed, {price} needed"
 
-    def reserve(self, job: WorkflowJob) -> bool:
-        """Reserve what the create request that is about to be sent will cost, and note it with the submission.
+    def reserve(self, job: WorkflowJob, call: PaidCall) -> None:
+        """Reserve what a create request that is about to be sent will cost, and note it with the call.
 
-        :returns: whether the record has changed.
         :raises BudgetError: the budget is short.
         """
         if missing := self.shortage(job):
             raise BudgetError(f"Not ordered: {missing}")
         price = _price_of(job)
-        if _budget_of(job) is None or price is None:
-            return False
-        for one in job.submissions:
-            if one.external_task_id == job.external_task_id:
-                one.units = f"{price:f}"
-        return True
+        call.price = None if price is None else f"{price:f}"
+
+    def need_of(self, job: WorkflowJob) -> BudgetNeed:
+        """Return what a job that is short of budget needs."""
+        budget = job.budget
+        assert budget is not None  # noqa: S101 - asked before
+        return BudgetNeed(budget.folder, budget.units, job.id, f"{_needed(job):f}")
 
     def settle(self, job: WorkflowJob) -> None:
         """Set the job's claim to what its vendor tasks have cost, or will have at most."""
-        budget = _budget_of(job)
+        budget = job.budget
         if budget is not None:
             self._claims(budget).settle(job.id, _spent(job))
 
@@ -173,23 +175,15 @@ class Reservations:
         return Claims(self._open_path(budget.folder), Decimal(budget.units))
 
 
-def _budget_of(job: WorkflowJob) -> Budget | None:
-    given: Mapping[str, Any] | None = job.metadata.get("budget")
-    return Budget(**given) if given else None
-
-
 def _price_of(job: WorkflowJob) -> Decimal | None:
-    known = job.metadata.get("estimate")
-    return Decimal(known["units"]) if known else None
+    return Decimal(job.estimate.units) if job.estimate else None
 
 
-def _spent(job: WorkflowJob, *, without: str | None = None) -> Decimal:
-    """What the job's vendor tasks have cost or may cost; of one that is about to be ordered nothing yet."""
-    return sum(
-        (
-            Decimal(one.units)
-            for one in job.submissions
-            if one.units and one.outcome != "refused" and not (one.task_id is None and one.external_task_id == without)
-        ),
-        NONE,
-    )
+def _spent(job: WorkflowJob) -> Decimal:
+    """What the job's calls have cost or may cost; of one that was not sent yet nothing."""
+    return sum((call.units for call in job.calls), NONE)
+
+
+def _needed(job: WorkflowJob) -> Decimal:
+    """What the job will have cost once its next task is ordered."""
+    return _spent(job) + (_price_of(job) or NONE)

@@ -19,9 +19,11 @@ from urllib.parse import quote, unquote
 from airflow_provider_klingvideo.kling import PRODUCTS, Task
 from airflow_provider_klingvideo.storage.paths import RecordPath
 from airflow_provider_klingvideo.storage.protocols import is_there, remove
-from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.waits import StateWait
+from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
-from airflow_provider_klingvideo.workflow.waiting.following import kind_of
 
 FOLDER = "slots"
 # A claim whose job has not ordered by then is another's: its worker has died, or is far too slow.
@@ -78,11 +80,18 @@ def place_of(job: WorkflowJob) -> Place:
     entered = job.entered_at(WorkflowState.QUEUED) or job.created_at
     return Place(
         job.id,
-        PRODUCTS[kind_of(job)].pack,
-        str(job.metadata["model"]),
-        int(job.metadata.get("priority") or 0),
+        PRODUCTS[job.kind].pack,
+        job.model,
+        job.priority,
         entered.timestamp(),
     )
+
+
+@dataclass(frozen=True)
+class WaitForSlot(StateWait):
+    """Wait for a free slot."""
+
+    place: Place = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -386,5 +395,6 @@ def _now() -> float:
 
 
 def _job_of(task: Task) -> str:
-    """The job that ordered a task, by its external id, see ``SubmissionProtocol``; empty for somebody else's."""
-    return (task.external_id or "").rpartition("-")[0].rpartition("-")[0]
+    """The job that ordered a task, by its external id, see :class:`ExternalId`; empty for somebody else's."""
+    ours = ExternalId.parse(task.external_id)
+    return ours.job_id if ours else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling.catalogue.capabilities import Generation
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
 from airflow_provider_klingvideo.kling.products.base import MediaKind
 from airflow_provider_klingvideo.kling.products.media_fields import with_media
 from airflow_provider_klingvideo.media import (
@@ -62,9 +62,9 @@ class FileLimits:
 
 # kling-api sections 6.1, 7.1, 8 and 13.
 PICTURES = {
-    Generation.NEW: FileLimits(50 * MEGABYTE, ("png", "jpg"), 300, 2.5),
-    Generation.LEGACY: FileLimits(10 * MEGABYTE, ("png", "jpg"), 300, 2.5),
-    Generation.SOLUTIONS: FileLimits(50 * MEGABYTE, ("png", "jpg", "webp"), 300, 2.5),
+    ApiFamily.NEW: FileLimits(50 * MEGABYTE, ("png", "jpg"), 300, 2.5),
+    ApiFamily.LEGACY: FileLimits(10 * MEGABYTE, ("png", "jpg"), 300, 2.5),
+    ApiFamily.SOLUTIONS: FileLimits(50 * MEGABYTE, ("png", "jpg", "webp"), 300, 2.5),
 }
 SOUNDS = FileLimits(5 * MEGABYTE, ("mp3", "wav", "m4a", "aac"))
 
@@ -156,29 +156,29 @@ class InputReader:
     video_of: VideoOf
     settings: MediaSettings = field(default_factory=MediaSettings)
 
-    def read(self, request: GenerationRequest, generation: Generation) -> Inputs:
+    def read(self, request: GenerationRequest, family: ApiFamily) -> Inputs:
         """Put content or addresses in the place of paths; URLs stay.
 
         :param request: the request as the user gave it.
-        :param generation: the API generation, which decides how large a picture may be.
+        :param family: the API family, which decides how large a picture may be.
         :raises InputError: for a file that is missing, empty, too large, of another type, or no job's.
         """
         identities: dict[str, str] = {}
 
         def replace(where: str, kind: MediaKind, value: str) -> str:
-            sent, identities[where] = self._resolved(where, kind, value, generation)
+            sent, identities[where] = self._resolved(where, kind, value, family)
             return sent
 
         sent = with_media(request, replace)
         return Inputs(sent, with_media(request, lambda where, _kind, _value: identities[where]))
 
-    def _resolved(self, where: str, kind: MediaKind, value: str, generation: Generation) -> tuple[str, str]:
+    def _resolved(self, where: str, kind: MediaKind, value: str, family: ApiFamily) -> tuple[str, str]:
         """What is sent, and what it is recognised by."""
         if is_url(value):
             return value, value
         if kind is MediaKind.VIDEO:
             return self._video(where, value)
-        limits = SOUNDS if kind is MediaKind.SOUND else PICTURES[generation]
+        limits = SOUNDS if kind is MediaKind.SOUND else PICTURES[family]
         if kind is MediaKind.PICTURE and value.endswith(LAST_FRAME):
             return self._last_frame(where, value, limits)
         content = base64.b64encode(self._file(where, value, limits)).decode()

@@ -93,7 +93,9 @@ class WorkflowEngine:
         for name in type(job).model_fields.keys() & data.keys():
             setattr(job, name, data[name])
         now = utc_now()
-        entry = HistoryEntry(from_state=old, to_state=new, timestamp=now, data=storable_json(to_jsonable_python(data, fallback=str)))
+        entry = HistoryEntry(
+            from_state=old, to_state=new, timestamp=now, data=storable_json(to_jsonable_python(data, fallback=str))
+        )
         job.history.append(entry)
         job.state = new
         job.updated_at = now

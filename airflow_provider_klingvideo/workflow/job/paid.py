@@ -41,11 +41,13 @@ class PaidCall(BaseModel):
     :param what: ``create``, or the name of a call without a task: ``tts``, ``identify_faces`` ...
     :param fingerprint: hash of what is asked for.
     :param take: 1, and one more for every repetition that a person or a policy asked for.
-    :param external_task_id: of a create the id that we chose; Kling refuses a second task with it (kling-api section 5.1).
+    :param external_task_id: of a create the id that we chose; Kling refuses a second task with it (kling-api section
+        5.1).
     :param task_id: Kling's id of the task, None while its acceptance is not known.
     :param price: what it was expected to cost, a decimal number of units as text; None when unknown.
     :param billed: what Kling has billed, likewise; None while Kling has not said.
-    :param verdict: ``succeeded`` or ``failed`` once Kling has said so; of a call without a task ``succeeded`` is the answer.
+    :param verdict: ``succeeded`` or ``failed`` once Kling has said so; of a call without a task ``succeeded`` means
+        that it was answered.
     :param answer: what a call without a task has answered, as far as it is needed later.
     :param sends: every try that may have reached Kling, by a token of its own: ``sent`` until its refusal is known.
     """
@@ -98,11 +100,19 @@ class PaidCall(BaseModel):
         known = self.price if self.billed is None else self.billed
         return Decimal(0) if self.is_refused or known is None else Decimal(known)
 
-    def begin(self) -> str:
-        """Note that it is about to be sent, and return the token of this send."""
+    @property
+    def next_token(self) -> str:
+        """The token that every worker would take for the next send."""
+        return f"{self.what}-{self.fingerprint}-{self.take}-{len(self.sends) + 1}"
+
+    def begin(self, token: str | None = None) -> str:
+        """Note that it is about to be sent, and return the token of this send.
+
+        :param token: of this send; None for one that nobody else has.
+        """
         if self.is_refused:
             self.intended_at = utc_now()
-        token = uuid4().hex[:8]
+        token = token or uuid4().hex[:8]
         self.sends[token] = "sent"
         return token
 
@@ -118,11 +128,8 @@ class PaidCall(BaseModel):
         self.price = self.price or other.price
         self.answer = self.answer or other.answer
         self.intended_at = min(self.intended_at, other.intended_at)
-        merged = {**other.sends, **self.sends}
-        for token, state in other.sends.items():
-            if state == "refused":
-                merged[token] = state
-        self.sends = _kept(merged)
+        refused = {token: state for token, state in other.sends.items() if state == "refused"}
+        self.sends = _kept({**other.sends, **self.sends, **refused})
 
 
 def _kept(sends: dict[str, Send]) -> dict[str, Send]:

@@ -64,8 +64,8 @@ class Budget(Section):
     :param name: tells budgets apart.
     :param units: the limit, a decimal number as text.
     :param folder: where the reservations lie, a path or URI.
-    :param unknown_price: what to do with a job whose price is on no list: ``fail``, or ``allow`` it and count what Kling
-        will have billed.
+    :param unknown_price: what to do with a job whose price is on no list: ``fail``, or ``allow`` it and count what
+        Kling will have billed.
     """
 
     name: str

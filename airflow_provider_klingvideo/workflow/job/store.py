@@ -10,15 +10,16 @@ import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
-
-from pydantic import ValidationError
+from uuid import uuid4
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.storage.exclusive import create
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.names import inside, is_safe_segment
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
+from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.migrations import NewerRecordError
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, utc_now
@@ -116,14 +117,21 @@ class JobStore:
         """Keep a record without blocking the event loop."""
         await asyncio.to_thread(self.save, job)
 
-    def note(self, job_id: str, call: PaidCall, token: str) -> None:
+    def note(self, job_id: str, call: PaidCall, token: str, *, first: bool = False) -> None:
         """Keep what one try knows about a call, in a file that nobody else writes.
 
         :param token: of the try, see :meth:`PaidCall.begin`.
+        :param first: whether the call is about to be sent.
+        :raises CallInProgressError: another worker is about to send it under the same token.
         """
-        own = call.model_copy(update={"sends": {token: call.sends[token]}})
-        value = storable_json(own.model_dump(mode="json"))
-        write_whole(inside(self.folder(job_id) / CALLS, f"{token}{NOTE}"), json.dumps(value).encode())
+        path = inside(self.folder(job_id) / CALLS, f"{token}{NOTE}")
+        value = call.model_copy(update={"sends": {token: call.sends[token]}}).model_dump(mode="json")
+        content = json.dumps(storable_json({**value, "worker": uuid4().hex})).encode()
+        if not first:
+            write_whole(path, content)
+        # An object store may have created it although its answer was lost: then it holds what is written here.
+        elif not create(path, content) and read_whole(path) != content:
+            raise CallInProgressError(f"Another worker is just making the call {call.what} of {job_id}")
 
     def calls_of(self, job_id: str, *, known: list[PaidCall] | None = None) -> list[PaidCall]:
         """Read the notes about a job's calls.
@@ -191,10 +199,7 @@ class JobStore:
 
 
 def _parsed(content: bytes) -> WorkflowJob:
-    value = json.loads(content)
-    if not isinstance(value, dict):
-        raise ValueError(f"it holds {type(value).__name__} instead of an object")
-    return WorkflowJob.model_validate(storable_json(value))
+    return WorkflowJob.model_validate(storable_json(json.loads(content)))
 
 
 def _learn(job: WorkflowJob, calls: list[PaidCall]) -> None:

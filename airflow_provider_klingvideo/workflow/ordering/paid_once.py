@@ -6,7 +6,8 @@
 
 After any doubt Kling is asked first, where it can be asked. Found: adopted. The question itself fails: unknown, nothing
 is sent. Absent: sent again with the same id, which Kling refuses for free should the first one have arrived after all
-(kling-api section 5.1). Where Kling cannot be asked, a call whose answer was lost is not repeated, unless the user says so.
+(kling-api section 5.1). Where Kling cannot be asked, a call whose answer was lost is not repeated, unless the user says
+so.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, Protocol, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling.errors import AmbiguousSubmissionError, InvalidRequestError, NetworkError
-from airflow_provider_klingvideo.workflow.job.errors import SubmissionUnknownError, UnansweredCallError
+from airflow_provider_klingvideo.workflow.job.errors import (
+    CallInProgressError,
+    SubmissionUnknownError,
+    UnansweredCallError,
+)
 from airflow_provider_klingvideo.workflow.job.journal import Event
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
 
@@ -28,8 +33,20 @@ log = logging.getLogger(__name__)
 A = TypeVar("A")
 MAX_SENDS = 3
 
-Keep = Callable[[PaidCall, str], Awaitable[None]]
-"""Keeps durably what a try knows about a call: ``keep(call, token)``."""
+
+class Keep(Protocol):
+    """Keeps durably what a try knows about a call."""
+
+    async def __call__(self, call: PaidCall, token: str, *, first: bool) -> None:
+        """Keep it.
+
+        :param token: of the try.
+        :param first: whether the call is about to be sent. Of a call that Kling cannot be asked about, one worker alone
+            may say so.
+        :raises CallInProgressError: another worker has said so.
+        """
+
+
 Tell = Callable[[Event, PaidCall, str], None]
 """Tells the journal: ``tell(event, call, words)``."""
 
@@ -82,10 +99,10 @@ class PaidOnce:
         if in_doubt:
             found = await self._look_up_lost(call, means, repeat_unanswered=repeat_unanswered)
             if found is not None:
-                await self._accept(call, means, found, token=next(iter(call.sends)), adopted=True)
+                await self._accept(call, means, found, token=call.begin(), adopted=True)
                 return
         await means.prepare()
-        token = await self._intend(call)
+        token = await self._intend(call, means)
         answer, adopted = await self._sent(call, means, token, in_doubt=in_doubt)
         await self._accept(call, means, answer, token=token, adopted=adopted)
 
@@ -96,15 +113,19 @@ class PaidOnce:
             raise UnansweredCallError(f"The call {call.what} of {call.intended_at:%Y-%m-%d %H:%M:%S} was not answered")
         return None
 
-    async def _intend(self, call: PaidCall) -> str:
-        token = call.begin()
+    async def _intend(self, call: PaidCall, means: Means[A]) -> str:
+        # Of a call that Kling cannot be asked about, all workers take the same token, so that one of them gets it.
+        token = call.begin(None if means.look_up else call.next_token)
         try:
-            await self._keep(call, token)
+            await self._keep(call, token, first=True)
+        except CallInProgressError:
+            del call.sends[token]
+            raise
         except BaseException:
             # Nothing was sent: the next try need not be in doubt.
             call.refuse(token)
             with suppress(Exception):
-                await self._keep(call, token)
+                await self._keep(call, token, first=False)
             raise
         self._tell(Event.CALL_INTENDED, call, "")
         return token
@@ -112,8 +133,8 @@ class PaidOnce:
     async def _sent(self, call: PaidCall, means: Means[A], token: str, *, in_doubt: bool) -> tuple[A, bool]:
         """Send until Kling has taken the call, and tell whether it had done so before.
 
-        :param in_doubt: whether it may have been sent before. Then no refusal proves that nothing was made: Kling's list
-            may lag behind, so that the doubt stays on record for the next try.
+        :param in_doubt: whether it may have been sent before. Then no refusal proves that nothing was made: Kling's
+            list may lag behind, so that the doubt stays on record for the next try.
         """
         doubt: KlingVideoError | None = None
         for _ in range(MAX_SENDS):
@@ -145,7 +166,9 @@ class PaidOnce:
             if found is not None:
                 return found
             if in_doubt and is_invalid:
-                _raise_unknown(f"Kling refuses {_name(call)}, as a duplicate or as illegal, and does not list it", error)
+                _raise_unknown(
+                    f"Kling refuses {_name(call)}, as a duplicate or as illegal, and does not list it", error
+                )
         await self._refused(call, token, error, in_doubt=in_doubt)
         raise error
 
@@ -159,12 +182,12 @@ class PaidOnce:
         else:
             call.refuse(token)
         self._tell(Event.CALL_REFUSED, call, error.message)
-        await self._keep(call, token)
+        await self._keep(call, token, first=False)
 
     async def _accept(self, call: PaidCall, means: Means[A], answer: A, *, token: str, adopted: bool) -> None:
         means.take(call, answer)
         call.accepted_at = call.accepted_at or utc_now()
-        await self._keep(call, token)
+        await self._keep(call, token, first=False)
         self._tell(Event.CALL_ANSWERED, call, "adopted" if adopted else "")
 
 

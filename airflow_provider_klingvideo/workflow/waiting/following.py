@@ -1,11 +1,12 @@
-"""Following a job's vendor task: from the record to a watch, one question, and back into the record."""
+"""Following a job's task at Kling: from the record to a watch, one question, and back into the record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling import AsyncKlingClient, GenerationFailedError, registry
@@ -15,31 +16,52 @@ from airflow_provider_klingvideo.workflow.job.errors import (
     PollingLostError,
 )
 from airflow_provider_klingvideo.workflow.job.failure import abandoned
-from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, Verdict, utc_now
+from airflow_provider_klingvideo.workflow.job.sections import Result
+from airflow_provider_klingvideo.workflow.job.waits import StateWait
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
 
-RESULT_FACTS = ("video_url", "billed_units", "seconds", "outputs")
+
+@dataclass(frozen=True)
+class WaitForTask(StateWait):
+    """Wait until Kling has finished a task.
+
+    :param watch: decides when to ask, and what an answer means.
+    """
+
+    watch: GenerationWatch = field(kw_only=True)
 
 
-def kind_of(job: WorkflowJob) -> str:
-    """The product that a validated job asks for."""
-    return str(job.metadata["kind"])
+class NotOrderedError(ValueError):
+    """A job has no task at Kling yet."""
 
 
 def task_id_of(job: WorkflowJob) -> str:
-    """The vendor's id of the task that the job follows.
+    """Kling's id of the task that the job follows.
 
-    :raises ValueError: when nothing was submitted yet.
+    :raises NotOrderedError: when nothing was ordered yet.
     """
     if job.klingai_job_id is None:
-        raise ValueError(f"Job {job.id} has no vendor task yet; it is {job.state}.")
+        raise NotOrderedError(f"Job {job.id} has no task at Kling yet; it is {job.state}.")
     return job.klingai_job_id
 
 
+def followed_call(job: WorkflowJob) -> PaidCall:
+    """Return the create that made the task which the job follows.
+
+    :raises NotOrderedError: the record names none.
+    """
+    call = job.call_of_task(task_id_of(job))
+    if call is None:
+        raise NotOrderedError(f"The record of job {job.id} does not say how task {job.klingai_job_id} was ordered.")
+    return call
+
+
 def accepted_at(job: WorkflowJob) -> datetime:
-    """When the vendor accepted the task that the job follows."""
-    submission = _followed(job)
-    return submission.accepted_at or submission.intended_at
+    """When Kling accepted the task that the job follows."""
+    call = followed_call(job)
+    return call.accepted_at or call.intended_at
 
 
 def watch_of(
@@ -48,10 +70,10 @@ def watch_of(
     policy: PollPolicy,
     window: tuple[float, float] | None = None,
 ) -> GenerationWatch:
-    """Make the watch over a submitted job.
+    """Make the watch over an ordered job.
 
-    :param generation_seconds: how long the vendor may take, counted from the moment when it accepted the task, so that
-        no retry of ours prolongs it.
+    :param generation_seconds: how long Kling may take, counted from the moment when it accepted the task, so that no
+        retry of ours prolongs it.
     :param window: when such tasks ended lately, see :class:`GenerationWatch`.
     """
     accepted = accepted_at(job)
@@ -59,7 +81,7 @@ def watch_of(
         task_id_of(job),
         submitted_at=accepted,
         deadline=accepted + timedelta(seconds=generation_seconds),
-        typical_seconds=registry().typical_seconds(kind_of(job), str(job.metadata["model"])),
+        typical_seconds=registry().typical_seconds(job.kind, job.model),
         window=window,
         policy=policy,
     )
@@ -74,53 +96,56 @@ async def poll_once(client: AsyncKlingClient, watch: GenerationWatch, kind: str)
     return watch.on_task(tasks.get(watch.task_id), utc_now())
 
 
-async def settle(job: WorkflowJob, client: AsyncKlingClient) -> dict[str, Any]:
-    """Return what :func:`conclude` found for a job whose wait is over, asking once where nobody has waited.
+def has_result(job: WorkflowJob) -> bool:
+    """Whether it is on record what Kling has made of the task that the job follows."""
+    return followed_call(job).verdict == "succeeded" and job.result is not None
+
+
+async def result_of(job: WorkflowJob, client: AsyncKlingClient) -> None:
+    """Make sure that the result is on record, asking once where nobody has waited for it.
 
     :raises KlingVideoError: when there is no result, or the task still runs (somebody marked the sensor as successful).
     """
-    if _followed(job).outcome == "succeeded" and "outputs" in job.metadata:
-        return {name: job.metadata.get(name) for name in RESULT_FACTS}
-    decision = await poll_once(client, watch_of(job, 0, PollPolicy()), kind_of(job))
+    if has_result(job):
+        return
+    decision = await poll_once(client, watch_of(job, 0, PollPolicy()), job.kind)
     if isinstance(decision, Wait) or decision.outcome is Outcome.TIMED_OUT:
-        raise abandoned(job, "nobody waited for the vendor's task to finish")
-    return conclude(job, decision)
+        raise abandoned(job, "nobody waited for Kling to finish the task")
+    conclude(job, decision)
 
 
-def conclude(job: WorkflowJob, ended: Ended) -> dict[str, Any]:
+def conclude(job: WorkflowJob, ended: Ended) -> None:
     """Write down how the wait for a job's task ended.
 
-    :returns: the facts for the history of the transition to POST_PROCESSING.
-    :raises KlingVideoError: when there is no result, of the class that fits, with the vendor's words.
+    :raises KlingVideoError: when there is no result, of the class that fits, with Kling's words.
     """
-    submission = _followed(job)
-    if ended.outcome in _VENDOR_SAID:
-        submission.outcome = _VENDOR_SAID[ended.outcome]
-        submission.units = submission.units if ended.billed_units is None else ended.billed_units
+    call = followed_call(job)
+    if ended.outcome in _VERDICTS:
+        call.verdict = _VERDICTS[ended.outcome]
+        call.billed = ended.billed_units if ended.billed_units is not None else call.billed
     if ended.answer:
-        job.metadata["vendor_answer"] = ended.answer
+        job.vendor_answer = ended.answer
     if ended.outcome is not Outcome.SUCCEEDED:
         raise _ERRORS[ended.outcome](job, ended)
-    facts = {name: getattr(ended, name) for name in RESULT_FACTS}
-    job.metadata.update(facts)
-    return facts
-
-
-def _followed(job: WorkflowJob) -> Submission:
-    task_id = task_id_of(job)
-    return next(one for one in reversed(job.submissions) if one.task_id == task_id)
-
-
-def _failed(job: WorkflowJob, ended: Ended) -> KlingVideoError:
-    free = ended.billed_units is not None and Decimal(ended.billed_units) == 0
-    return GenerationFailedError(
-        f"The vendor failed to generate task {job.klingai_job_id}",
-        vendor_message=ended.message,
-        money=Money.NONE if free else Money.MAYBE,
+    job.result = Result(
+        video_url=ended.video_url, seconds=ended.seconds, billed_units=ended.billed_units, outputs=ended.outputs
     )
 
 
-_VENDOR_SAID: dict[Outcome, Literal["succeeded", "failed"]] = {
+def result_facts(job: WorkflowJob) -> dict[str, Any]:
+    """Return what the history tells of the step to POST_PROCESSING."""
+    return job.result.model_dump() if job.result else {}
+
+
+def _failed(job: WorkflowJob, ended: Ended) -> KlingVideoError:
+    billed = None if ended.billed_units is None else Decimal(ended.billed_units)
+    known = Money.MAYBE if billed is None else Money.BILLED if billed else Money.NONE
+    return GenerationFailedError(
+        f"Kling failed to generate task {job.klingai_job_id}", vendor_message=ended.message, money=known
+    )
+
+
+_VERDICTS: dict[Outcome, Verdict] = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.NO_RESULT: "succeeded",
     Outcome.FAILED: "failed",
@@ -129,5 +154,5 @@ _ERRORS: dict[Outcome, Callable[[WorkflowJob, Ended], KlingVideoError]] = {
     Outcome.FAILED: _failed,
     Outcome.NO_RESULT: lambda job, ended: NoResultError(ended.message),
     Outcome.TIMED_OUT: lambda job, ended: GenerationTimeoutError(ended.message),
-    Outcome.LOST: lambda job, ended: PollingLostError(f"Task {job.klingai_job_id} is out of sight: {ended.message}"),
+    Outcome.LOST: lambda job, ended: PollingLostError(f"Lost track of task {job.klingai_job_id}: {ended.message}"),
 }

@@ -25,7 +25,7 @@ TELLING_PARAMS = ("resolution", "mode", "duration")
 def timing_key(job: WorkflowJob) -> str:
     """Name what a validated job generates: jobs with the same name take about the same time."""
     told = (job.params.get(name) for name in TELLING_PARAMS)
-    return safe_name("-".join(str(one) for one in (job.metadata["kind"], job.metadata["model"], *told) if one))
+    return safe_name("-".join(str(one) for one in (job.kind, job.model, *told) if one))
 
 
 def window_of(samples: Sequence[float]) -> tuple[float, float] | None:

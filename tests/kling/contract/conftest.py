@@ -60,4 +60,4 @@ def call(request: pytest.FixtureRequest) -> Driver:
 @pytest.fixture
 def make_auth() -> Callable[[str], ApiKeyAuth | AccessKeyAuth]:
     """``new``: an API key; ``legacy``: signed tokens."""
-    return lambda generation: ApiKeyAuth(API_KEY) if generation == "new" else AccessKeyAuth(ACCESS_KEY, SECRET_KEY)
+    return lambda family: ApiKeyAuth(API_KEY) if family == "new" else AccessKeyAuth(ACCESS_KEY, SECRET_KEY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_klingvideo.kling import Generation
+from airflow_provider_klingvideo.kling import ApiFamily
 
 PICTURE = "http://127.0.0.1:9/a.png"
 CLIP = "http://127.0.0.1:9/a.mp4"
@@ -16,7 +16,7 @@ VOICE = {"voice_id": "sandbox-voice", "id": "narrator"}
 SPEAKER = "oversea_male1"
 SHOTS = [{"prompt": "a red fox", "seconds": 2}, {"prompt": "it runs", "seconds": 3}]
 
-NEW, LEGACY, SOLUTIONS = Generation.NEW, Generation.LEGACY, Generation.SOLUTIONS
+NEW, LEGACY, SOLUTIONS = ApiFamily.NEW, ApiFamily.LEGACY, ApiFamily.SOLUTIONS
 BOTH = (NEW, LEGACY)
 
 # What a session of the sandbox has to fill in.
@@ -44,7 +44,7 @@ EDIT = {"kind": "multi_elements", "session_id": SELECTION, "prompt": "put <<<ima
 AGENT = {"kind": "talking_agent", "script": "Hello", "avatar_id": "avatar_mia_female"}
 GOODS = {"images": [PICTURE], "title": "A lamp"}
 
-LEGAL: dict[str, tuple[tuple[Generation, ...], dict[str, Any]]] = {
+LEGAL: dict[str, tuple[tuple[ApiFamily, ...], dict[str, Any]]] = {
     "t2v shots": (BOTH, {"kind": "text_to_video", "model": "kling-3.0", "shots": SHOTS}),
     "t2v turbo shots": ((NEW,), {"kind": "text_to_video", "shots": SHOTS}),
     "t2v": (BOTH, {"kind": "text_to_video", "model": "kling-2.5-turbo", "prompt": "a red fox"}),
@@ -144,7 +144,7 @@ LEGAL: dict[str, tuple[tuple[Generation, ...], dict[str, Any]]] = {
         {"kind": "drama_subtitle", "source_video": CLIP, "glossary": [{"source": "\u72d0", "target": "fox"}]},
     ),
 }
-"""By name: the API generations that take it, and the request."""
+"""By name: the API families that take it, and the request."""
 
 
 def _long(*lengths: int) -> list[str]:

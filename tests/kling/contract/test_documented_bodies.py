@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 from product_requests import LEGAL
 
-from airflow_provider_klingvideo.kling import Generation, InvalidRequestError, parse_request
+from airflow_provider_klingvideo.kling import ApiFamily, InvalidRequestError, parse_request
 from airflow_provider_klingvideo.kling.client.operations import create
 
 ROWS = json.loads(files("airflow_provider_klingvideo.kling.client").joinpath("endpoints.json").read_text())
@@ -16,7 +16,7 @@ DOCUMENTED = {row["path"]: row for row in ROWS if row["kind"] == "create"}
 # What the document says in a note beside the fields.
 NOTED = {"/solutions/e-commerce/clothing_dupe": {"options.watermark_info.enabled"}}
 EXTRAS = {"watermark": True, "callback_url": "https://example.org/callback"}
-CASES = [(name, generation) for name, (generations, _) in LEGAL.items() for generation in generations]
+CASES = [(name, family) for name, (families, _) in LEGAL.items() for family in families]
 
 
 def fields_of(value, where=""):
@@ -37,17 +37,17 @@ def is_documented(field, known):
     return any(".".join(parts[:length]) in known for length in range(1, len(parts) + 1))
 
 
-@pytest.mark.parametrize(("name", "generation"), CASES, ids=[f"{name}-{generation}" for name, generation in CASES])
-def test_every_field_is_documented(name, generation):
+@pytest.mark.parametrize(("name", "family"), CASES, ids=[f"{name}-{family}" for name, family in CASES])
+def test_every_field_is_documented(name, family):
     fields = {**LEGAL[name][1], **EXTRAS}
     if "watermark" not in type(parse_request(LEGAL[name][1])).model_fields:
         del fields["watermark"]
-    operation = create(parse_request(fields), generation, "job-1")
+    operation = create(parse_request(fields), family, "job-1")
     row = DOCUMENTED[operation.path]
     known = {field.replace("[]", "") for field in row["fields"]} | NOTED.get(operation.path, set())
     sent = set(fields_of(operation.json))
     assert {field for field in sent if not is_documented(field, known)} == set()
-    if generation is not Generation.LEGACY and "contents" in operation.json:
+    if family is not ApiFamily.LEGACY and "contents" in operation.json:
         assert {item["type"] for item in operation.json["contents"]} <= set(row["contents"])
 
 

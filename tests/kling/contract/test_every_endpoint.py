@@ -11,7 +11,7 @@ from kling_servers import ACCESS_KEY, API_KEY, SECRET_KEY, SETTINGS, Driver
 from product_requests import AUDIO, CLIP, FACE, LEGAL, PICTURE, SELECTION, SESSION, VIDEO
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, Generation, parse_request, registry
+from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiFamily, ApiKeyAuth, parse_request, registry
 from airflow_provider_klingvideo.kling.client import operations
 from airflow_provider_klingvideo.kling.client.endpoints import endpoints
 from airflow_provider_klingvideo.kling.products import PRODUCTS, retired
@@ -47,17 +47,17 @@ class Traveller:
         self(method, *args, auth=ApiKeyAuth("wrong"), **options)
         return self(method, *args, **options)
 
-    def order(self, fields, generation):
+    def order(self, fields, family):
         """A task, one with the same external id, which is refused, and the task asked for and listed."""
         request, name = parse_request(fields), f"trip-{next(numbers)}"
-        task = self("create", request, external_task_id=name, generation=generation)
-        self("create", request, external_task_id=name, generation=generation)
-        if task is not None and generation is Generation.LEGACY:
+        task = self("create", request, external_task_id=name, family=family)
+        self("create", request, external_task_id=name, family=family)
+        if task is not None and family is ApiFamily.LEGACY:
             self("get_tasks", [task.id, "unknown"], kind=request.kind, auth=TOKEN)
         return task
 
     def finished(self, fields):
-        task = self.order(fields, Generation.LEGACY)
+        task = self.order(fields, ApiFamily.LEGACY)
         while not (outputs := self("get_task", task.id, kind=fields["kind"]).outputs):
             time.sleep(0.02)
         return outputs[0].id
@@ -66,10 +66,10 @@ class Traveller:
 def travel(go: Traveller) -> None:
     """Call everything."""
     names = at_once(go)
-    for generations, fields in LEGAL.values():
+    for families, fields in LEGAL.values():
         named = {name: names.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
-        for generation in generations:
-            go.order(named, generation)
+        for family in families:
+            go.order(named, family)
     every_model(go)
     listings(go)
     library(go)
@@ -94,14 +94,14 @@ def at_once(go):
 
 def every_model(go):
     for can in registry().capabilities:
-        if can.generation is Generation.NEW:
-            go.order({**plain(can.kind), "model": can.model}, Generation.NEW)
+        if can.family is ApiFamily.NEW:
+            go.order({**plain(can.kind), "model": can.model}, ApiFamily.NEW)
 
 
 def listings(go):
     wrong = AccessKeyAuth(ACCESS_KEY, "another-secret-key-0123456789abcdef")
     for kind, product in PRODUCTS.items():
-        if Generation.LEGACY in product.routes:
+        if ApiFamily.LEGACY in product.routes:
             go("find_by_external_id", "unknown", kind=kind, auth=TOKEN)
             go("send", operations.list_legacy_tasks(kind, (), None), auth=wrong)
     go("list_tasks", auth=TOKEN)
@@ -137,7 +137,7 @@ def plain(kind):
 
 def picture(go):
     """The address of a picture that the sandbox made."""
-    task = go.order({"kind": "image", "prompt": "a fox"}, Generation.LEGACY)
+    task = go.order({"kind": "image", "prompt": "a fox"}, ApiFamily.LEGACY)
     while not (outputs := go("get_task", task.id, kind="image").outputs):
         time.sleep(0.02)
     return outputs[0].url

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kling_servers import API_KEY
 
 from airflow_provider_klingvideo.kling import (
+    ApiFamily,
     ApiKeyAuth,
-    Generation,
     GenerationRequest,
     InvalidRequestError,
     KlingClient,
@@ -84,30 +84,30 @@ def nearly_legal_fields_for(draw: st.DrawFn, can: Capability) -> dict[str, Any]:
     return fields | {name: value for name, value in legal.items() if name != at_random}
 
 
-def is_accepted_by_the_client(request: GenerationRequest, generation: Generation) -> bool:
+def is_accepted_by_the_client(request: GenerationRequest, family: ApiFamily) -> bool:
     try:
-        check_request(request, generation, unknown_models="refuse")
+        check_request(request, family, unknown_models="refuse")
     except InvalidRequestError:
         return False
     return True
 
 
-def is_accepted_by_the_sandbox(sandbox: SandboxServer, request: GenerationRequest, generation: Generation) -> bool:
+def is_accepted_by_the_sandbox(sandbox: SandboxServer, request: GenerationRequest, family: ApiFamily) -> bool:
     with KlingClient(ApiKeyAuth(API_KEY), base_url=sandbox.url) as client:
         try:
-            client.create(request, external_task_id=f"agreement-{next(numbers)}", generation=generation)
+            client.create(request, external_task_id=f"agreement-{next(numbers)}", family=family)
         except InvalidRequestError:
             return False
     return True
 
 
-def agree(sandbox: SandboxServer, fields: dict[str, Any], generation: Generation) -> bool:
+def agree(sandbox: SandboxServer, fields: dict[str, Any], family: ApiFamily) -> bool:
     """Both accept, or both refuse; where they accept, the price that was estimated is the price of the order."""
     request = parse_request(fields)
-    accepted = is_accepted_by_the_client(request, generation)
-    assert is_accepted_by_the_sandbox(sandbox, request, generation) == accepted
+    accepted = is_accepted_by_the_client(request, family)
+    assert is_accepted_by_the_sandbox(sandbox, request, family) == accepted
     if accepted:
-        price = estimate(request, generation)
+        price = estimate(request, family)
         assert price is not None
         quoted = max(sandbox.ledger()["tasks"], key=lambda row: int(row["id"]))["quoted_units"]
         assert price.units == type(price.units)(quoted)
@@ -117,45 +117,45 @@ def agree(sandbox: SandboxServer, fields: dict[str, Any], generation: Generation
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@given(ANY_MODEL.flatmap(lambda can: st.tuples(st.just(can.generation), fields_for(can))))
+@given(ANY_MODEL.flatmap(lambda can: st.tuples(st.just(can.family), fields_for(can))))
 @PROPERTY
-def test_any_request_is_judged_alike(sandbox: SandboxServer, ordered: tuple[Generation, dict[str, Any]]) -> None:
-    generation, fields = ordered
-    agree(sandbox, fields, generation)
+def test_any_request_is_judged_alike(sandbox: SandboxServer, ordered: tuple[ApiFamily, dict[str, Any]]) -> None:
+    family, fields = ordered
+    agree(sandbox, fields, family)
 
 
 CURRENT = st.sampled_from(CURRENT_FROM_PROMPTS)
 
 
-@given(CURRENT.flatmap(lambda can: st.tuples(st.just(can.generation), nearly_legal_fields_for(can))))
+@given(CURRENT.flatmap(lambda can: st.tuples(st.just(can.family), nearly_legal_fields_for(can))))
 @PROPERTY
 def test_a_nearly_legal_request_is_judged_alike(
-    sandbox: SandboxServer, ordered: tuple[Generation, dict[str, Any]]
+    sandbox: SandboxServer, ordered: tuple[ApiFamily, dict[str, Any]]
 ) -> None:
-    generation, fields = ordered
-    agree(sandbox, fields, generation)
+    family, fields = ordered
+    agree(sandbox, fields, family)
 
 
 @given(
-    generation=st.sampled_from([Generation.NEW, Generation.LEGACY]),
+    family=st.sampled_from([ApiFamily.NEW, ApiFamily.LEGACY]),
     kind=st.sampled_from(["text_to_video", "image_to_video"]),
     can=ANY_MODEL,
 )
 @PROPERTY
 def test_every_model_name_is_known_to_both_or_to_none(
-    sandbox: SandboxServer, generation: Generation, kind: str, can: Capability
+    sandbox: SandboxServer, family: ApiFamily, kind: str, can: Capability
 ) -> None:
     fields = {"kind": kind, "model": can.model, "prompt": "a red fox", "first_frame": "http://127.0.0.1:9/a.png"}
     if kind == "text_to_video":
         del fields["first_frame"]
-    offered = registry().find(kind, can.model, generation)
-    assert agree(sandbox, fields, generation) == (offered is not None and not offered.is_retired)
+    offered = registry().find(kind, can.model, family)
+    assert agree(sandbox, fields, family) == (offered is not None and not offered.is_retired)
 
 
 @pytest.mark.parametrize(
     "can",
     CURRENT_FROM_PROMPTS,
-    ids=lambda can: f"{can.kind}-{can.generation}-{can.model}",
+    ids=lambda can: f"{can.kind}-{can.family}-{can.model}",
 )
 def test_every_extreme_that_a_model_offers_is_accepted_by_both(sandbox: SandboxServer, can: Capability) -> None:
     frames = {"first_frame": "http://127.0.0.1:9/a.png"} if can.kind == "image_to_video" else {}
@@ -163,7 +163,7 @@ def test_every_extreme_that_a_model_offers_is_accepted_by_both(sandbox: SandboxS
         for ratio in can.aspect_ratios or (None,):
             shape = {"aspect_ratio": ratio} if ratio else {}
             fields = {"kind": can.kind, "model": can.model, "prompt": "p" * can.prompt_max, **frames, **shape}
-            assert agree(sandbox, {**fields, "resolution": resolution, "duration": duration}, can.generation)
+            assert agree(sandbox, {**fields, "resolution": resolution, "duration": duration}, can.family)
 
 
 def breaks(can: Capability) -> dict[str, dict[str, Any]]:
@@ -186,7 +186,7 @@ def breaks(can: Capability) -> dict[str, dict[str, Any]]:
         found["last frame with sound"] = {"last_frame": "http://127.0.0.1:9/b.png", "audio": "native"}
     if can.kind == "image_to_video" and not can.last_frame:
         found["last frame"] = {"last_frame": "http://127.0.0.1:9/b.png"}
-    if can.kind == "image_to_video" and can.multi_shot and can.generation is Generation.LEGACY:
+    if can.kind == "image_to_video" and can.multi_shot and can.family is ApiFamily.LEGACY:
         found["several shots of nothing"] = {"multi_shot": True, "prompt": " "}
     return found
 
@@ -195,10 +195,10 @@ BREAKS = [(can, name) for can in CURRENT_FROM_PROMPTS for name in breaks(can)]
 
 
 @pytest.mark.parametrize(
-    ("can", "name"), BREAKS, ids=[f"{can.kind}-{can.generation}-{can.model}-{name}" for can, name in BREAKS]
+    ("can", "name"), BREAKS, ids=[f"{can.kind}-{can.family}-{can.model}-{name}" for can, name in BREAKS]
 )
 def test_each_rule_by_itself_is_broken_for_both(sandbox: SandboxServer, can: Capability, name: str) -> None:
     frames = {"first_frame": "http://127.0.0.1:9/a.png"} if can.kind == "image_to_video" else {}
     legal = {"kind": can.kind, "model": can.model, "prompt": "a red fox", "resolution": "1080p", **frames}
-    assert agree(sandbox, legal, can.generation)
-    assert not agree(sandbox, {**legal, **breaks(can)[name]}, can.generation)
+    assert agree(sandbox, legal, can.family)
+    assert not agree(sandbox, {**legal, **breaks(can)[name]}, can.family)

@@ -21,11 +21,11 @@ from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling import (
     AccessKeyAuth,
     AmbiguousSubmissionError,
+    ApiFamily,
     ApiKeyAuth,
     AsyncKlingClient,
     AuthenticationError,
     ConcurrencyLimitError,
-    Generation,
     ImageToVideoRequest,
     InvalidRequestError,
     KlingClient,
@@ -447,7 +447,7 @@ def test_a_refused_token_whose_answer_names_no_code_is_an_error_of_the_project(
 
 def test_pictures_and_signed_addresses_are_not_shown() -> None:
     request = ImageToVideoRequest(first_frame="QUJD" * 1000, last_frame="REVG" * 1000)
-    for text in (repr(request), repr(create(request, Generation.NEW, "job-1"))):
+    for text in (repr(request), repr(create(request, ApiFamily.NEW, "job-1"))):
         assert "QUJD" not in text
         assert "REVG" not in text
 
@@ -459,14 +459,14 @@ def test_pictures_and_signed_addresses_are_not_shown() -> None:
 def test_the_generation_follows_from_credentials_and_model(kind: type[KlingClient] | type[AsyncKlingClient]) -> None:
     key, token = (kind(auth, base_url="http://127.0.0.1") for auth in (KEY, AccessKeyAuth(ACCESS_KEY, SECRET_KEY)))
     retired, unknown = (TextToVideoRequest(prompt="a", model=name) for name in ("kling-v1-6", "kling-9"))
-    assert key.generation_for(REQUEST) is Generation.NEW
-    assert key.generation_for(retired) is Generation.LEGACY
-    assert key.generation_for(unknown, "auto") is Generation.NEW
-    assert key.generation_for(REQUEST, "legacy") is Generation.LEGACY
-    assert token.generation_for(REQUEST) is Generation.LEGACY
-    assert token.generation_for(REQUEST, "new") is Generation.NEW
+    assert key.family_for(REQUEST) is ApiFamily.NEW
+    assert key.family_for(retired) is ApiFamily.LEGACY
+    assert key.family_for(unknown, "auto") is ApiFamily.NEW
+    assert key.family_for(REQUEST, "legacy") is ApiFamily.LEGACY
+    assert token.family_for(REQUEST) is ApiFamily.LEGACY
+    assert token.family_for(REQUEST, "new") is ApiFamily.NEW
     with pytest.raises(InvalidRequestError, match="auto, new, legacy"):
-        key.generation_for(REQUEST, "newest")
+        key.family_for(REQUEST, "newest")
 
 
 def test_regions() -> None:

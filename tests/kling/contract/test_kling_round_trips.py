@@ -1,4 +1,4 @@
-"""Every call of both clients, in both API generations, against the sandbox."""
+"""Every call of both clients, in both API families, against the sandbox."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from airflow_provider_klingvideo.kling import (
     AccessKeyAuth,
     AccountError,
     AmbiguousSubmissionError,
+    ApiFamily,
     ApiKeyAuth,
     AuthenticationError,
     ConcurrencyLimitError,
     ContentPolicyError,
-    Generation,
     ImageToVideoRequest,
     InvalidRequestError,
     KlingClient,
@@ -41,7 +41,7 @@ DAY_MS = 86_400_000
 
 MakeAuth = Callable[[str], ApiKeyAuth | AccessKeyAuth]
 
-GENERATIONS = pytest.mark.parametrize("generation", [Generation.NEW, Generation.LEGACY])
+GENERATIONS = pytest.mark.parametrize("family", [ApiFamily.NEW, ApiFamily.LEGACY])
 
 
 def text(**fields: Any) -> TextToVideoRequest:
@@ -60,10 +60,10 @@ def text(**fields: Any) -> TextToVideoRequest:
     ids=lambda it: f"{it.kind}-{it.model}",
 )
 def test_an_ordered_video_is_found_finished_and_paid_once(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, request_: Any
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, request_: Any
 ) -> None:
-    auth = make_auth(generation)
-    created = call(auth, sandbox.url, "create", request_, external_task_id="job-1", generation=generation)
+    auth = make_auth(family)
+    created = call(auth, sandbox.url, "create", request_, external_task_id="job-1", family=family)
     assert not created.status.is_terminal
     assert created.created_at is not None
 
@@ -78,7 +78,7 @@ def test_an_ordered_video_is_found_finished_and_paid_once(
     ledger = sandbox.ledger()
     [row] = ledger["tasks"]
     assert (row["model"], row["resolution"], row["seconds"]) == (
-        _vendor_name(request_, generation),
+        _vendor_name(request_, family),
         request_.resolution,
         request_.duration,
     )
@@ -95,18 +95,18 @@ def _finished(call: Driver, auth: Any, url: str, task_id: str, kind: str) -> Any
     raise AssertionError(f"task {task_id} does not end: {task}")
 
 
-def _vendor_name(request: Any, generation: Generation) -> str:
+def _vendor_name(request: Any, family: ApiFamily) -> str:
     legacy = {"kling-3.0": "kling-v3", "kling-2.6": "kling-v2-6", "kling-2.5-turbo": "kling-v2-5-turbo"}
-    return legacy[request.model] if generation is Generation.LEGACY else request.model
+    return legacy[request.model] if family is ApiFamily.LEGACY else request.model
 
 
 @GENERATIONS
 def test_a_failed_task_keeps_the_vendors_words_and_costs_nothing(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
     sandbox.add_rule({"action": {"type": "fail_task", "message": "Image pixel is invalid"}})
-    auth = make_auth(generation)
-    created = call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+    auth = make_auth(family)
+    created = call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
     task = call(auth, sandbox.url, "get_task", created.id, kind=TEXT)
     assert (task.status, task.message, task.video) == (TaskStatus.FAILED, "Image pixel is invalid", None)
     assert not task.billed_units
@@ -114,12 +114,12 @@ def test_a_failed_task_keeps_the_vendors_words_and_costs_nothing(
 
 @GENERATIONS
 def test_an_unknown_status_word_is_no_failure(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
     sandbox.settings(generation_seconds=600)
     sandbox.add_rule({"action": {"type": "status_word", "word": "reviewing"}})
-    auth = make_auth(generation)
-    created = call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+    auth = make_auth(family)
+    created = call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
     task = call(auth, sandbox.url, "get_task", created.id, kind=TEXT)
     assert (task.status, task.status_word) == (TaskStatus.UNKNOWN, "reviewing")
 
@@ -127,57 +127,57 @@ def test_an_unknown_status_word_is_no_failure(
 @GENERATIONS
 @pytest.mark.parametrize("external_id", ["never-sent", "with/slash", "with space?and=query#and-fragment", "100%25"])
 def test_an_external_id_that_was_never_sent_is_none(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, external_id: str
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, external_id: str
 ) -> None:
-    assert call(make_auth(generation), sandbox.url, "find_by_external_id", external_id, kind=TEXT) is None
+    assert call(make_auth(family), sandbox.url, "find_by_external_id", external_id, kind=TEXT) is None
 
 
 @GENERATIONS
 def test_an_external_id_with_reserved_characters_is_found_again(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
-    auth, odd = make_auth(generation), "job 1?a=b#c&d+e%20ü"
-    created = call(auth, sandbox.url, "create", text(), external_task_id=odd, generation=generation)
+    auth, odd = make_auth(family), "job 1?a=b#c&d+e%20ü"
+    created = call(auth, sandbox.url, "create", text(), external_task_id=odd, family=family)
     assert call(auth, sandbox.url, "find_by_external_id", odd, kind=TEXT).id == created.id
 
 
 @pytest.mark.scenario(27)
 @GENERATIONS
 def test_unknown_ids_are_left_out_and_more_than_twenty_are_asked_in_turns(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
-    auth = make_auth(generation)
+    auth = make_auth(family)
     with KlingClient(auth, base_url=sandbox.url) as client:
-        ids = [client.create(text(), external_task_id=f"j-{n}", generation=generation).id for n in range(23)]
+        ids = [client.create(text(), external_task_id=f"j-{n}", family=family).id for n in range(23)]
     found = call(auth, sandbox.url, "get_tasks", [*ids[:11], "404404404", *ids[11:]], kind=TEXT)
     assert list(found) == ids
 
 
 @GENERATIONS
 def test_asking_for_one_unknown_task_is_an_error_that_names_it(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
     with pytest.raises(TaskNotFoundError, match="does not know task 404404404"):
-        call(make_auth(generation), sandbox.url, "get_task", "404404404", kind=TEXT)
+        call(make_auth(family), sandbox.url, "get_task", "404404404", kind=TEXT)
 
 
 def test_an_api_key_sees_legacy_tasks_too(call: Driver, sandbox: SandboxServer) -> None:
     auth = ApiKeyAuth(API_KEY)
-    created = call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=Generation.LEGACY)
+    created = call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=ApiFamily.LEGACY)
     assert call(auth, sandbox.url, "get_task", created.id, kind=TEXT).succeeded
 
 
 @GENERATIONS
 def test_a_listing_walks_through_all_pages_of_all_products(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, monkeypatch: pytest.MonkeyPatch
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_klingvideo.kling.client.operations.LARGEST_PAGE", 2)
-    auth = make_auth(generation)
+    auth = make_auth(family)
     image = ImageToVideoRequest(model="kling-3.0", first_frame="http://127.0.0.1:9/a.png")
     with KlingClient(auth, base_url=sandbox.url) as client:
-        done = {client.create(text(), external_task_id=f"t-{n}", generation=generation).id for n in range(5)}
+        done = {client.create(text(), external_task_id=f"t-{n}", family=family).id for n in range(5)}
         sandbox.settings(generation_seconds=600)
-        running = {client.create(image, external_task_id=f"i-{n}", generation=generation).id for n in range(2)}
+        running = {client.create(image, external_task_id=f"i-{n}", family=family).id for n in range(2)}
     listed = [task.id for task in call(auth, sandbox.url, "list_tasks")]
     assert (len(listed), set(listed)) == (7, done | running)
     assert {task.id for task in call(auth, sandbox.url, "list_tasks", statuses=["succeeded"])} == done
@@ -186,25 +186,25 @@ def test_a_listing_walks_through_all_pages_of_all_products(
 
 @GENERATIONS
 def test_tasks_in_flight_are_counted_whoever_ordered_them(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
-    auth = make_auth(generation)
+    auth = make_auth(family)
     with KlingClient(auth, base_url=sandbox.url) as client:
-        client.create(text(), external_task_id="done", generation=generation)
+        client.create(text(), external_task_id="done", family=family)
         sandbox.settings(generation_seconds=600)
-        client.create(text(), external_task_id="running-1", generation=generation)
+        client.create(text(), external_task_id="running-1", family=family)
         image = ImageToVideoRequest(model="kling-3.0", first_frame=PICTURE)
-        client.create(image, external_task_id="running-2", generation=generation)
+        client.create(image, external_task_id="running-2", family=family)
     running = {task.external_id for task in call(auth, sandbox.url, "in_flight")}
     assert running == {"running-1", "running-2"}
 
 
 @GENERATIONS
 def test_the_accounts_packs_are_read(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
     sandbox.settings(balance=7.5)
-    pack, *_ = call(make_auth(generation), sandbox.url, "account_costs", 1, DAY_MS)
+    pack, *_ = call(make_auth(family), sandbox.url, "account_costs", 1, DAY_MS)
     assert (pack.remaining, pack.status) == (Decimal("7.5"), "online")
     assert "Video" in pack.name
 
@@ -234,12 +234,12 @@ REFUSALS = {
 @GENERATIONS
 @pytest.mark.parametrize("code", REFUSALS)
 def test_a_refused_create_spends_nothing_and_is_sent_once(
-    sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, code: int
+    sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, code: int
 ) -> None:
     sandbox.add_rule({"match": {"method": "POST"}, "action": {"type": "refuse", "code": code, "message": "its words"}})
     kind, retryable = REFUSALS[code]
-    with KlingClient(make_auth(generation), base_url=sandbox.url) as client, pytest.raises(kind) as caught:
-        client.create(text(), external_task_id="job-1", generation=generation)
+    with KlingClient(make_auth(family), base_url=sandbox.url) as client, pytest.raises(kind) as caught:
+        client.create(text(), external_task_id="job-1", family=family)
     error = caught.value
     assert type(error) is kind
     assert (error.code, error.vendor_message, error.money, error.retryable) == (
@@ -250,7 +250,7 @@ def test_a_refused_create_spends_nothing_and_is_sent_once(
     )
     assert error.request_id
     assert error.advice
-    signed_anew = generation is Generation.LEGACY and code in (1003, 1004)
+    signed_anew = family is ApiFamily.LEGACY and code in (1003, 1004)
     assert len(sandbox.requests()) == (2 if signed_anew else 1)
     assert sandbox.ledger()["tasks"] == []
 
@@ -259,13 +259,13 @@ def test_a_refused_create_spends_nothing_and_is_sent_once(
 @pytest.mark.parametrize("code", [5000, 5001, 5002])
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_server_error_on_a_create_is_a_doubt_that_the_external_id_settles(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, code: int, stored: bool
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, code: int, stored: bool
 ) -> None:
     action = {"type": "store_then_error" if stored else "refuse", "code": code}
     sandbox.add_rule({"match": {"method": "POST"}, "action": action, "times": 1})
-    auth = make_auth(generation)
+    auth = make_auth(family)
     with pytest.raises(AmbiguousSubmissionError) as caught:
-        call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+        call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
     assert (caught.value.money, caught.value.code, caught.value.retryable) == (Money.MAYBE, code, True)
     found = call(auth, sandbox.url, "find_by_external_id", "job-1", kind=TEXT)
     assert (found is not None) == stored
@@ -274,23 +274,23 @@ def test_a_server_error_on_a_create_is_a_doubt_that_the_external_id_settles(
 @pytest.mark.parametrize("action", [{"type": "drop_after"}, {"type": "half_body"}, {"type": "html", "store": True}])
 @GENERATIONS
 def test_an_answer_that_breaks_off_after_the_task_was_made_is_a_doubt(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, action: dict[str, Any]
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, action: dict[str, Any]
 ) -> None:
     sandbox.add_rule({"match": {"method": "POST"}, "action": action, "times": 1})
-    auth = make_auth(generation)
+    auth = make_auth(family)
     with pytest.raises(AmbiguousSubmissionError):
-        call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+        call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
     assert call(auth, sandbox.url, "find_by_external_id", "job-1", kind=TEXT).external_id == "job-1"
 
 
 @GENERATIONS
 def test_a_duplicate_is_refused_in_the_vendors_words(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
-    auth = make_auth(generation)
-    call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+    auth = make_auth(family)
+    call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
     with pytest.raises(InvalidRequestError, match="External_task_id job-1 already exists"):
-        call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+        call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
 
 
 @GENERATIONS
@@ -306,10 +306,10 @@ def test_a_duplicate_is_refused_in_the_vendors_words(
     ids=lambda it: it["type"],
 )
 def test_a_read_survives_three_troubles_but_not_four(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation, action: dict[str, Any]
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily, action: dict[str, Any]
 ) -> None:
-    auth = make_auth(generation)
-    call(auth, sandbox.url, "create", text(), external_task_id="job-1", generation=generation)
+    auth = make_auth(family)
+    call(auth, sandbox.url, "create", text(), external_task_id="job-1", family=family)
     sandbox.add_rule({"match": {"method": "GET"}, "action": action, "times": 3})
     assert call(auth, sandbox.url, "find_by_external_id", "job-1", kind=TEXT) is not None
     sandbox.add_rule({"match": {"method": "GET"}, "action": action, "times": 4})
@@ -326,7 +326,7 @@ def test_a_wrong_key_is_told_apart_from_a_wrong_kind_of_key(call: Driver, sandbo
         assert "other region" in caught.value.advice
     token = AccessKeyAuth(ACCESS_KEY, SECRET_KEY)
     with pytest.raises(AuthenticationError):
-        call(token, sandbox.url, "create", text(), external_task_id="job-1", generation=Generation.NEW)
+        call(token, sandbox.url, "create", text(), external_task_id="job-1", family=ApiFamily.NEW)
 
 
 @pytest.mark.scenario(20)
@@ -364,10 +364,10 @@ def test_a_refused_query_of_the_new_generation_is_not_taken_for_no_task(call: Dr
 
 @GENERATIONS
 def test_the_documented_answer_to_an_unknown_resource_means_no_task(
-    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, generation: Generation
+    call: Driver, sandbox: SandboxServer, make_auth: MakeAuth, family: ApiFamily
 ) -> None:
     sandbox.add_rule({"action": {"type": "refuse", "code": 1203}})
-    assert call(make_auth(generation), sandbox.url, "find_by_external_id", "job-1", kind=TEXT) is None
+    assert call(make_auth(family), sandbox.url, "find_by_external_id", "job-1", kind=TEXT) is None
 
 
 def test_a_lookup_that_fails_is_not_taken_for_no_task(call: Driver, sandbox: SandboxServer) -> None:

@@ -19,9 +19,9 @@ from product_requests import AUDIO, FACE, LEGAL, SELECTION, SESSION, VALUES, VID
 
 from airflow_provider_klingvideo.kling import (
     PRODUCTS,
+    ApiFamily,
     ApiKeyAuth,
     Estimate,
-    Generation,
     InvalidRequestError,
     KlingClient,
     check_request,
@@ -74,10 +74,10 @@ class Shop:
             VIDEO: video_id,
         }
 
-    def accepts(self, request: Any, generation: Generation) -> bool:
+    def accepts(self, request: Any, family: ApiFamily) -> bool:
         self.number = next(numbers)
         try:
-            self.client.create(request, external_task_id=f"agreement-{self.number}", generation=generation)
+            self.client.create(request, external_task_id=f"agreement-{self.number}", family=family)
         except InvalidRequestError as error:
             self.words = error.vendor_message or error.message
             return False
@@ -112,7 +112,7 @@ def shop():
         yield Shop(server)
 
 
-def disagreement(shop: Shop, legal: dict[str, Any], changes: dict[str, Any], generation: Generation) -> str:
+def disagreement(shop: Shop, legal: dict[str, Any], changes: dict[str, Any], family: ApiFamily) -> str:
     """Say where client and sandbox differ about a request; empty where they agree, or it cannot be written down."""
     try:
         request = parse_request(shop.named({**legal, **changes}))
@@ -120,51 +120,51 @@ def disagreement(shop: Shop, legal: dict[str, Any], changes: dict[str, Any], gen
         return ""
     refusal = ""
     try:
-        check_request(request, generation, unknown_models="refuse")
+        check_request(request, family, unknown_models="refuse")
     except InvalidRequestError as error:
         refusal = error.message
-    accepted = shop.accepts(request, generation)
+    accepted = shop.accepts(request, family)
     if accepted and not refusal:
-        shop.expect(estimate(request, generation))
+        shop.expect(estimate(request, family))
     if accepted != bool(refusal) or any(words in shop.words for words in ONLY_THE_VENDORS):
         return ""
-    if accepted and (any(words in refusal for words in ONLY_OURS) or is_not_sent(shop, legal, changes, generation)):
+    if accepted and (any(words in refusal for words in ONLY_OURS) or is_not_sent(shop, legal, changes, family)):
         return ""
     return f"client: {refusal or 'accepted'}; sandbox: {shop.words or 'accepted'}"
 
 
-def is_not_sent(shop: Shop, legal: dict[str, Any], changes: dict[str, Any], generation: Generation) -> bool:
+def is_not_sent(shop: Shop, legal: dict[str, Any], changes: dict[str, Any], family: ApiFamily) -> bool:
     """Whether some of the changes leave no trace in what is sent: the client refuses what would be ignored."""
-    whole = body(shop, {**legal, **changes}, generation)
+    whole = body(shop, {**legal, **changes}, family)
     without = (
         {**{name: value for name, value in changes.items() if name != left_out}, **legal} for left_out in changes
     )
-    return any(body(shop, fields, generation) == whole for fields in without)
+    return any(body(shop, fields, family) == whole for fields in without)
 
 
-def body(shop: Shop, fields: dict[str, Any], generation: Generation) -> Any:
-    return create(parse_request(shop.named(fields)), generation, "same").json
+def body(shop: Shop, fields: dict[str, Any], family: ApiFamily) -> Any:
+    return create(parse_request(shop.named(fields)), family, "same").json
 
 
-CASES = [(name, generation) for name, (generations, _) in LEGAL.items() for generation in generations]
-IDS = [f"{name}-{generation}" for name, generation in CASES]
+CASES = [(name, family) for name, (families, _) in LEGAL.items() for family in families]
+IDS = [f"{name}-{family}" for name, family in CASES]
 
 
-@pytest.mark.parametrize(("name", "generation"), CASES, ids=IDS)
-def test_a_legal_request_is_accepted_by_both(shop, name, generation):
+@pytest.mark.parametrize(("name", "family"), CASES, ids=IDS)
+def test_a_legal_request_is_accepted_by_both(shop, name, family):
     request = parse_request(shop.named(LEGAL[name][1]))
-    assert check_request(request, generation) == []
-    assert shop.accepts(request, generation), shop.words
+    assert check_request(request, family) == []
+    assert shop.accepts(request, family), shop.words
 
 
-@pytest.mark.parametrize(("name", "generation"), CASES, ids=IDS)
-def test_any_one_change_is_judged_alike(shop, name, generation):
+@pytest.mark.parametrize(("name", "family"), CASES, ids=IDS)
+def test_any_one_change_is_judged_alike(shop, name, family):
     legal = LEGAL[name][1]
     known = PRODUCTS[legal["kind"]].request.model_fields
     found = {}
     for field, values in VALUES.items():
         for value in values if field in known else ():
-            if words := disagreement(shop, legal, {field: value}, generation):
+            if words := disagreement(shop, legal, {field: value}, family):
                 found[f"{field}={str(value)[:60]}"] = words
     assert found == {}
     assert shop.wrong_prices() == {}
@@ -176,11 +176,11 @@ CHANGES = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 99), m
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=st.sampled_from(CASES), changes=CHANGES)
 def test_any_changes_are_judged_alike(shop, case, changes):
-    name, generation = case
+    name, family = case
     legal = LEGAL[name][1]
     known = PRODUCTS[legal["kind"]].request.model_fields
     chosen = {field: VALUES[field][index % len(VALUES[field])] for field, index in changes.items() if field in known}
-    assert disagreement(shop, legal, chosen, generation) == ""
+    assert disagreement(shop, legal, chosen, family) == ""
 
 
 @pytest.mark.parametrize("kind", PRODUCTS)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from product_requests import LEGAL, VALUES
 
-from airflow_provider_klingvideo.kling import PRODUCTS, Generation, InvalidRequestError, parse_request, registry
+from airflow_provider_klingvideo.kling import PRODUCTS, ApiFamily, InvalidRequestError, parse_request, registry
 
 RULES = [(kind, rule) for kind, product in PRODUCTS.items() for rule in product.rules]
 
@@ -23,17 +23,17 @@ def changes(kind: str) -> Iterator[dict[str, Any]]:
         yield from ({one: first, other: second} for first in values[one] for second in values[other])
 
 
-def requests(kind: str) -> Iterator[tuple[Any, Generation]]:
+def requests(kind: str) -> Iterator[tuple[Any, ApiFamily]]:
     bases = [one for one in LEGAL.values() if one[1]["kind"] == kind]
     for change in changes(kind):
-        for generations, legal in bases:
+        for families, legal in bases:
             with contextlib.suppress(InvalidRequestError):
                 request = parse_request({**legal, **change})
-                yield from ((request, generation) for generation in generations)
+                yield from ((request, family) for family in families)
 
 
-def broken(request: Any, generation: Generation) -> dict[Any, list[str]]:
-    can = registry().find(request.kind, request.model_name, generation)
+def broken(request: Any, family: ApiFamily) -> dict[Any, list[str]]:
+    can = registry().find(request.kind, request.model_name, family)
     rules = PRODUCTS[request.kind].rules if can else ()
     return {rule: faults for rule in rules if (faults := list(rule(request, can)))}
 
@@ -44,8 +44,8 @@ def alone() -> dict[tuple[str, Any], list[str]]:
     found: dict[tuple[str, Any], list[str]] = {}
     for kind, product in PRODUCTS.items():
         missing = set(product.rules)
-        for request, generation in requests(kind):
-            faults = broken(request, generation)
+        for request, family in requests(kind):
+            faults = broken(request, family)
             if len(faults) == 1 and missing.intersection(faults):
                 found[kind, next(iter(faults))] = next(iter(faults.values()))
                 missing -= faults.keys()

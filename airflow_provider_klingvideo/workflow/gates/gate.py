@@ -1,0 +1,44 @@
+"""What a job has to pass in QUEUED: each gate is a module, and a row of :data:`~.table.GATES`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from airflow_provider_klingvideo.kling import AsyncKlingClient
+from airflow_provider_klingvideo.workflow.gates.budget import Reservations
+from airflow_provider_klingvideo.workflow.gates.slots import Slots
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.waits import StateWait
+
+RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class GateMeans:
+    """What gates work with.
+
+    :param client: Kling's API, open.
+    :param slots: gives the slots of the connection.
+    :param reservations: what jobs have to do with their budgets.
+    :param run_blocking: how work that blocks is run.
+    """
+
+    client: AsyncKlingClient
+    slots: Slots
+    reservations: Reservations
+    run_blocking: RunBlocking
+
+
+class Gate(Protocol):
+    """One condition under which a job may order."""
+
+    async def wait_for(self, job: WorkflowJob) -> StateWait | None:
+        """Return what the job has to wait for, None when it may pass.
+
+        :raises KlingVideoError: it never will.
+        """
+
+    async def release(self, job: WorkflowJob) -> None:
+        """Give back what the job holds here and will not use now."""
