@@ -14,9 +14,9 @@ from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
 from airflow_provider_klingvideo.workflow.batch.run import BatchRun, batch_job
+from airflow_provider_klingvideo.workflow.delivering import RenderListener
 from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
 from airflow_provider_klingvideo.workflow.job.job import utc_now
-from airflow_provider_klingvideo.workflow.steps import RenderListener
 
 FOLDER = "local"
 NAME = "videos"

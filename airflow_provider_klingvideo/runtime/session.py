@@ -39,6 +39,7 @@ from airflow_provider_klingvideo.workflow import (
     reopened,
 )
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.delivering import RenderListener, RunBlocking
 from airflow_provider_klingvideo.workflow.gates.budget import FOLDER as BUDGETS
 from airflow_provider_klingvideo.workflow.gates.budget import UNKNOWN_PRICE, Budget, Reservations
 from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS
@@ -48,7 +49,7 @@ from airflow_provider_klingvideo.workflow.inputs.creation import RESUMABLE_ENDS
 from airflow_provider_klingvideo.workflow.job.errors import GenerationTimeoutError
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
-from airflow_provider_klingvideo.workflow.steps import RenderListener, RunBlocking, inline
+from airflow_provider_klingvideo.workflow.steps import inline
 from airflow_provider_klingvideo.workflow.waiting.timings import FOLDER as TIMINGS
 from airflow_provider_klingvideo.workflow.waiting.timings import Timings
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import pathlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError
@@ -22,19 +20,9 @@ from airflow_provider_klingvideo.kling import (
     first_video,
     parse_request,
 )
-from airflow_provider_klingvideo.media import (
-    Artifact,
-    Delivery,
-    DeliveryError,
-    Expected,
-    MediaSettings,
-    RenderPlan,
-    collect,
-    deliver,
-    remove_parts,
-)
+from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.storage.paths import OpenPath
-from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener, RunBlocking
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
 from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS_FOLDER
@@ -45,16 +33,14 @@ from airflow_provider_klingvideo.workflow.job.errors import (
     CancelRequestedError,
     InputError,
     QueueTimeoutError,
-    StoredFilesError,
 )
 from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
-from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore
+from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.ordering.preparation import Preparation
 from airflow_provider_klingvideo.workflow.ordering.submission import Order, Save, SubmissionProtocol
-from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
+from airflow_provider_klingvideo.workflow.results import AskOutputs
 from airflow_provider_klingvideo.workflow.waiting.following import (
-    accepted_at,
     conclude,
     kind_of,
     settle,
@@ -67,10 +53,6 @@ from airflow_provider_klingvideo.workflow.waiting.watch import Ended, Generation
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
-RenderListener = Callable[[WorkflowJob, float], None]
-MASTER = "master.mp4"
-ASKED_SOUND = "native"
 
 
 async def inline(work: Callable[[], T]) -> T:
@@ -160,7 +142,15 @@ class VideoSteps:
         self._outputs = outputs
         self._open_path = open_path
         self._run_blocking = run_blocking
-        self._on_rendering = on_rendering
+        self._delivering = Delivering(
+            store,
+            outputs,
+            media=self.settings.media,
+            plan=self.settings.plan,
+            open_path=open_path,
+            run_blocking=run_blocking,
+            on_rendering=on_rendering,
+        )
         self._reservations = Reservations(open_path)
         self._asking_quota = asyncio.Lock()
 
@@ -338,91 +328,12 @@ class VideoSteps:
         return (now - entered).total_seconds() >= self.settings.slot_seconds
 
     async def post_process(self, job: WorkflowJob, save: Save) -> list[str]:
-        """Load, verify and store the results, cut the video; what is stored and whole already is kept.
-
-        :param save: keeps the record, which names the vendor task of the files before the first of them is written.
-        :returns: warnings; the record names the files.
-        """
-        task_id, kind = task_id_of(job), kind_of(job)
-        if job.metadata.get("artifacts_of") != task_id:
-            self._set_aside(job)
-            job.metadata["artifacts_of"] = task_id
-            await save(job)
-        fresh = FreshOutputs(self._outputs, task_id, kind)
-        with expiry_told(task_id, accepted_at(job)):
-            warnings: list[str] = await self._run_blocking(lambda: self._deliver_video(job, fresh))
-            await self._run_blocking(lambda: self._collect_others(job, fresh))
-        artifacts = _recorded(job)
-        main = artifacts.get(MASTER) or next(iter(artifacts.values()), None)
-        job.processed_url = main.path if main else str(self.store.folder(job.id) / RECORD_NAME)
-        job.metadata["media_warnings"] = warnings
-        return warnings
-
-    def _deliver_video(self, job: WorkflowJob, fresh: FreshOutputs) -> list[str]:
-        outputs = job.metadata["outputs"]
-        video = main_video(outputs)
-        if video is None:
-            return []
-        # Silence is a fault only where sound was asked for.
-        audio = True if job.params.get("audio") == ASKED_SOUND else None
-        try:
-            delivery = deliver(
-                lambda: fresh.url(video, lambda one: one.url),
-                self.store.folder(job.id),
-                expected=Expected(duration=outputs[video].get("seconds"), audio=audio),
-                settings=self.settings.media,
-                recorded=_recorded(job),
-                plan=self.settings.plan,
-                provenance=_provenance(job),
-                open_path=self._open_path,
-                on_progress=self._on_rendering and partial(self._on_rendering, job),
-            )
-        except DeliveryError as error:
-            if error.delivery:
-                _record_delivery(job, error.delivery)
-            raise
-        _record_delivery(job, delivery)
-        return list(delivery.warnings)
-
-    def _collect_others(self, job: WorkflowJob, fresh: FreshOutputs) -> None:
-        files = other_files(job.metadata["outputs"], fresh)
-        folder, settings = self.store.folder(job.id), self.settings.media
-        _record(job, collect(files, folder, settings=settings, recorded=_recorded(job)))
-
-    def _set_aside(self, job: WorkflowJob) -> None:
-        """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
-        folder = self.store.folder(job.id)
-        aside = folder / f"task-{job.metadata.get('artifacts_of')}"
-        names = [name for one in _recorded(job).values() for name in one.file_names]
-        job.metadata.pop("artifacts", None)
-        for name in names:
-            path = folder / name
-            if is_there(path):
-                (aside / name).parent.mkdir(parents=True, exist_ok=True)
-                path.replace(aside / name)
+        """Load, verify and store the results; see :meth:`Delivering.post_process`."""
+        return await self._delivering.post_process(job, save)
 
     async def complete(self, job: WorkflowJob) -> None:
-        """Prove that every file which the record names lies in the store with its size; tidy up what killed tries left.
-
-        :raises StoredFilesError: naming what is missing or has another size.
-        """
-        folder = self.store.folder(job.id)
-        artifacts = _recorded(job)
-        has_files = any(one.get("url") for one in job.metadata.get("outputs", ()))
-        faults = ["the record names no files"] if has_files and not artifacts else []
-        for file in (file for artifact in artifacts.values() for file in (artifact, *artifact.parts)):
-            path: Any = folder / file.name
-            if not is_there(path):
-                faults.append(f"{file.name} is missing")
-            elif (size := path.stat().st_size) != file.size:
-                faults.append(f"{file.name} has {size} bytes instead of {file.size}")
-        if faults:
-            raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
-        for one in {
-            folder,
-            *((folder / name).parent for artifact in artifacts.values() for name in artifact.file_names),
-        }:
-            remove_parts(one)
+        """Prove that every file lies in the store; see :meth:`Delivering.complete`."""
+        await self._delivering.complete(job)
 
     async def order_of(self, job: WorkflowJob) -> Order:
         """Build the typed request of a job, its inputs read.
@@ -442,23 +353,3 @@ class VideoSteps:
         if video is None:
             raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after generation")
         return video.url
-
-
-def _recorded(job: WorkflowJob) -> dict[str, Artifact]:
-    return {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
-
-
-def _provenance(job: WorkflowJob) -> dict[str, str]:
-    """What is written into the metadata of every video that is made; the prompt itself may be nobody's business."""
-    prompt = hashlib.sha256(job.prompt.encode()).hexdigest()
-    return {"model": str(job.metadata.get("model", "")), "prompt_sha256": prompt, "job_id": job.id}
-
-
-def _record_delivery(job: WorkflowJob, delivery: Delivery) -> None:
-    _record(job, delivery.artifacts)
-    job.metadata["gates"] = [gate.model_dump(mode="json") for gate in delivery.gates]
-
-
-def _record(job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:
-    known = job.metadata.get("artifacts", {})
-    job.metadata["artifacts"] = {**known, **{name: one.to_json() for name, one in artifacts.items()}}

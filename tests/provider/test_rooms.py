@@ -33,6 +33,7 @@ FLOORS = [
     "workflow.reconcile",
     "workflow.handlers",
     "workflow.steps",
+    "workflow.delivering",
     "workflow.gates",
     "workflow.inputs",
     "workflow.results",

@@ -1,0 +1,200 @@
+"""From a task that Kling has finished to files in the store: the work of POST_PROCESSING and of COMPLETED."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import pathlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from airflow_provider_klingvideo.media import (
+    Artifact,
+    Delivery,
+    DeliveryError,
+    Expected,
+    MediaSettings,
+    RenderPlan,
+    collect,
+    deliver,
+    remove_parts,
+)
+from airflow_provider_klingvideo.storage.paths import OpenPath
+from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.workflow.films import MASTER
+from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore
+from airflow_provider_klingvideo.workflow.ordering.submission import Save
+from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
+from airflow_provider_klingvideo.workflow.waiting.following import accepted_at, kind_of, task_id_of
+
+RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
+RenderListener = Callable[[WorkflowJob, float], None]
+ASKED_SOUND = "native"
+
+
+# What the record says about files: read and written here only.
+
+
+def _outputs(job: WorkflowJob) -> Sequence[Mapping[str, Any]]:
+    outputs: Sequence[Mapping[str, Any]] = job.metadata.get("outputs", ())
+    return outputs
+
+
+def _model(job: WorkflowJob) -> str:
+    return str(job.metadata.get("model", ""))
+
+
+def _artifacts(job: WorkflowJob) -> dict[str, Artifact]:
+    return {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
+
+
+def _record(job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:
+    known = job.metadata.get("artifacts", {})
+    job.metadata["artifacts"] = {**known, **{name: one.to_json() for name, one in artifacts.items()}}
+
+
+def _record_delivery(job: WorkflowJob, delivery: Delivery) -> None:
+    _record(job, delivery.artifacts)
+    job.metadata["gates"] = [gate.model_dump(mode="json") for gate in delivery.gates]
+
+
+def _record_warnings(job: WorkflowJob, warnings: list[str]) -> None:
+    job.metadata["media_warnings"] = warnings
+
+
+def _task_of_files(job: WorkflowJob) -> str | None:
+    """The id of the vendor's task that the recorded files come from."""
+    task_id: str | None = job.metadata.get("artifacts_of")
+    return task_id
+
+
+def _forget_files(job: WorkflowJob, task_id: str) -> None:
+    """Begin anew: what is recorded from now on comes from this task."""
+    job.metadata.pop("artifacts", None)
+    job.metadata["artifacts_of"] = task_id
+
+
+class Delivering:
+    """Brings the results of jobs into the store, as often as it is asked and downloaded only once.
+
+    :param store: where records and files lie.
+    :param outputs: asks Kling for the outputs of a finished task, see :data:`AskOutputs`; it may block.
+    :param media: download, ffmpeg and scratch space.
+    :param plan: what is made of a video, and what is checked about it.
+    :param open_path: makes a path object of the path or URI of a file that the plan names.
+    :param run_blocking: how work that blocks is run; default: on a thread.
+    :param on_rendering: called as ``on_rendering(job, share)`` with the done part of a rendering, 0 to 1, on the thread
+        that renders.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        outputs: AskOutputs,
+        *,
+        media: MediaSettings | None = None,
+        plan: RenderPlan | None = None,
+        open_path: OpenPath = pathlib.Path,
+        run_blocking: RunBlocking = asyncio.to_thread,
+        on_rendering: RenderListener | None = None,
+    ) -> None:
+        self._store = store
+        self._outputs = outputs
+        self._media = media or MediaSettings()
+        self._plan = plan or RenderPlan()
+        self._open_path = open_path
+        self._run_blocking = run_blocking
+        self._on_rendering = on_rendering
+
+    async def post_process(self, job: WorkflowJob, save: Save) -> list[str]:
+        """Load, verify and store the results, cut the video; what is stored and whole already is kept.
+
+        :param save: keeps the record, which names the vendor task of the files before the first of them is written.
+        :returns: warnings; the record names the files.
+        """
+        task_id, kind = task_id_of(job), kind_of(job)
+        if _task_of_files(job) != task_id:
+            self._set_aside(job)
+            _forget_files(job, task_id)
+            await save(job)
+        fresh = FreshOutputs(self._outputs, task_id, kind)
+        with expiry_told(task_id, accepted_at(job)):
+            warnings: list[str] = await self._run_blocking(lambda: self._deliver_video(job, fresh))
+            await self._run_blocking(lambda: self._collect_others(job, fresh))
+        artifacts = _artifacts(job)
+        main = artifacts.get(MASTER) or next(iter(artifacts.values()), None)
+        job.processed_url = main.path if main else str(self._store.folder(job.id) / RECORD_NAME)
+        _record_warnings(job, warnings)
+        return warnings
+
+    def _deliver_video(self, job: WorkflowJob, fresh: FreshOutputs) -> list[str]:
+        outputs = _outputs(job)
+        video = main_video(outputs)
+        if video is None:
+            return []
+        # Silence is a fault only where sound was asked for.
+        audio = True if job.params.get("audio") == ASKED_SOUND else None
+        try:
+            delivery = deliver(
+                lambda: fresh.url(video, lambda one: one.url),
+                self._store.folder(job.id),
+                expected=Expected(duration=outputs[video].get("seconds"), audio=audio),
+                settings=self._media,
+                recorded=_artifacts(job),
+                plan=self._plan,
+                provenance=_provenance(job),
+                open_path=self._open_path,
+                on_progress=self._on_rendering and partial(self._on_rendering, job),
+            )
+        except DeliveryError as error:
+            if error.delivery:
+                _record_delivery(job, error.delivery)
+            raise
+        _record_delivery(job, delivery)
+        return list(delivery.warnings)
+
+    def _collect_others(self, job: WorkflowJob, fresh: FreshOutputs) -> None:
+        files = other_files(_outputs(job), fresh)
+        _record(job, collect(files, self._store.folder(job.id), settings=self._media, recorded=_artifacts(job)))
+
+    def _set_aside(self, job: WorkflowJob) -> None:
+        """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
+        folder = self._store.folder(job.id)
+        aside = folder / f"task-{_task_of_files(job)}"
+        for name in (name for one in _artifacts(job).values() for name in one.file_names):
+            path = folder / name
+            if is_there(path):
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                path.replace(aside / name)
+
+    async def complete(self, job: WorkflowJob) -> None:
+        """Prove that every file which the record names lies in the store with its size; tidy up what killed tries left.
+
+        :raises StoredFilesError: naming what is missing or has another size.
+        """
+        folder = self._store.folder(job.id)
+        artifacts = _artifacts(job)
+        has_files = any(one.get("url") for one in _outputs(job))
+        faults = ["the record names no files"] if has_files and not artifacts else []
+        for file in (file for artifact in artifacts.values() for file in (artifact, *artifact.parts)):
+            path: Any = folder / file.name
+            if not is_there(path):
+                faults.append(f"{file.name} is missing")
+            elif (size := path.stat().st_size) != file.size:
+                faults.append(f"{file.name} has {size} bytes instead of {file.size}")
+        if faults:
+            raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
+        for one in {
+            folder,
+            *((folder / name).parent for artifact in artifacts.values() for name in artifact.file_names),
+        }:
+            remove_parts(one)
+
+
+def _provenance(job: WorkflowJob) -> dict[str, str]:
+    """What is written into the metadata of every video that is made; the prompt itself may be nobody's business."""
+    prompt = hashlib.sha256(job.prompt.encode()).hexdigest()
+    return {"model": _model(job), "prompt_sha256": prompt, "job_id": job.id}
