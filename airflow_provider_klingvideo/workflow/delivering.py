@@ -25,10 +25,10 @@ from airflow_provider_klingvideo.storage.protocols import is_there
 from airflow_provider_klingvideo.workflow.films import MASTER
 from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore
-from airflow_provider_klingvideo.workflow.ordering.submission import Save
+from airflow_provider_klingvideo.workflow.job.sections import Files
+from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore, Save
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
-from airflow_provider_klingvideo.workflow.waiting.following import accepted_at, kind_of, task_id_of
+from airflow_provider_klingvideo.workflow.waiting.following import accepted_at, task_id_of
 
 RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 RenderListener = Callable[[WorkflowJob, float], None]
@@ -39,42 +39,20 @@ ASKED_SOUND = "native"
 
 
 def _outputs(job: WorkflowJob) -> Sequence[Mapping[str, Any]]:
-    outputs: Sequence[Mapping[str, Any]] = job.metadata.get("outputs", ())
-    return outputs
-
-
-def _model(job: WorkflowJob) -> str:
-    return str(job.metadata.get("model", ""))
+    return job.result.outputs if job.result else ()
 
 
 def _artifacts(job: WorkflowJob) -> dict[str, Artifact]:
-    return {name: Artifact.from_json(one) for name, one in job.metadata.get("artifacts", {}).items()}
+    return {name: Artifact.from_json(one) for name, one in job.files.artifacts.items()}
 
 
 def _record(job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:
-    known = job.metadata.get("artifacts", {})
-    job.metadata["artifacts"] = {**known, **{name: one.to_json() for name, one in artifacts.items()}}
+    job.files.artifacts.update({name: one.to_json() for name, one in artifacts.items()})
 
 
 def _record_delivery(job: WorkflowJob, delivery: Delivery) -> None:
     _record(job, delivery.artifacts)
-    job.metadata["gates"] = [gate.model_dump(mode="json") for gate in delivery.gates]
-
-
-def _record_warnings(job: WorkflowJob, warnings: list[str]) -> None:
-    job.metadata["media_warnings"] = warnings
-
-
-def _task_of_files(job: WorkflowJob) -> str | None:
-    """The id of the vendor's task that the recorded files come from."""
-    task_id: str | None = job.metadata.get("artifacts_of")
-    return task_id
-
-
-def _forget_files(job: WorkflowJob, task_id: str) -> None:
-    """Begin anew: what is recorded from now on comes from this task."""
-    job.metadata.pop("artifacts", None)
-    job.metadata["artifacts_of"] = task_id
+    job.files.gates = [gate.model_dump(mode="json") for gate in delivery.gates]
 
 
 class Delivering:
@@ -115,10 +93,10 @@ class Delivering:
         :param save: keeps the record, which names the vendor task of the files before the first of them is written.
         :returns: warnings; the record names the files.
         """
-        task_id, kind = task_id_of(job), kind_of(job)
-        if _task_of_files(job) != task_id:
+        task_id, kind = task_id_of(job), job.kind
+        if job.files.task_id != task_id:
             self._set_aside(job)
-            _forget_files(job, task_id)
+            job.files = Files(task_id=task_id)
             await save(job)
         fresh = FreshOutputs(self._outputs, task_id, kind)
         with expiry_told(task_id, accepted_at(job)):
@@ -127,7 +105,7 @@ class Delivering:
         artifacts = _artifacts(job)
         main = artifacts.get(MASTER) or next(iter(artifacts.values()), None)
         job.processed_url = main.path if main else str(self._store.folder(job.id) / RECORD_NAME)
-        _record_warnings(job, warnings)
+        job.files.warnings = warnings
         return warnings
 
     def _deliver_video(self, job: WorkflowJob, fresh: FreshOutputs) -> list[str]:
@@ -163,7 +141,7 @@ class Delivering:
     def _set_aside(self, job: WorkflowJob) -> None:
         """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
         folder = self._store.folder(job.id)
-        aside = folder / f"task-{_task_of_files(job)}"
+        aside = folder / f"task-{job.files.task_id}"
         for name in (name for one in _artifacts(job).values() for name in one.file_names):
             path = folder / name
             if is_there(path):
@@ -197,4 +175,4 @@ class Delivering:
 def _provenance(job: WorkflowJob) -> dict[str, str]:
     """What is written into the metadata of every video that is made; the prompt itself may be nobody's business."""
     prompt = hashlib.sha256(job.prompt.encode()).hexdigest()
-    return {"model": _model(job), "prompt_sha256": prompt, "job_id": job.id}
+    return {"model": job.request.model if job.request else "", "prompt_sha256": prompt, "job_id": job.id}

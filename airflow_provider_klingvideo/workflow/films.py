@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_klingvideo.media import Clip
+from airflow_provider_klingvideo.workflow.inputs.references import record_of
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
@@ -37,11 +38,12 @@ def _clip(number: int, value: Any, open_path: Callable[[str], Any]) -> Clip:
 
 
 def _clip_of_job(number: int, job: Mapping[str, Any], open_path: Callable[[str], Any]) -> Clip:
-    name = f"Clip {number} is job {job.get('id')}"
-    if job.get("state") != WorkflowState.COMPLETED:
-        why = f": {job['error']}" if job.get("error") else ""
-        raise InputError(f"{name}, which is {job.get('state')}{why}")
-    master = ((job.get("metadata") or {}).get("artifacts") or {}).get(MASTER)
+    known = record_of(job)
+    name = f"Clip {number} is job {known.id}"
+    if known.state is not WorkflowState.COMPLETED:
+        why = f": {known.error}" if known.error else ""
+        raise InputError(f"{name}, which is {known.state}{why}")
+    master = known.files.artifacts.get(MASTER)
     if master is None:
         raise InputError(f"{name}, which made no video")
-    return Clip(open_path(master["path"]), sha256=master["sha256"], origin=job["id"])
+    return Clip(open_path(master["path"]), sha256=master["sha256"], origin=known.id)

@@ -1,48 +1,49 @@
-"""The handlers of a whole job, for :meth:`WorkflowEngine.process`: steps, waits and transitions put together."""
+"""The handlers of a whole job, for :meth:`WorkflowEngine.process`: the driver's steps, and waits awaited in the loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow_provider_klingvideo.kling import ConcurrencyLimitError, RateLimitError
+from airflow_provider_klingvideo.workflow.driver import GENERATING, POST_PROCESSING, Driver
+from airflow_provider_klingvideo.workflow.gates.budget import WaitForBudget
 from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.gates.slots import Place, Standing, place_of
+from airflow_provider_klingvideo.workflow.gates.slots import Standing, WaitForSlot, place_of
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
-from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.job.states import WorkflowState
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES, WorkflowState
+from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
 from airflow_provider_klingvideo.workflow.waiting.broker import Broker
-from airflow_provider_klingvideo.workflow.waiting.following import kind_of
+from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 from airflow_provider_klingvideo.workflow.waiting.timings import timing_key
-from airflow_provider_klingvideo.workflow.waiting.watch import GenerationWatch
 
-# Create requests at once: of many more the vendor would refuse most.
+# Create requests at once: of many more Kling would refuse most.
 CREATES = 4
+RENDERS = 2
 
 Sleep = Callable[[float], Awaitable[object]]
 
 
 class VideoHandlers:
-    """One handler per state; each ends by moving the job on.
+    """One handler for each state; each ends by moving the job on.
 
     Jobs that are processed by the same object share its questions about tasks and slots. ``waiting`` tells, by job,
-    what those wait for that do nothing else: the end of a vendor task, or a slot.
+    what those wait for that do nothing else.
 
     :param steps: the work of the states.
     :param sleep: how to wait where the clock alone decides.
-    :param submit_options: ``regenerate_failed`` and others of :meth:`VideoSteps.submit`.
     """
 
-    def __init__(self, steps: VideoSteps, *, sleep: Sleep = asyncio.sleep, **submit_options: Any) -> None:
-        self.waiting: dict[str, GenerationWatch | Place] = {}
+    def __init__(self, steps: VideoSteps, *, sleep: Sleep = asyncio.sleep) -> None:
+        self.waiting: dict[str, StateWait] = {}
         self._steps = steps
         self._sleep = sleep
-        self._submit_options = submit_options
-        self._creates = asyncio.Semaphore(CREATES)
+        # One refusal tells those that come after it; rendering takes a processor, the waits beside it are free.
+        self._guards = {GENERATING.name: asyncio.Semaphore(CREATES), POST_PROCESSING.name: asyncio.Semaphore(RENDERS)}
         client = SharedClient.of(steps.client)
         self._broker = Broker(client, steps.timings)
         self._queue = SlotQueue(
@@ -51,6 +52,12 @@ class VideoHandlers:
             pause=steps.settings.slot_pause_seconds,
             on_look=self._broker.hear_of_running,
         )
+        self._awaiting: Mapping[type[StateWait], Callable[[WorkflowJob, Any], Awaitable[None]]] = {
+            WaitForSlot: self._await_slot,
+            WaitForTask: self._await_task,
+            WaitForBudget: self._await_budget,
+            WaitForMoment: self._await_moment,
+        }
 
     def register(self, engine: WorkflowEngine) -> None:
         """Make an engine process jobs with these handlers."""
@@ -59,77 +66,43 @@ class VideoHandlers:
 
     def by_state(self) -> dict[WorkflowState, Handler]:
         """Return the handler of each state."""
-        return {
-            WorkflowState.CREATED: self.created,
-            WorkflowState.VALIDATED: self.validated,
-            WorkflowState.QUEUED: self.queued,
-            WorkflowState.GENERATING: self.generating,
-            WorkflowState.POST_PROCESSING: self.post_processing,
-        }
+        handlers = {state: self._step for state in WorkflowState if state not in TERMINAL_STATES}
+        return {**handlers, WorkflowState.QUEUED: self._queued}
 
-    async def created(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        """Validate."""
-        engine.transition(job, WorkflowState.VALIDATED, **await self._steps.validate(job))
+    async def _step(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
+        driver = Driver(engine, self._steps, self._guards)
+        while (wait := await driver.step(job)) is not None:
+            await self._await(job, wait)
 
-    async def validated(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        """Enter the queue."""
-        engine.transition(job, WorkflowState.QUEUED)
+    async def _queued(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
+        # Whoever has to wait anyway joins the queue at once: one look of the queue serves all, instead of one for each.
+        if await self._steps.standing(job) is Standing.WAITING:
+            wait = WaitForSlot("every slot is taken", self._steps.settings.seconds_left(job), place=place_of(job))
+            await self._await(job, wait)
+        await self._step(engine, job)
 
-    async def queued(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        """Wait for admission."""
-        steps = self._steps
-        while True:
-            if await steps.standing(job) is Standing.WAITING:
-                await self._wait_for_slot(job, steps.queue_seconds_left(job))
-            obstacle = await steps.admission(job)
-            if obstacle is None:
-                break
-            if not obstacle.is_slot:
-                await self._sleep(steps.settings.slot_pause_seconds)
-        engine.transition(job, WorkflowState.GENERATING)
+    async def _await(self, job: WorkflowJob, wait: StateWait) -> None:
+        with self._noted(job, wait):
+            await self._awaiting[type(wait)](job, wait)
 
-    async def generating(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        """Submit once and follow the vendor's task to its end."""
-        await self._submit(engine, job)
-        watch = await self._steps.watch(job)
-        with self._noted(job, watch):
-            ended = await self._broker.follow(watch, kind_of(job), timing_key(job))
-        facts = await self._steps.conclude(job, ended)
-        engine.transition(job, WorkflowState.POST_PROCESSING, **facts)
+    async def _await_slot(self, job: WorkflowJob, wait: WaitForSlot) -> None:
+        store = self._steps.store
+        await self._queue.wait(
+            wait.place, wait.seconds, is_cancelled=lambda: store.cancel_reason(job.id, job.revision) is not None
+        )
 
-    async def post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        """Load, verify, store, cut."""
-        await self._steps.post_process(job, engine.save)
-        await self._steps.complete(job)
-        engine.transition(job, WorkflowState.COMPLETED)
+    async def _await_task(self, job: WorkflowJob, wait: WaitForTask) -> None:
+        ended = await self._broker.follow(wait.watch, job.kind, timing_key(job))
+        await self._steps.conclude(job, ended)
 
-    async def _submit(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        steps = self._steps
-        while True:
-            try:
-                # One refusal tells those that come after it.
-                async with self._creates:
-                    await steps.submit(job, engine.save, **self._submit_options)
-            except ConcurrencyLimitError:
-                if steps.slot_timed_out(job, utc_now()):
-                    raise
-                await self._wait_for_slot(job, steps.settings.slot_seconds)
-            except RateLimitError as error:
-                if steps.slot_timed_out(job, utc_now()):
-                    raise
-                await self._sleep(max(error.retry_after or 0, steps.settings.slot_pause_seconds))
-            else:
-                return
+    async def _await_budget(self, _job: WorkflowJob, wait: WaitForBudget) -> None:
+        await self._sleep(min(self._steps.settings.slot_pause_seconds, wait.seconds))
 
-    async def _wait_for_slot(self, job: WorkflowJob, seconds: float) -> None:
-        place, store = place_of(job), self._steps.store
-        with self._noted(job, place):
-            await self._queue.wait(
-                place, seconds, is_cancelled=lambda: store.cancel_reason(job.id, job.revision) is not None
-            )
+    async def _await_moment(self, _job: WorkflowJob, wait: WaitForMoment) -> None:
+        await self._sleep(wait.seconds)
 
     @contextmanager
-    def _noted(self, job: WorkflowJob, what: GenerationWatch | Place) -> Iterator[None]:
+    def _noted(self, job: WorkflowJob, what: StateWait) -> Iterator[None]:
         self.waiting[job.id] = what
         try:
             yield

@@ -1,13 +1,17 @@
-"""What happens in each state, written once: the operators and :meth:`WorkflowEngine.process` run the same steps."""
+"""What happens in each state, written once: tasks of Airflow, batches and :meth:`WorkflowEngine.process` run the same.
+
+Work that has to wait returns what it waits for, see :class:`~.job.waits.StateWait`; done again, it does what is left.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError
@@ -15,6 +19,7 @@ from airflow_provider_klingvideo.kling import (
     AsyncKlingClient,
     ConcurrencyLimitError,
     GenerationRequest,
+    RateLimitError,
     check_request,
     estimate,
     first_video,
@@ -22,33 +27,46 @@ from airflow_provider_klingvideo.kling import (
 )
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.storage.paths import OpenPath
-from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener, RunBlocking
+from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
+from airflow_provider_klingvideo.workflow.gates.gate import GateMeans, RunBlocking
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
 from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS_FOLDER
-from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots, Standing, place_of
+from airflow_provider_klingvideo.workflow.gates.slots import (
+    Place,
+    SlotBoard,
+    SlotRules,
+    Slots,
+    Standing,
+    WaitForSlot,
+    place_of,
+)
+from airflow_provider_klingvideo.workflow.gates.table import GATES
 from airflow_provider_klingvideo.workflow.inputs.reader import InputReader, inline_media, require_reachable_inputs
 from airflow_provider_klingvideo.workflow.inputs.references import resolved
-from airflow_provider_klingvideo.workflow.job.errors import (
-    CancelRequestedError,
-    InputError,
-    QueueTimeoutError,
-)
-from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.job.errors import CancelRequestedError, InputError, QueueTimeoutError
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.journal import Event, Journal, facts_of
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
+from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest, ExpectedPrice
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import JobStore
-from airflow_provider_klingvideo.workflow.ordering.preparation import Preparation
-from airflow_provider_klingvideo.workflow.ordering.submission import Order, Save, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
+from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
+from airflow_provider_klingvideo.workflow.ordering.preparation import prepared_request
+from airflow_provider_klingvideo.workflow.ordering.submission import TakeRules, WantedVideo, call_for, ensure_task
 from airflow_provider_klingvideo.workflow.results import AskOutputs
 from airflow_provider_klingvideo.workflow.waiting.following import (
+    WaitForTask,
     conclude,
-    kind_of,
-    settle,
+    followed_call,
+    has_result,
+    result_of,
     task_id_of,
     watch_of,
 )
 from airflow_provider_klingvideo.workflow.waiting.timings import Timings, timing_key
-from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, PollPolicy
+from airflow_provider_klingvideo.workflow.waiting.watch import Ended, PollPolicy
 
 log = logging.getLogger(__name__)
 
@@ -61,27 +79,17 @@ async def inline(work: Callable[[], T]) -> T:
 
 
 @dataclass(frozen=True)
-class Obstacle:
-    """Why a job in QUEUED may not go on yet.
-
-    :param is_slot: whether it is for want of a slot.
-    :param words: for a person.
-    """
-
-    is_slot: bool
-    words: str
-
-
-@dataclass(frozen=True)
 class StepSettings:
     """What a user can set for all jobs of a connection or a task.
 
-    :param concurrency_limit: tasks that may run at the vendor at once, None when only the vendor limits them.
+    :param concurrency_limit: tasks that may run at Kling at once, None when only Kling limits them.
     :param model_limits: the same by model.
     :param queue_seconds: how long a job may wait in QUEUED.
     :param slot_seconds: how long a job in GENERATING may be refused for want of a slot.
     :param slot_pause_seconds: shortest pause between two looks for a free slot.
-    :param generation_seconds: how long the vendor may take, counted from the moment it accepted the task.
+    :param generation_seconds: how long Kling may take, counted from the moment it accepted the task.
+    :param rules: when another paid task may be ordered for a job.
+    :param repeat_unanswered: make a paid call other than a create again where its answer was lost.
     :param poll: bounds of polling.
     :param check_input_urls: fetch the first bytes of what a request names by address, before anything is ordered.
     :param unknown_models: what to do with a model that the capability registry does not know.
@@ -95,6 +103,8 @@ class StepSettings:
     slot_seconds: float = 24 * 3600
     slot_pause_seconds: float = 3
     generation_seconds: float = 3600
+    rules: TakeRules = field(default_factory=TakeRules)
+    repeat_unanswered: bool = False
     poll: PollPolicy = field(default_factory=PollPolicy)
     check_input_urls: bool = True
     unknown_models: Literal["warn", "refuse"] = "warn"
@@ -106,17 +116,27 @@ class StepSettings:
         """What the user says about slots."""
         return SlotRules(self.concurrency_limit, self.model_limits)
 
+    def seconds_left(self, job: WorkflowJob, now: datetime | None = None) -> float:
+        """Return how long a job may still wait in its state before it is given up.
+
+        In GENERATING that is the time for which it may be refused; Kling's own time counts from its acceptance.
+        """
+        longest = self.queue_seconds if job.state is WorkflowState.QUEUED else self.slot_seconds
+        entered = job.entered_at(job.state) or job.created_at
+        return longest - ((now or utc_now()) - entered).total_seconds()
+
 
 class VideoSteps:
     """The work of every state for one connection.
 
-    :param client: the vendor's API, open.
+    :param client: Kling's API, open.
     :param store: where records and files lie.
-    :param outputs: asks the vendor for the outputs of a finished task, see :data:`AskOutputs`; it may block.
+    :param outputs: asks Kling for the outputs of a finished task, see :data:`AskOutputs`; it may block.
     :param open_path: makes a path object of an input's path or URI.
     :param run_blocking: how work that blocks is run; default: on a thread.
     :param slots: gives the slots of the connection; default: a board beside the records.
     :param timings: knows how long tasks take; default: kept in memory.
+    :param journal: is told what is paid.
     :param on_rendering: called as ``on_rendering(job, share)`` with the done part of a rendering, 0 to 1, on the thread
         that renders.
     """
@@ -132,6 +152,7 @@ class VideoSteps:
         run_blocking: RunBlocking = asyncio.to_thread,
         slots: Slots | None = None,
         timings: Timings | None = None,
+        journal: Journal | None = None,
         on_rendering: RenderListener | None = None,
     ) -> None:
         self.client = client
@@ -139,9 +160,14 @@ class VideoSteps:
         self.settings = settings or StepSettings()
         self.slots = slots or Slots(SlotBoard(store.base / SLOTS_FOLDER), self.settings.slot_rules)
         self.timings = timings or Timings()
+        self.journal = journal or Journal()
         self._outputs = outputs
         self._open_path = open_path
         self._run_blocking = run_blocking
+        self._reservations = Reservations(open_path)
+        means = GateMeans(client, self.slots, self._reservations, run_blocking)
+        self._gates = [gate(means) for gate in GATES]
+        self._asking_quota = asyncio.Lock()
         self._delivering = Delivering(
             store,
             outputs,
@@ -151,13 +177,10 @@ class VideoSteps:
             run_blocking=run_blocking,
             on_rendering=on_rendering,
         )
-        self._reservations = Reservations(open_path)
-        self._asking_quota = asyncio.Lock()
 
-    async def validate(self, job: WorkflowJob) -> dict[str, Any]:
-        """Prove that the request is legal, its inputs are there and the vendor takes this key; estimate the price.
+    async def validate(self, job: WorkflowJob) -> None:
+        """Prove that the request is legal, its inputs are there and Kling takes this key; estimate the price.
 
-        :returns: what the record keeps of it: kind, model, generation, estimate, warnings.
         :raises KlingVideoError: with the reason; nothing was sent that costs money.
         """
         if names := inline_media(job.params):
@@ -165,120 +188,116 @@ class VideoSteps:
                 f"{', '.join(names)} holds a file itself",
                 advice="Give an http(s) URL or a path (s3://, file:// ...): records and logs carry no files",
             )
-        order = await self.order_of(job)
-        request, generation = order.request, order.generation
-        warnings = check_request(request, generation, unknown_models=self.settings.unknown_models)
+        wanted = await self.wanted(job)
+        request, family = wanted.request, wanted.family
+        warnings = check_request(request, family, unknown_models=self.settings.unknown_models)
         if self.settings.check_input_urls:
-            await self._run_blocking(lambda: require_reachable_inputs(order.identity, self.settings.media))
-        price = estimate(request, generation)
+            await self._run_blocking(lambda: require_reachable_inputs(wanted.identity, self.settings.media))
+        price = estimate(request, family)
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
-        facts: dict[str, Any] = {
-            "kind": request.kind,
-            "model": request.model_name,
-            "generation": str(generation),
-            "estimate": price and {"units": str(price.units), "usd": price.usd and str(price.usd)},
-            "warnings": warnings,
-        }
-        job.metadata.update(facts)
+        job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
+        job.estimate = price and ExpectedPrice(units=str(price.units), usd=price.usd and str(price.usd))
         self._reservations.require_affordable(job)
-        return facts
 
-    async def admission(self, job: WorkflowJob, *, now: datetime | None = None) -> Obstacle | None:
-        """Decide about a job in QUEUED.
+    async def pass_gates(self, job: WorkflowJob, *, now: datetime | None = None) -> StateWait | None:
+        """Bring a job in QUEUED through all gates.
 
-        :returns: None when it may go on.
+        :returns: what it has to wait for, None when it may order.
         :raises CancelRequestedError: somebody has cancelled it.
         :raises QueueTimeoutError: it waited too long.
         """
-        if reason := self.store.cancel_reason(job.id, job.revision):
-            await self._tell(lambda: self.slots.give_back(place_of(job)))
-            raise CancelRequestedError(f"Cancelled in the queue: {reason}")
-        obstacle = await self._no_slot(job) or await self._no_budget(job)
-        if obstacle is not None and self.queue_seconds_left(job, now) <= 0:
-            raise QueueTimeoutError(f"Waited {self.settings.queue_seconds:.0f} s in vain: {obstacle.words}")
-        return obstacle
+        try:
+            return await self._first_wait(job, now)
+        except KlingVideoError as error:
+            if not error.retryable:
+                await self.release(job)
+            raise
 
-    def queue_seconds_left(self, job: WorkflowJob, now: datetime | None = None) -> float:
-        """Return how long a job may still wait in QUEUED."""
-        entered = job.entered_at(WorkflowState.QUEUED) or job.created_at
-        return self.settings.queue_seconds - ((now or utc_now()) - entered).total_seconds()
+    async def _first_wait(self, job: WorkflowJob, now: datetime | None) -> StateWait | None:
+        if reason := await self._run_blocking(lambda: self.store.cancel_reason(job.id, job.revision)):
+            raise CancelRequestedError(f"Cancelled in the queue: {reason}")
+        for gate in self._gates:
+            wait = await gate.wait_for(job)
+            if wait is not None:
+                left = self.settings.seconds_left(job, now)
+                if left <= 0:
+                    limit = self.settings.queue_seconds
+                    raise QueueTimeoutError(f"The job could not be ordered within {limit:.0f} s: {wait.words}")
+                return wait.within(left)
+        return None
+
+    async def release(self, job: WorkflowJob) -> None:
+        """Give back what a job holds at the gates and will not use now."""
+        for gate in self._gates:
+            await self._tell(partial(gate.release, job))
 
     async def standing(self, job: WorkflowJob) -> Standing:
-        """Tell whether a job has to wait for a slot, without asking the vendor."""
+        """Tell whether a job has to wait for a slot, without asking Kling."""
         standing: Standing = await self._run_blocking(lambda: self.slots.standing(place_of(job)))
         return standing
 
-    async def _no_slot(self, job: WorkflowJob) -> Obstacle | None:
-        if await self.standing(job) is not Standing.WAITING:
-            return None
-        place = place_of(job)
-        in_flight = await self.client.in_flight(place.pack)
-        granted: set[str] = await self._run_blocking(lambda: self.slots.grant([place], in_flight))
-        return None if job.id in granted else Obstacle(True, "every slot is taken, or others wait longer")
+    async def order(self, job: WorkflowJob) -> StateWait | None:
+        """Bring the request to Kling exactly once; see :mod:`~.ordering.paid_once`.
 
-    async def _no_budget(self, job: WorkflowJob) -> Obstacle | None:
-        """A task that exists is adopted and costs nothing more; should another one be ordered, it is reserved then."""
-        if any(one.outcome in (None, "succeeded") for one in job.submissions):
-            return None
-        missing: str | None = await self._run_blocking(lambda: self._reservations.shortage(job))
-        if missing is None:
-            return None
-        await self._tell(lambda: self.slots.give_back(place_of(job)))
-        return Obstacle(False, missing)
-
-    async def submit(
-        self,
-        job: WorkflowJob,
-        save: Save,
-        *,
-        generation_number: int = 1,
-        regenerate_failed: bool = False,
-        on_changed_request: str = "order",
-    ) -> Submission:
-        """Bring the request to the vendor exactly once; see :class:`SubmissionProtocol`.
-
-        :raises ConcurrencyLimitError: every slot is taken; call again later.
+        :returns: what it has to wait for, None when Kling has the task.
+        :raises ConcurrencyLimitError: every slot was taken for too long.
+        :raises KlingVideoError: Kling refused, or it is not known whether it has the task.
         """
-        prepare = Preparation(self.client, save)
-
-        async def reserve_and_prepare(job: WorkflowJob, order: Order) -> GenerationRequest:
-            if await self._run_blocking(lambda: self._reservations.reserve(job)):
-                await save(job)
-            return await prepare(job, order)
-
-        place = place_of(job)
-        is_new = all(one.outcome == "refused" for one in job.submissions)
-        if is_new and await self.standing(job) is Standing.WAITING:
-            raise ConcurrencyLimitError("Every slot is taken, as the last refusals have shown; nothing was sent")
+        place, left = place_of(job), self.settings.seconds_left(job)
+        is_new = all(call.is_refused for call in job.submissions)
+        if is_new and left > 0 and await self.standing(job) is Standing.WAITING:
+            return WaitForSlot("every slot is taken, as the last refusals have shown", left, place=place)
         try:
-            submission = await SubmissionProtocol(self.client, save, reserve_and_prepare).ensure_task(
-                job,
-                await self.order_of(job),
-                generation_number=generation_number,
-                regenerate_failed=regenerate_failed,
-                on_changed_request=on_changed_request,
-            )
-        except ConcurrencyLimitError:
+            await self._ensure_task(job)
+        except ConcurrencyLimitError as error:
             await self._learn(place)
-            raise
+            if left <= 0:
+                raise
+            return WaitForSlot(str(error), left, place=place)
+        except RateLimitError as error:
+            if left <= 0:
+                raise
+            return WaitForMoment(str(error), min(max(error.retry_after or 0, self.settings.slot_pause_seconds), left))
         except KlingVideoError as error:
             if not error.retryable:
-                await self.settle_budget(job)
-                await self._tell(lambda: self.slots.give_back(place))
+                await self.release(job)
             raise
-        await self._tell(lambda: self.slots.ordered(place))
-        return submission
+        await self._tell_others(lambda: self.slots.ordered(place))
+        return None
+
+    async def _ensure_task(self, job: WorkflowJob) -> None:
+        wanted = await self.wanted(job)
+        once = self._once(job)
+        call = call_for(job, wanted, self.settings.rules)
+
+        async def reserve_and_prepare(wanted: WantedVideo) -> GenerationRequest:
+            await self._run_blocking(lambda: self._reservations.reserve(job, call))
+            return await prepared_request(
+                self.client, job, wanted, once, repeat_unanswered=self.settings.repeat_unanswered
+            )
+
+        await ensure_task(self.client, job, call, wanted, reserve_and_prepare, once)
+
+    def _once(self, job: WorkflowJob) -> PaidOnce:
+        async def keep(call: PaidCall, token: str, *, first: bool) -> None:
+            await self._run_blocking(lambda: self.store.note(job.id, call, token, first=first))
+            await self.store.asave(job)
+
+        def tell(event: Event, call: PaidCall, words: str) -> None:
+            self.journal.write(event, job, **facts_of(call), words=words)
+
+        return PaidOnce(keep, tell)
 
     async def _learn(self, place: Place) -> None:
-        """Remember how much ran when the vendor refused; where it cannot be asked, nothing is learned."""
+        """Remember how much ran when Kling refused; where it cannot be asked, nothing is learned."""
         try:
             in_flight = await self.client.in_flight(place.pack)
         except KlingVideoError as error:
-            log.warning("What runs at the vendor could not be asked: %s", error)
-            await self._tell(lambda: self.slots.give_back(place))
+            log.warning("Could not list Kling's running tasks: %s", error)
+            await self._tell_others(lambda: self.slots.give_back(place))
         else:
-            await self._tell(lambda: self.slots.refused(place, in_flight))
+            await self._tell_others(lambda: self.slots.refused(place, in_flight))
             async with self._asking_quota:
                 await self._learn_quota(place.pack)
 
@@ -286,56 +305,62 @@ class VideoSteps:
         if await self._run_blocking(lambda: self.slots.wants_quota(pack)):
             await learn_quota(self.client, self.slots, pack)
 
-    async def _tell(self, work: Callable[[], None]) -> None:
+    async def _tell_others(self, work: Callable[[], None]) -> None:
+        await self._tell(lambda: self._run_blocking(work))
+
+    async def _tell(self, work: Callable[[], Awaitable[Any]]) -> None:
         """Tell other processes something. Where that fails the job goes on: what they know wrongly is outdated soon."""
         try:
-            await self._run_blocking(work)
+            await work()
         except OSError as error:
-            log.warning("What other processes should know could not be kept: %s", error)
+            log.warning("Could not update what jobs share (slots, budgets, times): %s", error)
 
-    async def watch(self, job: WorkflowJob) -> GenerationWatch:
-        """Make the watch over a submitted job, which knows how long such tasks took lately."""
+    async def follow(self, job: WorkflowJob) -> StateWait | None:
+        """Return the wait for a job's task, None when its result is on record."""
+        if has_result(job):
+            return None
         window = await self._run_blocking(lambda: self.timings.load(timing_key(job)))
-        return watch_of(job, self.settings.generation_seconds, self.settings.poll, window)
+        watch = watch_of(job, self.settings.generation_seconds, self.settings.poll, window)
+        left = (watch.deadline - utc_now()).total_seconds()
+        return WaitForTask(f"task {watch.task_id} runs at Kling", max(0.0, left), watch=watch)
 
-    async def conclude(self, job: WorkflowJob, ended: Ended) -> dict[str, Any]:
+    async def conclude(self, job: WorkflowJob, ended: Ended) -> None:
         """Write down how the wait for a job's task ended, in its budget, too; see :func:`conclude`."""
         try:
-            return conclude(job, ended)
+            conclude(job, ended)
         finally:
-            await self.settle_budget(job)
-            await self._tell(lambda: self._facts_of_end(job, ended))
+            await self._end_of_task(job)
+            seconds = ended.vendor_seconds
+            if seconds is not None:
+                await self._tell_others(lambda: self.timings.keep(timing_key(job), seconds))
 
-    def _facts_of_end(self, job: WorkflowJob, ended: Ended) -> None:
-        self.slots.give_back(place_of(job))
-        if ended.vendor_seconds is not None:
-            self.timings.keep(timing_key(job), ended.vendor_seconds)
-
-    async def take_result(self, job: WorkflowJob) -> dict[str, Any]:
-        """Return the facts of a job's result, asking once where nobody has waited; see :func:`settle`."""
+    async def take_result(self, job: WorkflowJob) -> None:
+        """Make sure that a job's result is on record, asking once where nobody has waited; see :func:`result_of`."""
+        if has_result(job):
+            return
         try:
-            return await settle(job, self.client)
+            await result_of(job, self.client)
         finally:
-            await self.settle_budget(job)
+            await self._end_of_task(job)
 
-    async def settle_budget(self, job: WorkflowJob) -> None:
-        """Give back what the job has reserved and will not spend."""
-        await self._run_blocking(lambda: self._reservations.settle(job))
+    async def _end_of_task(self, job: WorkflowJob) -> None:
+        call = followed_call(job)
+        if call.verdict is not None:
+            self.journal.write(Event.BILLED, job, **facts_of(call), verdict=call.verdict)
+        await self.release(job)
 
-    def slot_timed_out(self, job: WorkflowJob, now: datetime) -> bool:
-        """Whether a job has been refused for want of a slot for too long."""
-        entered = job.entered_at(WorkflowState.GENERATING) or now
-        return (now - entered).total_seconds() >= self.settings.slot_seconds
+    async def deliver(self, job: WorkflowJob) -> None:
+        """Load, verify and store the results, cut the video; what is stored and whole already is kept."""
+        await self._delivering.post_process(job, self.store.asave)
 
-    async def post_process(self, job: WorkflowJob, save: Save) -> list[str]:
-        """Load, verify and store the results; see :meth:`Delivering.post_process`."""
-        return await self._delivering.post_process(job, save)
+    async def prove(self, job: WorkflowJob) -> None:
+        """Prove that every file which the record names lies in the store with its size.
 
-    async def complete(self, job: WorkflowJob) -> None:
-        """Prove that every file lies in the store; see :meth:`Delivering.complete`."""
+        :raises StoredFilesError: naming what is missing or has another size.
+        """
         await self._delivering.complete(job)
 
-    async def order_of(self, job: WorkflowJob) -> Order:
+    async def wanted(self, job: WorkflowJob) -> WantedVideo:
         """Build the typed request of a job, its inputs read.
 
         :raises InvalidRequestError: when the parameters make no request.
@@ -343,13 +368,13 @@ class VideoSteps:
         """
         params = resolved({key: value for key, value in job.params.items() if key != "api"})
         request = parse_request({**params, "prompt": job.prompt} if job.prompt else params)
-        generation = self.client.generation_for(request, api=job.params.get("api"))
+        family = self.client.family_for(request, api=job.params.get("api"))
         reader = InputReader(self._open_path, self._video_of, self.settings.media)
-        inputs = await self._run_blocking(lambda: reader.read(request, generation))
-        return Order(inputs.request, inputs.identity, generation)
+        inputs = await self._run_blocking(lambda: reader.read(request, family))
+        return WantedVideo(inputs.request, inputs.identity, family)
 
     def _video_of(self, job: WorkflowJob) -> str:
-        video = first_video(self._outputs(task_id_of(job), kind_of(job)))
+        video = first_video(self._outputs(task_id_of(job), job.kind))
         if video is None:
-            raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after generation")
+            raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after they were made")
         return video.url

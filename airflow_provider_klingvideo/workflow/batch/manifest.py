@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_klingvideo.storage.names import safe_name
 from airflow_provider_klingvideo.storage.paths import RecordPath, write_whole
+from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.protocols import remove
 from airflow_provider_klingvideo.workflow.batch.judge import NO_RECORD
 from airflow_provider_klingvideo.workflow.batch.parquet import as_parquet
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 
-# Units are decimal numbers as text, as the vendor bills them: a float would round them.
+
+def _units(units: Decimal | None) -> str | None:
+    """Units are decimal numbers as text, as Kling bills them: a float would round them."""
+    return None if units is None else f"{units:f}"
+
+
 _FACTS: Mapping[str, Callable[[WorkflowJob], Any]] = {
     "job_id": lambda job: job.id,
     "state": lambda job: str(job.state),
     "prompt": lambda job: job.prompt,
     "klingai_job_id": lambda job: job.klingai_job_id,
     "processed_url": lambda job: job.processed_url,
-    "billed_units": lambda job: job.metadata.get("billed_units"),
-    "estimated_units": lambda job: (job.metadata.get("estimate") or {}).get("units"),
-    "seconds": lambda job: job.metadata.get("seconds"),
+    "billed_units": lambda job: _units(job.billed_units),
+    "estimated_units": lambda job: job.estimate and job.estimate.units,
+    "seconds": lambda job: job.result and job.result.seconds,
     "error": lambda job: job.error,
 }
 _TYPES = dict.fromkeys(("index", "key", *_FACTS), "string") | {"index": "int64", "seconds": "float64"}
@@ -49,15 +56,15 @@ def write_manifest(
     :returns: the path of the first of them.
     """
     names = [None] * len(jobs) if keys is None else keys
-    rows = [
-        {"index": index, "key": name, **_facts(job)} for index, (name, job) in enumerate(zip(names, jobs, strict=True))
-    ]
+    rows = storable_json(
+        [{"index": index, "key": name, **_facts(job)} for index, (name, job) in enumerate(zip(names, jobs, strict=True))]
+    )
     stem = f"{safe_name(key)}.manifest"
     _write_table(store.base / f"{stem}.parquet", as_parquet(rows, _TYPES))
     write_whole(
         store.base / f"{stem}.jsonl", "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
     )
-    shown = {**summary, "jobs": [_shown(row) for row in rows]}
+    shown = {**storable_json(summary), "jobs": [_shown(row) for row in rows]}
     path = store.base / f"{stem}.json"
     write_whole(path, json.dumps(shown, ensure_ascii=False, indent=2).encode())
     return str(path)

@@ -12,7 +12,6 @@ from typing import Any
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    before_sleep_log,
     retry_if_exception,
     stop_after_attempt,
     wait_exponential,
@@ -20,27 +19,41 @@ from tenacity import (
 )
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.workflow.gates.slots import Place
+from airflow_provider_klingvideo.workflow.gates.budget import BudgetNeed, WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.slots import Place, WaitForSlot
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job, is_same_request
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
-from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.job.states import WorkflowState
-from airflow_provider_klingvideo.workflow.job.store import JobStore, RecordOvertakenError
-from airflow_provider_klingvideo.workflow.steps import VideoSteps
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
+from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
+from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
+from airflow_provider_klingvideo.workflow.steps import StepSettings, VideoSteps
+from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask
 from airflow_provider_klingvideo.workflow.waiting.watch import GenerationWatch
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-# Work that takes a processor; the waits beside it are free.
-RENDERS = 2
 ATTEMPTS = 4
 _growing = wait_exponential(multiplier=5, max=120) + wait_random(0, 1)
 
 
+@dataclass(frozen=True)
+class JobTerms:
+    """Under what a job may be ordered.
+
+    :param budget: what it may spend together with others, None for no budget.
+    :param priority: of jobs that wait for a slot those with a higher number go first.
+    """
+
+    budget: Budget | None = None
+    priority: int = 0
+
+
 def batch_job(
-    store: JobStore, job_id: str, request: Mapping[str, Any], *, turn: str, metadata: Mapping[str, Any]
+    engine: WorkflowEngine, job_id: str, request: Mapping[str, Any], *, origin: Origin, terms: JobTerms
 ) -> WorkflowJob:
     """Return the job of a row, its record kept.
 
@@ -48,15 +61,17 @@ def batch_job(
     a person has cancelled meanwhile. In a new turn (a person ran or cleared the batch again), what failed or was
     cancelled starts anew.
 
-    :param turn: names what a person has started.
-    :param metadata: what the record is to know besides: where the job comes from, its budget, its priority.
+    :param origin: where the job comes from; its ``turn`` names what a person has started.
+    :param terms: under what the job may be ordered.
     """
+    store = engine.store
+    assert store is not None  # noqa: S101 - a batch has records
     existing = store.load(job_id)
-    if existing and existing.metadata.get("turn") == turn and is_same_request(existing, request):
+    if existing and existing.origin.turn == origin.turn and is_same_request(existing, request):
         return existing
-    job = created_job(store, job_id, request, origin=metadata)
+    job = created_job(engine, job_id, request, origin=origin)
     if not job.is_terminal:
-        job.metadata.update(metadata, turn=turn)
+        job.origin, job.budget, job.priority = origin, terms.budget, terms.priority
         store.save(job)
     return job
 
@@ -65,12 +80,14 @@ def batch_job(
 class Suspended:
     """What jobs wait for that nobody has to wait for at a worker.
 
-    :param followed: vendor tasks, by job.
-    :param queued: places in the queue for slots.
+    :param followed: Kling's tasks, by job.
+    :param queued: places in the queue for slots, the first in turn first.
+    :param short: what jobs need of their budgets.
     """
 
     followed: Mapping[str, GenerationWatch] = field(default_factory=dict)
     queued: Sequence[Place] = ()
+    short: Sequence[BudgetNeed] = ()
 
 
 class BatchRun:
@@ -78,17 +95,14 @@ class BatchRun:
 
     :param engine: keeps the records; gets the handlers.
     :param steps: the work of the states.
-    :param submit_options: see :class:`VideoHandlers`.
     """
 
-    def __init__(self, engine: WorkflowEngine, steps: VideoSteps, **submit_options: Any) -> None:
+    def __init__(self, engine: WorkflowEngine, steps: VideoSteps) -> None:
         self._engine = engine
-        self._handlers = VideoHandlers(steps, **submit_options)
-        self._slot_pause = steps.settings.slot_pause_seconds
-        self._renders = asyncio.Semaphore(RENDERS)
-        handlers = {**self._handlers.by_state(), WorkflowState.POST_PROCESSING: self._post_processing}
-        for state, handler in handlers.items():
-            engine.register_handler(state, _tried_again(handler))
+        self._handlers = VideoHandlers(steps)
+        self._settings = steps.settings
+        for state, handler in self._handlers.by_state().items():
+            engine.register_handler(state, _tried_again(handler, steps.settings))
 
     async def run(self, jobs: Sequence[WorkflowJob], *, patience: float | None = None) -> Suspended | None:
         """Process jobs until all have ended, or until there is nothing to do for a while.
@@ -108,10 +122,11 @@ class BatchRun:
             while working:
                 _, working = await asyncio.wait(working, timeout=LOOK_SECONDS)
                 waiting = dict(self._handlers.waiting)
-                if len(waiting) < len(working):
+                idle = [wait for wait in waiting.values() if not isinstance(wait, WaitForMoment)]
+                if len(idle) < len(working):
                     busy_at = loop.time()
                 # Those that wait for a slot have been looked for since.
-                elif patience is not None and working and loop.time() - busy_at > 2 * self._slot_pause:
+                elif patience is not None and working and loop.time() - busy_at > 2 * self._settings.slot_pause_seconds:
                     suspended = _suspended(waiting)
                     if _due_in(suspended) > patience:
                         return suspended
@@ -123,25 +138,26 @@ class BatchRun:
             task.result()
         return None
 
-    async def _post_processing(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        async with self._renders:
-            await self._handlers.post_processing(engine, job)
 
-
-def _tried_again(handler: Handler) -> Handler:
+def _tried_again(handler: Handler, settings: StepSettings) -> Handler:
     """Try a state's work again where that can help, as Airflow does with a task of its own for each state."""
 
     async def patient(engine: WorkflowEngine, job: WorkflowJob) -> Any:
         attempts = AsyncRetrying(
             retry=retry_if_exception(_is_worth_retrying),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=_pause,
-            before_sleep=before_sleep_log(log, logging.WARNING),
+            wait=lambda state: min(_pause(state), max(0.0, settings.seconds_left(job))),
+            before_sleep=lambda state: _tell_pause(job, state),
             reraise=True,
         )
         return await attempts(handler, engine, job)
 
     return patient
+
+
+def _tell_pause(job: WorkflowJob, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("Job %s: %s failed, trying again: %s", job.id, job.state, error)
 
 
 def _is_worth_retrying(error: BaseException) -> bool:
@@ -155,14 +171,16 @@ def _pause(state: RetryCallState) -> float:
     return max(asked or 0, _growing(state))
 
 
-def _suspended(waiting: Mapping[str, GenerationWatch | Place]) -> Suspended:
+def _suspended(waiting: Mapping[str, StateWait]) -> Suspended:
+    waits = waiting.values()
     return Suspended(
-        {job_id: what for job_id, what in waiting.items() if isinstance(what, GenerationWatch)},
-        sorted((what for what in waiting.values() if isinstance(what, Place)), key=lambda place: place.order),
+        {job_id: wait.watch for job_id, wait in waiting.items() if isinstance(wait, WaitForTask)},
+        sorted((wait.place for wait in waits if isinstance(wait, WaitForSlot)), key=lambda place: place.order),
+        [wait.need for wait in waits if isinstance(wait, WaitForBudget)],
     )
 
 
 def _due_in(suspended: Suspended) -> float:
-    """Seconds until the first result is due; jobs that wait for a slot wait for it, too."""
+    """Seconds until the first result is due; jobs that wait for a slot or for budget wait for it, too."""
     now = utc_now()
     return min((watch.due_in(now) for watch in suspended.followed.values()), default=inf)

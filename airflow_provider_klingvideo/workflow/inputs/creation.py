@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.workflow.inputs.reader import without_inline_media
 from airflow_provider_klingvideo.workflow.inputs.references import reduced
+from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.job.reopen import reopened
+from airflow_provider_klingvideo.workflow.job.journal import Event
+from airflow_provider_klingvideo.workflow.job.sections import Origin
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
-from airflow_provider_klingvideo.workflow.job.store import JobStore
+from airflow_provider_klingvideo.workflow.job.transitions import TRANSITIONS
 
 RESUMABLE_ENDS = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
 
@@ -20,26 +23,31 @@ def given_fields(request: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in request.items() if value is not None and value != ""}
 
 
-def created_job(store: JobStore, job_id: str, request: Mapping[str, Any], *, origin: Mapping[str, Any]) -> WorkflowJob:
+def created_job(engine: WorkflowEngine, job_id: str, request: Mapping[str, Any], *, origin: Origin) -> WorkflowJob:
     """Return the job of a request, its record kept.
 
-    :param store: where records lie.
+    :param engine: with a store, where records lie.
     :param job_id: the job's deterministic id.
     :param request: ``prompt`` and the parameters; values that are None or empty count as not given.
-    :param origin: where the job comes from, for its metadata.
+    :param origin: where the job comes from.
     :returns: the record that exists when it is about the same request and has not failed; else a new revision of it,
-        which knows of all that was submitted before; else a new record.
+        which knows of all that was ordered before; else a new record.
     """
+    store = engine.store
+    assert store is not None  # noqa: S101 - said above
     prompt, params = _asked_for(request)
     existing = store.load(job_id)
-    if existing is None:
-        job = WorkflowJob(id=job_id, prompt=prompt, params=params, metadata=dict(origin))
-    elif is_same_request(existing, request) and existing.state not in RESUMABLE_ENDS:
+    if existing is not None and is_same_request(existing, request) and existing.state not in RESUMABLE_ENDS:
         return existing
+    if existing is None:
+        job = WorkflowJob(id=job_id, prompt=prompt, params=params, origin=origin)
+        engine.journal.write(Event.CREATED, job)
     else:
-        store.archive(existing)
-        job = reopened(existing, WorkflowState.CREATED)
+        job = engine.reopen(existing, WorkflowState.CREATED)
         job.prompt, job.params = prompt, params
+    if engine.transitions is not TRANSITIONS:
+        # Whoever closes the job, a trigger or a comparison, goes by the table that its tasks go by.
+        job.transitions = engine.transitions.as_json()
     store.save(job)
     return job
 
@@ -52,4 +60,6 @@ def is_same_request(job: WorkflowJob, request: Mapping[str, Any]) -> bool:
 def _asked_for(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     given = given_fields(request)
     prompt = str(given.pop("prompt", ""))
-    return prompt, without_inline_media(reduced(given))
+    # As the record keeps it, so that a request with text that no store takes is the same one on every try.
+    asked: tuple[str, dict[str, Any]] = storable_json(prompt), storable_json(without_inline_media(reduced(given)))
+    return asked

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_klingvideo.workflow.job.errors import InputError
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 LAST_FRAME = "#last_frame"
@@ -42,6 +43,17 @@ def resolved(value: Any) -> Any:
     return _replaced(value, _resolve)
 
 
+def record_of(job: Mapping[str, Any]) -> WorkflowJob:
+    """Read a job that another task has returned, by any version of this provider.
+
+    :raises InputError: it is no job.
+    """
+    try:
+        return WorkflowJob.model_validate({"history": [], **job})
+    except ValueError as error:
+        raise InputError(f"What stands in the place of a job is none: {error}") from error
+
+
 def _replaced(value: Any, replace: Callable[[str, Mapping[str, Any]], Any]) -> Any:
     if isinstance(value, list | tuple):
         return [_replaced(item, replace) for item in value]
@@ -56,11 +68,12 @@ def _replaced(value: Any, replace: Callable[[str, Mapping[str, Any]], Any]) -> A
 def _facts(job: Mapping[str, Any]) -> dict[str, Any]:
     if "output_id" in job:
         return dict(job)
-    outputs = (job.get("metadata") or {}).get("outputs") or ()
+    known = record_of(job)
+    outputs = known.result.outputs if known.result else ()
     return {
-        "id": job.get("id"),
-        "state": job.get("state"),
-        "file": job.get("processed_url"),
+        "id": known.id,
+        "state": str(known.state),
+        "file": known.processed_url,
         "output_id": next((one["id"] for one in outputs if one.get("id")), None),
     }
 

@@ -13,6 +13,7 @@ from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.job import ENGINE_FIELDS, HistoryEntry, WorkflowJob
 from airflow_provider_klingvideo.workflow.job.journal import Event, Journal
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.reopen import reopened
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import JobStore, RecordOvertakenError
 from airflow_provider_klingvideo.workflow.job.transitions import (
@@ -114,6 +115,21 @@ class WorkflowEngine:
         if target is None:
             raise error
         return self.transition(job, target, error=job.error, failure=job.failure)
+
+    def reopen(self, job: WorkflowJob, state: WorkflowState) -> WorkflowJob:
+        """Take a job up again in a state that it has been in; its present record is kept under its revision's number.
+
+        :returns: the next revision, kept; see :func:`reopened`.
+        :raises NotReachedError: when the job never was in that state.
+        """
+        revived = reopened(job, state)
+        if self.store is not None:
+            self.store.archive(job)
+            self.store.save(revived)
+        self.journal.write(
+            Event.REOPENED, revived, **{"from": str(job.state), "to": str(state), "revision": revived.revision}
+        )
+        return revived
 
     async def process(self, job: WorkflowJob) -> WorkflowJob:
         """Run the handlers until the job has ended, keeping the record after every step.

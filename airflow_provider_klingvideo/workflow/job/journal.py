@@ -29,6 +29,8 @@ class Event(StrEnum):
     """It had ended, or goes on from an earlier state: ``from``, ``to``, ``revision``."""
     CLOSED = "closed"
     """It was ended because nobody works on it any more: ``cause``."""
+    ADOPTED = "adopted"
+    """A comparison with Kling's list took its paid result: ``task_id``."""
     CALL_INTENDED = "call_intended"
     """A call that costs is about to be sent: ``what``, ``external_task_id``, ``price``."""
     CALL_ANSWERED = "call_answered"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +30,10 @@ CANCEL_NAME = "cancel.json"
 CALLS = "calls"
 NOTE = ".json"
 LOSSES = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
+
+
+Save = Callable[[WorkflowJob], Awaitable[None]]
+"""Keeps a job record durably."""
 
 
 class UnreadableRecordError(KlingVideoError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,8 +17,12 @@ from airflow_provider_klingvideo.storage.protocols import is_there
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job.closing import close
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
-from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
-from airflow_provider_klingvideo.workflow.job.reopen import reopened
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.journal import Event
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
+from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest, Origin
+from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
+from airflow_provider_klingvideo.workflow.waiting.following import result_facts
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore, UnreadableRecordError
 from airflow_provider_klingvideo.workflow.results import KEPT
@@ -27,7 +31,6 @@ from airflow_provider_klingvideo.workflow.steps import VideoSteps
 ADOPTED_FOLDER = "adopted"
 # Whatever the product, its tasks are found by the query that this kind is asked with.
 ANY_KIND = "text_to_video"
-_OUR_ID = re.compile(r"(?P<job>.+)-(?P<fingerprint>[0-9a-f]{16})-g(?P<number>[0-9]+)")
 
 
 class Finding(StrEnum):
@@ -58,7 +61,7 @@ FINE = frozenset({Finding.FOLLOWED, Finding.FOREIGN})
 
 
 @dataclass(frozen=True)
-class Row:
+class Difference:
     """One finding.
 
     :param finding: what was found.
@@ -96,7 +99,7 @@ class Row:
 class Report:
     """All findings of one comparison."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Difference] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -104,7 +107,7 @@ class Report:
         return dict(Counter(str(row.finding) for row in self.rows))
 
     @property
-    def open_rows(self) -> list[Row]:
+    def open_rows(self) -> list[Difference]:
         """The findings about which somebody should do something."""
         return [row for row in self.rows if row.finding not in FINE and not row.done]
 
@@ -114,13 +117,17 @@ class Report:
         return {"at": utc_now().isoformat(), "counts": self.counts, "open": len(self.open_rows), "rows": shown}
 
 
+OpenStore = Callable[[JobStore], AbstractAsyncContextManager[tuple[WorkflowEngine, VideoSteps]]]
+"""Opens what works on the jobs of a store, put together as for everybody else."""
+
+
 @dataclass(frozen=True)
 class _Known:
     """A submission on record."""
 
     store: JobStore
     job: WorkflowJob
-    submission: Submission
+    call: PaidCall
 
 
 class Reconciler:
@@ -128,7 +135,7 @@ class Reconciler:
 
     :param client: the vendor's API, open.
     :param base: the folder below which all records lie.
-    :param steps_for: makes the work of the states for a store.
+    :param open_store: opens engine and work of the states for a store, see :data:`OpenStore`.
     :param is_over: tells of a job whether its DAG run has ended; None where that is not known, then age decides.
     :param stale_after: seconds after which a record that nobody has touched counts as left behind.
     :param kept: how far back to look.
@@ -139,14 +146,14 @@ class Reconciler:
         client: AsyncKlingClient,
         base: RecordPath,
         *,
-        steps_for: Callable[[JobStore], VideoSteps],
+        open_store: OpenStore,
         is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,
         stale_after: float = 24 * 3600,
         kept: timedelta = KEPT,
     ) -> None:
         self._client = client
         self._base = base
-        self._steps_for = steps_for
+        self._open = open_store
         self._is_over = is_over
         self._stale_after = timedelta(seconds=stale_after)
         self._since = utc_now() - kept
@@ -166,10 +173,12 @@ class Reconciler:
         left_behind = {job.id for store, job in records if self._is_stale(job)}
         for store, job in records:
             if job.id in left_behind:
-                report.rows.append(self._stale(store, job, close_it=close_stale))
-        known = {one.external_task_id: _Known(store, job, one) for store, job in records for one in job.submissions}
+                report.rows.append(await self._stale(store, job, close_it=close_stale))
+        known = {
+            call.external_task_id or "": _Known(store, job, call) for store, job in records for call in job.submissions
+        }
         for task in tasks:
-            row = _row_of(task, known.get(task.external_id or ""))
+            row = _difference_of(task, known.get(task.external_id or ""))
             if adopt and row.finding in ADOPTABLE and task.succeeded:
                 row = await self._adopted(row, task, known.get(task.external_id or ""))
             report.rows.append(row)
@@ -177,15 +186,15 @@ class Reconciler:
         report.rows += _missing(known.values(), listed, self._since, began)
         return report
 
-    def _records(self) -> tuple[list[tuple[JobStore, WorkflowJob]], list[Row]]:
+    def _records(self) -> tuple[list[tuple[JobStore, WorkflowJob]], list[Difference]]:
         records: list[tuple[JobStore, WorkflowJob]] = []
-        unreadable: list[Row] = []
+        unreadable: list[Difference] = []
         for path in self._base.rglob(RECORD_NAME) if is_there(self._base) else ():
             store = JobStore(path.parent.parent)
             try:
                 job = store.load(path.parent.name)
             except UnreadableRecordError:
-                unreadable.append(Row(Finding.UNREADABLE, job_id=path.parent.name, record=str(path)))
+                unreadable.append(Difference(Finding.UNREADABLE, job_id=path.parent.name, record=str(path)))
                 continue
             if job is not None:
                 records.append((store, job))
@@ -202,13 +211,15 @@ class Reconciler:
         over = self._is_over(job)
         return utc_now() - job.updated_at > self._stale_after if over is None else over
 
-    def _stale(self, store: JobStore, job: WorkflowJob, *, close_it: bool) -> Row:
+    async def _stale(self, store: JobStore, job: WorkflowJob, *, close_it: bool) -> Difference:
         done = ""
         if close_it:
-            close(WorkflowEngine(store=store), job, "its DAG run has ended, or nobody has worked on it for too long")
-            store.save(job)
+            async with self._open(store) as (engine, steps):
+                close(engine, job, "its DAG run has ended, or nobody has worked on it for too long")
+                await engine.save(job)
+                await steps.release(job)
             done = f"closed as {job.state}"
-        return Row(
+        return Difference(
             Finding.STALE,
             job_id=job.id,
             job_state=str(job.state),
@@ -218,7 +229,7 @@ class Reconciler:
             done=done,
         )
 
-    async def _adopted(self, row: Row, task: Task, known: _Known | None) -> Row:
+    async def _adopted(self, row: Difference, task: Task, known: _Known | None) -> Difference:
         store, job = (known.store, known.job) if known else (JobStore(self._base / ADOPTED_FOLDER), _job_of(task))
         if not job.is_terminal or WorkflowState.GENERATING not in job.path:
             return row
@@ -230,20 +241,20 @@ class Reconciler:
 
     async def _taken(self, store: JobStore, job: WorkflowJob, task: Task) -> WorkflowJob:
         """Take up a job where it waited for its task; nothing on this way can order anything."""
-        if store.load(job.id) is not None:
-            store.archive(job)
-        revived = reopened(job, WorkflowState.GENERATING)
-        _confirm(revived, task)
-        steps, engine = self._steps_for(store), WorkflowEngine(store=store)
-        VideoHandlers(steps).register(engine)
-        revived.metadata["reconciled_at"] = utc_now().isoformat()
-        facts = await steps.take_result(revived)
-        engine.transition(revived, WorkflowState.POST_PROCESSING, **facts)
-        await engine.save(revived)
-        return await engine.process(revived)
+        async with self._open(store) as (engine, steps):
+            if store.load(job.id) is None:
+                store.save(job)
+            revived = engine.reopen(job, WorkflowState.GENERATING)
+            _confirm(revived, task)
+            engine.journal.write(Event.ADOPTED, revived, task_id=task.id)
+            VideoHandlers(steps).register(engine)
+            await steps.take_result(revived)
+            engine.transition(revived, WorkflowState.POST_PROCESSING, **result_facts(revived))
+            await engine.save(revived)
+            return await engine.process(revived)
 
 
-def _row_of(task: Task, known: _Known | None) -> Row:
+def _difference_of(task: Task, known: _Known | None) -> Difference:
     facts: dict[str, Any] = {
         "task_id": task.id,
         "external_task_id": task.external_id or "",
@@ -251,66 +262,67 @@ def _row_of(task: Task, known: _Known | None) -> Row:
         "billed_units": None if task.billed_units is None else f"{task.billed_units:f}",
     }
     if known is None:
-        ours = _OUR_ID.fullmatch(task.external_id or "")
-        return Row(Finding.ORPHAN, job_id=ours["job"], **facts) if ours else Row(Finding.FOREIGN, **facts)
+        ours = ExternalId.parse(task.external_id)
+        return Difference(Finding.ORPHAN, job_id=ours.job_id, **facts) if ours else Difference(Finding.FOREIGN, **facts)
     job = known.job
     facts |= {"job_id": job.id, "job_state": str(job.state), "record": _record(known.store, job)}
-    return Row(_finding(task, known), **facts)
+    return Difference(_finding(task, known), **facts)
 
 
 def _finding(task: Task, known: _Known) -> Finding:
-    job, submission = known.job, known.submission
+    job, call = known.job, known.call
     if not job.is_terminal:
         return Finding.FOLLOWED
-    if submission.task_id is None:
+    if call.task_id is None:
         return Finding.UNCONFIRMED
-    is_stored = job.metadata.get("artifacts_of") == task.id and bool(job.metadata.get("artifacts"))
+    is_stored = job.files.task_id == task.id and bool(job.files.artifacts)
     has_it = job.state is WorkflowState.COMPLETED or is_stored
     follows_it = job.klingai_job_id == task.id
     late = task.succeeded and follows_it and not has_it and bool(task.outputs)
     return Finding.LATE_RESULT if late else Finding.FOLLOWED
 
 
-def _missing(known: Iterable[_Known], listed: set[str], since: datetime, began: datetime) -> Iterator[Row]:
+def _missing(known: Iterable[_Known], listed: set[str], since: datetime, began: datetime) -> Iterator[Difference]:
     """What was accepted in the time that the listing covers, and is not in it."""
     for one in known:
-        submission = one.submission
-        covered = since <= (submission.accepted_at or submission.intended_at) < began
-        if submission.task_id and submission.task_id not in listed and submission.outcome is None and covered:
-            yield Row(
+        call = one.call
+        covered = since <= (call.accepted_at or call.intended_at) < began
+        if call.task_id and call.task_id not in listed and call.verdict is None and covered:
+            yield Difference(
                 Finding.MISSING,
                 job_id=one.job.id,
                 job_state=str(one.job.state),
-                task_id=submission.task_id,
-                external_task_id=submission.external_task_id,
+                task_id=call.task_id,
+                external_task_id=call.external_task_id or "",
                 record=_record(one.store, one.job),
             )
 
 
 def _confirm(job: WorkflowJob, task: Task) -> None:
-    """Put on record that the vendor has the task, and follow it."""
-    for submission in job.submissions:
-        if submission.external_task_id == task.external_id:
-            submission.task_id = task.id
-            submission.accepted_at = submission.accepted_at or task.created_at or utc_now()
+    """Put on record that Kling has the task, and follow it."""
+    for call in job.submissions:
+        if call.external_task_id == task.external_id:
+            call.task_id = task.id
+            call.accepted_at = call.accepted_at or task.created_at or utc_now()
     job.klingai_job_id, job.external_task_id = task.id, task.external_id
 
 
 def _job_of(task: Task) -> WorkflowJob:
-    """Make the record of a task whose own is lost: what the vendor tells of it is all that is known."""
-    external_id = task.external_id or ""
-    ours = _OUR_ID.fullmatch(external_id)
+    """Make the record of a task whose own is lost: what Kling tells of it is all that is known."""
+    ours = ExternalId.parse(task.external_id)
     if ours is None:
         raise ValueError(f"Task {task.id} was not ordered by this provider.")
     job = WorkflowJob(
-        id=ours["job"],
-        metadata={"kind": ANY_KIND, "model": "", "reconciled": True},
-        submissions=[
-            Submission(
-                external_task_id=external_id,
-                fingerprint=ours["fingerprint"],
-                generation_number=int(ours["number"]),
+        id=ours.job_id,
+        origin=Origin(is_reconciled=True),
+        request=CheckedRequest(kind=ANY_KIND),
+        calls=[
+            PaidCall(
+                fingerprint=ours.fingerprint,
+                take=ours.take,
+                external_task_id=task.external_id,
                 task_id=task.id,
+                sends={"lost": "sent"},
             )
         ],
     )
@@ -329,5 +341,5 @@ def _told(job: WorkflowJob) -> str:
     return f"adopted: {job.processed_url}" if job.state is WorkflowState.COMPLETED else ""
 
 
-def _changed(row: Row, **fields: Any) -> Row:
-    return Row(**{**asdict(row), **fields})
+def _changed(row: Difference, **fields: Any) -> Difference:
+    return Difference(**{**asdict(row), **fields})
