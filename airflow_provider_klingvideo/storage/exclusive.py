@@ -11,13 +11,12 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from airflow_provider_klingvideo.storage.errors import StorageError
-from airflow_provider_klingvideo.storage.paths import RecordPath, part_name, write_whole
-from airflow_provider_klingvideo.storage.protocols import is_there, remove
-from airflow_provider_klingvideo.storage.stores import object_store, on_disk, store_key
+from airflow_provider_klingvideo.storage.errors import ExclusiveCreationError
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
+from airflow_provider_klingvideo.storage.stores import StoredObject, on_disk, store_key, stored_object
+from airflow_provider_klingvideo.storage.writing import flush_names, flush_to_disk, part_name, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +30,12 @@ NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 _proved: dict[tuple[object, ...], bool] = {}
 
 
-class ExclusiveCreationError(StorageError):
-    """A store replaces a file that was to be created only if it is absent, so that no two writers can be told apart."""
-
-    kind = "exclusive_creation"
-    default_retryable = False
-    default_advice = (
-        "Use a local disk with hard links, Amazon S3, Google Cloud Storage, Azure or an S3 server that heeds "
-        "`If-None-Match: *`, for example SeaweedFS or MinIO"
-    )
-
-
-def create(path: RecordPath, content: bytes) -> bool:
+def create(path: StorePath, content: bytes) -> bool:
     """Create a small file unless it exists: of many writers exactly one succeeds, and no reader sees half of it.
 
-    That holds where :func:`is_proved` says so. In an object store the answer to a creation may be lost; its library
-    then sends it once more and is told that the file exists. Who has to know puts something of its own into the
-    content, and reads the file when told that it exists.
+    That holds where :func:`is_proved` says so; elsewhere nothing better can be done than to look first. In an object
+    store the answer to a creation may be lost; its library then sends it once more and is told that the file exists.
+    Who has to know puts something of its own into the content, and reads the file when told that it exists.
 
     :param path: the file; on a disk its folder is made.
     :returns: True when this call has created it, False when it exists.
@@ -56,15 +44,15 @@ def create(path: RecordPath, content: bytes) -> bool:
     """
     if (local := on_disk(path)) is not None:
         return _linked(local, content)
-    if (store := object_store(path)) is not None:
-        return _put(store, str(path.path), content)  # type: ignore[attr-defined]
+    if (stored := stored_object(path)) is not None:
+        return _put(stored, content)
     if is_there(path):
         return False
     write_whole(path, content)
     return True
 
 
-def is_proved(folder: RecordPath) -> bool:
+def is_proved(folder: StorePath) -> bool:
     """Tell whether the store of a folder really creates exclusively.
 
     It is tried once for every store and process: the same file is created twice, and the second time must fail.
@@ -82,7 +70,7 @@ def is_proved(folder: RecordPath) -> bool:
     return _proved[key]
 
 
-def require_proved(folder: RecordPath) -> None:
+def require_proved(folder: StorePath) -> None:
     """Insist on a store that creates exclusively.
 
     :raises ExclusiveCreationError: it does not.
@@ -92,12 +80,12 @@ def require_proved(folder: RecordPath) -> None:
         raise ExclusiveCreationError(_complaint(folder))
 
 
-def _complaint(folder: RecordPath) -> str:
+def _complaint(folder: StorePath) -> str:
     return f"The store of {folder} does not create a file only if it is absent: of several writers each would succeed."
 
 
-def _prove(folder: RecordPath) -> bool:
-    if on_disk(folder) is None and object_store(folder) is None:
+def _prove(folder: StorePath) -> bool:
+    if on_disk(folder) is None and stored_object(folder) is None:
         return False
     probe = folder / f".probe-{uuid4().hex}"
     try:
@@ -113,10 +101,14 @@ def _linked(path: Path, content: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(part_name(path.name))
     try:
-        part.write_bytes(content)
-        return _link(part, path)
+        with part.open("wb") as stream:
+            stream.write(content)
+            flush_to_disk(part, stream)
+        created = _link(part, path)
     finally:
         part.unlink(missing_ok=True)
+    flush_names(path.parent)
+    return created
 
 
 def _link(part: Path, path: Path) -> bool:
@@ -132,10 +124,10 @@ def _link(part: Path, path: Path) -> bool:
     return True
 
 
-def _put(store: Any, key: str, content: bytes) -> bool:
+def _put(stored: StoredObject, content: bytes) -> bool:
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            store.pipe_file(key, content, mode="create")
+            stored.store.pipe_file(stored.key, content, mode="create")
         except FileExistsError:
             return False
         except OSError as error:
@@ -151,5 +143,5 @@ def _put(store: Any, key: str, content: bytes) -> bool:
 
 def _code(error: OSError) -> str | None:
     """The S3 server's own code, which s3fs keeps in the cause of its error."""
-    answer = getattr(error.__cause__, "response", None) or {}
+    answer: dict[str, dict[str, str]] = getattr(error.__cause__, "response", None) or {}
     return answer.get("Error", {}).get("Code")

@@ -1,10 +1,15 @@
+from .driver import PHASES as PHASES
+from .driver import Driver as Driver
 from .handlers import VideoHandlers as VideoHandlers
 from .job.engine import Handler as Handler
 from .job.engine import HandlerError as HandlerError
 from .job.engine import WorkflowEngine as WorkflowEngine
 from .job.job import HistoryEntry as HistoryEntry
-from .job.job import Submission as Submission
 from .job.job import WorkflowJob as WorkflowJob
+from .job.journal import Event as Event
+from .job.journal import Journal as Journal
+from .job.journal import JournalEntry as JournalEntry
+from .job.paid import PaidCall as PaidCall
 from .job.reopen import reopened as reopened
 from .job.states import TERMINAL_STATES as TERMINAL_STATES
 from .job.states import WorkflowState as WorkflowState
@@ -13,6 +18,7 @@ from .job.transitions import TRANSITIONS as TRANSITIONS
 from .job.transitions import InvalidTransitionError as InvalidTransitionError
 from .job.transitions import TransitionTable as TransitionTable
 from .job.transitions import UnsoundTableError as UnsoundTableError
+from .ordering.submission import TakeRules as TakeRules
 from .steps import StepSettings as StepSettings
 from .steps import VideoSteps as VideoSteps
 from .waiting.watch import GenerationWatch as GenerationWatch

@@ -1,4 +1,4 @@
-"""The handlers of a whole job, for :meth:`WorkflowEngine.process`: the driver's steps, and waits awaited in the loop."""
+"""The handlers of a whole job, for :meth:`WorkflowEngine.process`: the driver's steps, waits awaited in the loop."""
 
 from __future__ import annotations
 

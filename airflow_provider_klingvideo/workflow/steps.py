@@ -26,7 +26,7 @@ from airflow_provider_klingvideo.kling import (
     parse_request,
 )
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
-from airflow_provider_klingvideo.storage.paths import OpenPath
+from airflow_provider_klingvideo.storage.protocols import OpenPath
 from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
 from airflow_provider_klingvideo.workflow.gates.gate import GateMeans, RunBlocking
@@ -197,7 +197,9 @@ class VideoSteps:
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = price and ExpectedPrice(units=str(price.units), usd=price.usd and str(price.usd))
+        job.estimate = (
+            None if price is None else ExpectedPrice(units=str(price.units), usd=price.usd and str(price.usd))
+        )
         self._reservations.require_affordable(job)
 
     async def pass_gates(self, job: WorkflowJob, *, now: datetime | None = None) -> StateWait | None:
@@ -229,6 +231,8 @@ class VideoSteps:
 
     async def release(self, job: WorkflowJob) -> None:
         """Give back what a job holds at the gates and will not use now."""
+        if job.request is None:
+            return
         for gate in self._gates:
             await self._tell(partial(gate.release, job))
 

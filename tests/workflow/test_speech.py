@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from airflow_provider_klingvideo.workflow.ordering.speech import spoken_once
 
 from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.kling import (
@@ -15,7 +16,6 @@ from airflow_provider_klingvideo.kling import (
 from airflow_provider_klingvideo.sandbox import SandboxServer
 from airflow_provider_klingvideo.workflow import JobStore
 from airflow_provider_klingvideo.workflow.job.errors import SpeechUnknownError
-from airflow_provider_klingvideo.workflow.ordering.speech import spoken_once
 
 WORDS = {"text": "Hello there", "voice_id": "oversea_male1"}
 PATH = "/v1/audio/tts"

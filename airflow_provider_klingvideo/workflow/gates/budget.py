@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from airflow_provider_klingvideo.storage.paths import OpenPath, RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there, remove
+from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there, remove
 from airflow_provider_klingvideo.workflow.job.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.sections import Budget
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
 UNKNOWN_PRICE = ("fail", "allow")
@@ -55,7 +55,7 @@ class Claims:
     :param limit: units.
     """
 
-    def __init__(self, folder: RecordPath, limit: Decimal) -> None:
+    def __init__(self, folder: StorePath, limit: Decimal) -> None:
         self._folder = folder
         self._limit = limit
 
@@ -105,7 +105,7 @@ class Claims:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._path(job_id, units).write_text("")
 
-    def _path(self, job_id: str, units: Decimal) -> RecordPath:
+    def _path(self, job_id: str, units: Decimal) -> StorePath:
         return self._folder / f"{job_id}{_MARK}{units.normalize():f}"
 
 

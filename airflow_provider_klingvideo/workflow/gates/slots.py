@@ -17,13 +17,12 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from airflow_provider_klingvideo.kling import PRODUCTS, Task
-from airflow_provider_klingvideo.storage.paths import RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there, remove
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
-from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 FOLDER = "slots"
 # A claim whose job has not ordered by then is another's: its worker has died, or is far too slow.
@@ -144,7 +143,7 @@ class SlotBoard:
     :param folder: where they lie; made with the first of them.
     """
 
-    def __init__(self, folder: RecordPath) -> None:
+    def __init__(self, folder: StorePath) -> None:
         self._folder = folder
 
     def read(self) -> list[Notice]:

@@ -12,8 +12,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
-from airflow_provider_klingvideo.storage.paths import RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job.closing import close
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
@@ -21,12 +20,12 @@ from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.journal import Event
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
 from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest, Origin
-from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
-from airflow_provider_klingvideo.workflow.waiting.following import result_facts
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore, UnreadableRecordError
+from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
 from airflow_provider_klingvideo.workflow.results import KEPT
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
+from airflow_provider_klingvideo.workflow.waiting.following import result_facts
 
 ADOPTED_FOLDER = "adopted"
 # Whatever the product, its tasks are found by the query that this kind is asked with.
@@ -144,7 +143,7 @@ class Reconciler:
     def __init__(
         self,
         client: AsyncKlingClient,
-        base: RecordPath,
+        base: StorePath,
         *,
         open_store: OpenStore,
         is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,

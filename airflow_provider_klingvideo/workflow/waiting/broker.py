@@ -15,7 +15,7 @@ from math import ceil, inf
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, Task
 from airflow_provider_klingvideo.workflow.job.errors import PollingLostError
-from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 from airflow_provider_klingvideo.workflow.waiting.timings import Timings
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, Wait
