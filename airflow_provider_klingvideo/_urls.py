@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 _QUERY = re.compile(r"\?[^\s\"'<>]+")
@@ -25,3 +27,12 @@ def without_query(url: str) -> str:
 def without_queries(text: str) -> str:
     """Remove everything that looks like a query string from a longer text."""
     return _QUERY.sub("?...", text)
+
+
+def without_signatures(value: Any) -> Any:
+    """Return JSON values in which no address carries a query, a user or a password."""
+    if isinstance(value, Mapping):
+        return {name: without_signatures(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_signatures(item) for item in value]
+    return without_query(value) if isinstance(value, str) else value

@@ -128,6 +128,13 @@ _CONFIG = {
         "unknown_models": _option(
             "What to do with a model that the capability registry does not know: warn or refuse.", "string", "warn"
         ),
+        "listeners": _option(
+            "Paths of functions or classes, separated by commas, that are told everything that happens to a job; see "
+            "the guide on operators.",
+            "string",
+            "",
+            "my_company.kling.on_entry",
+        ),
         "download_max_bytes": _option("Largest video that is loaded.", "integer", "2147483648"),
         "download_timeout_seconds": _option("Wall-clock limit for loading one video.", "float", "900"),
         "ffmpeg_path": _option(

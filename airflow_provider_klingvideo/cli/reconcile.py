@@ -42,14 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and say by the exit code whether something is left to do."""
     import asyncio
 
-    from airflow_provider_klingvideo.operators.reconciliation import reconciled
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
+    from airflow_provider_klingvideo.runtime.session import Session, compared
 
     log_to_standard_error()
+    session = Session(arguments.conn_id, arguments.output_path)
     report = asyncio.run(
-        reconciled(
-            arguments.conn_id,
-            arguments.output_path,
+        compared(
+            session,
             adopt=arguments.adopt,
             close_stale=arguments.close_stale,
             stale_after=arguments.stale_hours * 3600,

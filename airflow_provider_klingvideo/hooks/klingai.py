@@ -2,148 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_klingvideo import __version__
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import UI_FIELD_BEHAVIOUR
+from airflow_provider_klingvideo.runtime.connection import KlingConnection, KlingSettings
+from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
     from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient, Output
-    from airflow_provider_klingvideo.kling.wire.auth import Auth
     from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 T = TypeVar("T")
-
-CONSOLE_URL = "https://kling.ai/dev"
-DEFAULT_REGION = "singapore"
-
-
-class ConnectionSettingsError(KlingVideoError, ValueError):
-    """The Airflow connection is incomplete or contradicts itself."""
-
-    kind = "connection"
-    default_advice = "Edit the connection under Admin > Connections"
-
-
-@dataclass(frozen=True)
-class KlingSettings:
-    """What a connection says, checked.
-
-    :param base_url: the API's address, without a trailing slash.
-    :param region: ``singapore`` or ``beijing``.
-    :param api_key: the API key, None with AK/SK.
-    :param access_key: with ``secret_key`` instead of an API key.
-    :param concurrency_limit: tasks that may run at once, None for no limit of ours.
-    :param model_limits: the same by model.
-    """
-
-    base_url: str
-    region: str
-    api_key: str | None = field(repr=False)
-    access_key: str | None = field(repr=False)
-    secret_key: str | None = field(repr=False)
-    concurrency_limit: int | None
-    model_limits: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_custom_host(self) -> bool:
-        """Whether the connection names its own address: a gateway or the sandbox."""
-        from airflow_provider_klingvideo.kling import base_url_for
-
-        return self.base_url != base_url_for(self.region)
-
-    @property
-    def console_url(self) -> str:
-        """Where a person sees tasks and balance: the vendor's console, or the page of the own address."""
-        return self.base_url if self.is_custom_host else CONSOLE_URL
-
-    @property
-    def media_hosts(self) -> frozenset[str]:
-        """Hosts that may lie in a private network and still be loaded from: the API's own, when it was set by hand."""
-        return frozenset({urlsplit(self.base_url).netloc}) if self.is_custom_host else frozenset()
-
-    def auth(self) -> Auth:
-        """Return the credentials in the form that the clients take."""
-        from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth
-
-        if self.api_key:
-            return ApiKeyAuth(self.api_key)
-        return AccessKeyAuth(self.access_key or "", self.secret_key or "")
-
-
-def settings_of(connection: Connection, extra: Mapping[str, Any]) -> KlingSettings:
-    """Check a connection.
-
-    :param connection: the connection.
-    :param extra: its extra fields.
-    :raises ConnectionSettingsError: naming what is missing or wrong.
-    """
-    from airflow_provider_klingvideo.kling import REGIONS, base_url_for
-
-    region = str(extra.get("region") or DEFAULT_REGION)
-    if region not in REGIONS:
-        raise ConnectionSettingsError(f"Region {region!r} is unknown; it is one of {', '.join(REGIONS)}")
-    access_key, secret_key = extra.get("access_key") or None, extra.get("secret_key") or None
-    if bool(access_key) != bool(secret_key):
-        raise ConnectionSettingsError("An access key needs its secret key, and the other way round")
-    if not connection.password and not access_key:
-        raise ConnectionSettingsError(
-            f"Connection {connection.conn_id} has neither an API key nor an access key with its secret key"
-        )
-    return KlingSettings(
-        base_url=_address(connection) or base_url_for(region),
-        region=region,
-        api_key=connection.password or None,
-        access_key=access_key,
-        secret_key=secret_key,
-        concurrency_limit=_limit(extra.get("concurrency_limit")),
-        model_limits=_model_limits(extra.get("model_limits")),
-    )
-
-
-def _address(connection: Connection) -> str:
-    host = (connection.host or "").rstrip("/")
-    if not host:
-        return ""
-    address = host if "://" in host else f"https://{host}"
-    if urlsplit(address).scheme not in {"http", "https"}:
-        raise ConnectionSettingsError(f"The base URL {address} is neither http nor https")
-    return f"{address}:{connection.port}" if connection.port and urlsplit(address).port is None else address
-
-
-def _limit(value: Any) -> int | None:
-    if value in (None, ""):
-        return None
-    try:
-        limit = int(value)
-    except (TypeError, ValueError):
-        limit = 0
-    if limit < 1:
-        raise ConnectionSettingsError(f"The concurrency limit {value!r} is not a whole number of at least 1")
-    return limit
-
-
-def _model_limits(value: Any) -> dict[str, int]:
-    """Read limits by model: an object, or JSON of one, as the form gives it."""
-    try:
-        limits = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
-        return {str(model): _limit(limit) or 0 for model, limit in limits.items() if limit is not None}
-    except (ValueError, AttributeError):
-        raise ConnectionSettingsError(
-            f'The limits by model {value!r} are no JSON object of numbers, for example {{"kling-3.0": 5}}'
-        ) from None
-
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling.client.calls import SyncSender
@@ -169,64 +42,63 @@ class KlingAIHook(_Calls, BaseHook):
     """Talks to Kling AI with the credentials, region and address of an Airflow connection.
 
     It has the methods of :class:`~airflow_provider_klingvideo.kling.client.methods.VendorMethods` (``speak``,
-    ``list_elements``, ``account_costs`` ...); each opens a client and closes it. :meth:`get_conn` returns one for
-    several calls, and for tasks.
+    ``list_elements``, ``account_costs`` ...); each opens a client and closes it. Those that cost are on record before
+    and after, and paid once: a task that runs again gets the answer on record. :meth:`get_conn` returns a client for
+    several calls, and for tasks; what it sends is not put on record.
 
     :param klingai_conn_id: the connection, of type ``klingai``.
+    :param repeat_unanswered: make a call that costs again where its answer was lost, at the risk of paying for it
+        twice.
     """
 
     conn_name_attr = "klingai_conn_id"
-    default_conn_name = "klingai_default"
+    default_conn_name = DEFAULT_CONNECTION
     conn_type = "klingai"
     hook_name = "Kling AI"
 
-    def __init__(self, klingai_conn_id: str = default_conn_name) -> None:
+    def __init__(self, klingai_conn_id: str = default_conn_name, *, repeat_unanswered: bool = False) -> None:
         super().__init__()
         self.klingai_conn_id = klingai_conn_id
+        self.repeat_unanswered = repeat_unanswered
+        self._connection = KlingConnection(klingai_conn_id)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the form's labels for Airflow 3.1, which does not read them from the provider's metadata."""
         return UI_FIELD_BEHAVIOUR
 
-    @cached_property
+    @property
     def settings(self) -> KlingSettings:
         """The connection, checked."""
-        connection = self.get_connection(self.klingai_conn_id)
-        return settings_of(connection, connection.extra_dejson)
-
-    async def async_settings(self) -> KlingSettings:
-        """Return the connection, checked and read anew, without blocking the event loop.
-
-        Read on a thread: Airflow below 3.3.2 masks a connection's secrets by a call that blocks, which an event loop
-        does not survive.
-        """
-        return await asyncio.to_thread(lambda: type(self)(self.klingai_conn_id).settings)
+        return self._connection.settings
 
     def get_conn(self) -> KlingClient:
         """Return a client; close it, or use it as a context manager."""
-        from airflow_provider_klingvideo.kling import KlingClient
-
-        return KlingClient(self.settings.auth(), base_url=self.settings.base_url, user_agent=_user_agent())
+        return self._connection.client()
 
     def get_async_conn(self) -> AsyncKlingClient:
         """Return a client for an event loop; use it as an asynchronous context manager."""
-        return async_client(self.settings)
+        return self._connection.async_client()
 
     def send(self, operation: Operation[T]) -> T:
-        """Send one operation of :mod:`airflow_provider_klingvideo.kling`; what may cost money is sent once."""
-        with self.get_conn() as client:
-            return client.send(operation)
+        """Send one operation of :mod:`airflow_provider_klingvideo.kling`; what costs money is paid once.
+
+        :raises UnansweredCallError: an earlier call of this task may have been paid, and its answer is lost.
+        """
+        if not operation.what:
+            return self._connection.send(operation)
+        from airflow_provider_klingvideo.runtime.paid import recorded
+
+        return recorded(self._connection, operation, repeat_unanswered=self.repeat_unanswered)
 
     def task_outputs(self, task_id: str, kind: str) -> Sequence[Output]:
         """Ask for the outputs of a finished task, with fresh, signed addresses.
 
-        :param task_id: the vendor's id.
+        :param task_id: Kling's id.
         :param kind: the product, for example ``text_to_video``.
-        :raises KlingVideoError: when the vendor does not know the task (any more).
+        :raises KlingVideoError: when Kling does not know the task (any more).
         """
-        with self.get_conn() as client:
-            return client.get_task(task_id, kind=kind).outputs
+        return self._connection.task_outputs(task_id, kind)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the account's packs, which is free, and say what works or what is wrong."""
@@ -247,14 +119,3 @@ class KlingAIHook(_Calls, BaseHook):
             )
         left = ", ".join(f"{pack.name}: {pack.remaining} of {pack.total} units left" for pack in usable)
         return True, f"Connected to {where}. {left}."
-
-
-def async_client(settings: KlingSettings) -> AsyncKlingClient:
-    """Return a client for an event loop from settings that were read before."""
-    from airflow_provider_klingvideo.kling import AsyncKlingClient
-
-    return AsyncKlingClient(settings.auth(), base_url=settings.base_url, user_agent=_user_agent())
-
-
-def _user_agent() -> str:
-    return f"airflow-provider-klingvideo/{__version__}"

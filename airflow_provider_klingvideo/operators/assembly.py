@@ -12,6 +12,8 @@ from airflow_provider_klingvideo.operators.base import UI_COLORS, with_retry_def
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_klingvideo.storage.protocols import StorePath
+
 __all__ = ["KlingVideoAssembleOperator"]
 
 
@@ -53,14 +55,17 @@ class KlingVideoAssembleOperator(BaseOperator):
         """Return where the film and its poster lie, its checksum, length and size."""
         from airflow_provider_klingvideo.media import FilmPlan, assemble
         from airflow_provider_klingvideo.runtime import configuration
+        from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.paths import open_path
-        from airflow_provider_klingvideo.runtime.session import airflow_errors, run_store
-        from airflow_provider_klingvideo.storage.names import safe_name
+        from airflow_provider_klingvideo.runtime.places import store_of
+        from airflow_provider_klingvideo.runtime.session import Session
+        from airflow_provider_klingvideo.storage.names import folder_of
         from airflow_provider_klingvideo.workflow.films import clips_of
 
-        folder = open_path(self.output_path) if self.output_path else run_store(context, None).base
-        if not self.output_path:
-            folder = folder / safe_name(self.task_id)
+        if self.output_path:
+            folder: StorePath = open_path(self.output_path)
+        else:
+            folder = folder_of(store_of(Session(), context).base, self.task_id)
         with airflow_errors():
             film = assemble(
                 clips_of(self.clips, open_path),

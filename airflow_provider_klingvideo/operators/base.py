@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
+from airflow_provider_klingvideo.runtime.options import Option, Required, documented, options_of, settings_from
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-DEFAULT_CONNECTION = "klingai_default"
+    from airflow_provider_klingvideo.runtime.job_run import JobRun
+    from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
 RETRY_DEFAULTS: dict[str, Any] = {
     # Every task can be run again without paying again, and a deferral that ends at a bad moment fails its try.
@@ -46,71 +49,97 @@ def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class KlingVideoTask:
-    """The arguments that operators and the sensor share.
+    """A task with options of :mod:`~airflow_provider_klingvideo.runtime.options`.
 
-    :param job: (templated) the job: the output of an earlier task of it, or its id. Empty: the job of this task group
-        and map index.
-    :param job_key: (templated) tells several jobs of one DAG run apart; default: the id of the task group, outside of
-        groups that of the task.
-    :param klingai_conn_id: (templated) the connection.
-    :param output_path: (templated) folder for records and videos, a path or object storage URI; default: the option
-        ``[klingvideo] output_path``.
-    :param transitions: another transition table, state name to names; default: the table of this product.
-    :param batch: (templated) name of the batch whose rows the jobs come from: they lie in a folder of this name, not of
-        the DAG run, and are known by the keys of their rows. Empty: the job is known by its place in the DAG run.
+    A class that names a task of that table, ``class MyOperator(..., task="queued")``, gets from it the arguments of its
+    constructor, its template fields, and the lines of its docstring about them.
     """
 
-    task_fields: Sequence[str] = ("job", "job_key", "klingai_conn_id", "output_path", "batch")
+    task_name: ClassVar[str] = ""
+    options: ClassVar[tuple[Option, ...]] = ()
 
-    job: Mapping[str, Any] | str | None
-    job_key: str | None
-    klingai_conn_id: str
-    output_path: str | None
-    transitions: Mapping[str, Sequence[str]] | None
-    batch: str | None
+    if TYPE_CHECKING:
+        job: Mapping[str, Any] | str | None
+        job_key: str | None
+        klingai_conn_id: str
+        output_path: str | None
+        transitions: Mapping[str, Sequence[str]] | None
+        batch: str | None
 
-    def set_job_arguments(
-        self,
-        job: Mapping[str, Any] | str | None,
-        job_key: str | None,
-        klingai_conn_id: str,
-        output_path: str | None,
-        transitions: Mapping[str, Sequence[str]] | None,
-        batch: str | None,
-    ) -> None:
-        """Keep the shared arguments as they are: templates are not rendered yet."""
-        self.job = job
-        self.job_key = job_key
-        self.klingai_conn_id = klingai_conn_id
-        self.output_path = output_path
-        self.transitions = transitions
-        self.batch = batch
+    def __init_subclass__(cls, *, task: str | None = None, **kwargs: Any) -> None:
+        """Make what the table says of a task."""
+        super().__init_subclass__(**kwargs)
+        if task is None:
+            return
+        cls.task_name = task
+        cls.options = tuple(options_of(task))
+        templated = [one.name for one in cls.options if one.is_templated]
+        renderers = {one.name: "json" for one in cls.options if one.is_json}
+        cls.template_fields = (*templated, *vars(cls).get("template_fields", ()))  # type: ignore[attr-defined]
+        cls.template_fields_renderers = renderers  # type: ignore[attr-defined]
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{inspect.cleandoc(documented(cls.options))}\n"
+        cls.__init__ = _constructor(cls, vars(cls).get("__init__"))  # type: ignore[method-assign]
 
-    def step_overrides(self) -> dict[str, Any]:
-        """Return the settings of the workflow that this task sets itself."""
-        return {}
+    def option(self, name: str) -> Any:
+        """Return the value of an option, read as the table says.
+
+        :raises OptionError: it makes no sense.
+        """
+        return next(one for one in self.options if one.name == name).value(getattr(self, name))
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of the workflow that this task sets itself.
+
+        :raises OptionError: a value makes no sense.
+        """
+        return settings_from(self, self.options)
 
     def resume(self, context: Context, event: Any = None) -> Any:
-        """Do the task's work again after a wait that ended by the clock."""
+        """Do the task's work again after a wait whose event tells nothing."""
         return self.execute(context)  # type: ignore[attr-defined]
 
+    def wait_for(self, run: JobRun, wait: StateWait, *, method_name: str = "resume") -> NoReturn:
+        """Leave the worker until what the job waits for has come; this spends no retry.
 
-class KlingVideoOperator(KlingVideoTask, BaseOperator):
-    """Base of the operators: one job, one state."""
+        :param method_name: what is called then.
+        """
+        from airflow_provider_klingvideo.triggers.waits import deferral_of
 
-    template_fields: Sequence[str] = KlingVideoTask.task_fields
+        self.log.info("Waiting, deferred: %s", wait.words)  # type: ignore[attr-defined]
+        trigger, timeout = deferral_of(run, wait)
+        self.defer(trigger=trigger, method_name=method_name, timeout=timeout)  # type: ignore[attr-defined]
+        raise AssertionError("defer() does not return")
+
+
+def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., None]:
+    """Return a constructor with the options as keyword arguments, and what the class itself takes besides."""
+    options: tuple[Option, ...] = cls.options
+
+    def __init__(self: Any, **kwargs: Any) -> None:  # noqa: N807 - it becomes one
+        given = {one.name: kwargs.pop(one.name, one.default) for one in options}
+        if own is None:
+            super(cls, self).__init__(**with_retry_defaults(kwargs))
+        else:
+            own(self, **with_retry_defaults(kwargs))
+        for name, value in given.items():
+            setattr(self, name, value)
+
+    keyword, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+    arguments = {
+        one.name: inspect.Parameter(one.name, keyword, default=empty if one.default is Required else one.default)
+        for one in options
+    }
+    for parameter in inspect.signature(own).parameters.values() if own else ():
+        if parameter.kind is keyword:
+            arguments[parameter.name] = parameter
+    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+    in_order = sorted(arguments.values(), key=lambda one: one.default is not empty)
+    __init__.__signature__ = inspect.Signature([first, *in_order, rest])  # type: ignore[attr-defined]
+    return __init__
+
+
+class KlingVideoBaseOperator(KlingVideoTask, BaseOperator):
+    """Base of the operators."""
+
     ui_color = UI_COLORS["work"]
-
-    def __init__(
-        self,
-        *,
-        job: Mapping[str, Any] | str | None = None,
-        job_key: str | None = None,
-        klingai_conn_id: str = DEFAULT_CONNECTION,
-        output_path: str | None = None,
-        transitions: Mapping[str, Sequence[str]] | None = None,
-        batch: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**with_retry_defaults(kwargs))
-        self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions, batch)

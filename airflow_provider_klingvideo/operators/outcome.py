@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
-from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoOperator
+from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoBaseOperator
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_klingvideo.runtime.session import JobRun
+    from airflow_provider_klingvideo.runtime.job_run import JobRun
 
 __all__ = [
     "KlingVideoCancelOperator",
@@ -26,7 +26,7 @@ __all__ = [
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
 
-class KlingVideoFailOperator(KlingVideoOperator):
+class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
     """FAILED: close the record of a job that failed, with the reason; skipped when the job did not fail.
 
     Give it the trigger rule ``one_failed`` behind every task in which a job can fail.
@@ -36,7 +36,7 @@ class KlingVideoFailOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the failed job."""
-        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
         from airflow_provider_klingvideo.workflow.job.closing import close
 
         run = JobRun.start(self, context)
@@ -49,7 +49,7 @@ class KlingVideoFailOperator(KlingVideoOperator):
         return _entered(run, WorkflowState.FAILED)
 
 
-class KlingVideoCancelOperator(KlingVideoOperator):
+class KlingVideoCancelOperator(KlingVideoBaseOperator, task="cancelled"):
     """CANCELLED: close the record of a job that was cancelled in the queue; skipped when the job was not.
 
     Give it the trigger rule ``all_skipped`` behind the last task in which a job can be cancelled.
@@ -59,7 +59,7 @@ class KlingVideoCancelOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the cancelled job."""
-        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
         from airflow_provider_klingvideo.workflow.job.closing import cancel
 
         run = JobRun.start(self, context)
@@ -68,7 +68,7 @@ class KlingVideoCancelOperator(KlingVideoOperator):
         return _entered(run, WorkflowState.CANCELLED)
 
 
-class KlingVideoVerdictOperator(KlingVideoOperator):
+class KlingVideoVerdictOperator(KlingVideoBaseOperator, task="verdict"):
     """Judge a job by its record: fail for a FAILED one, return any other; close a record that no handler has closed.
 
     It fails as well when a task of a job that was COMPLETED before failed as it was run again.
@@ -80,12 +80,12 @@ class KlingVideoVerdictOperator(KlingVideoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, unless it failed."""
-        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
         from airflow_provider_klingvideo.workflow.job.closing import close
 
         run = JobRun.start(self, context)
         if not run.job.is_terminal:
-            run.end(close, "its tasks ended without a word, or were stopped by a person or by Airflow")
+            run.end(close, "its tasks ended without recording a result, or were stopped by a person or by Airflow")
         if run.job.state is WorkflowState.FAILED:
             raise AirflowFailException(f"Job {run.job.id} FAILED. {run.job.error}")
         if run.job.state is WorkflowState.COMPLETED and (failed := run.upstream_in(FAILED_TASK_STATES)):
@@ -99,5 +99,5 @@ def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
     """Return the job when it is in a state, else skip the task: its state is not entered."""
     if run.job.state is not state:
         raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}, not {state}.")
-    run.task.log.info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
+    log.info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
     return run.job.as_json()

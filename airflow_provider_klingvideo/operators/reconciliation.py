@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_klingvideo.operators.base import DEFAULT_CONNECTION, UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.operators.base import UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_klingvideo.workflow import WorkflowJob
-    from airflow_provider_klingvideo.workflow.reconcile.reconciler import Report
 
 __all__ = ["KlingVideoReconcileOperator"]
 
@@ -58,14 +58,17 @@ class KlingVideoReconcileOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare and return the summary."""
-        from airflow_provider_klingvideo.runtime.session import airflow_errors, output_folder
+        from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
+        from airflow_provider_klingvideo.runtime.session import Session, compared
         from airflow_provider_klingvideo.storage.names import safe_name
+        from airflow_provider_klingvideo.storage.text import storable_json
+        from airflow_provider_klingvideo.storage.writing import write_whole
 
+        session = Session(self.klingai_conn_id, self.output_path)
         with airflow_errors():
             report = asyncio.run(
-                reconciled(
-                    self.klingai_conn_id,
-                    self.output_path,
+                compared(
+                    session,
                     adopt=self.adopt,
                     close_stale=self.close_stale,
                     stale_after=self.stale_after,
@@ -74,60 +77,17 @@ class KlingVideoReconcileOperator(BaseOperator):
             )
         for row in report.open_rows:
             self.log.warning("%s: job %s, task %s. %s", row.finding, row.job_id, row.task_id, row.next_step)
-        path = output_folder(self.output_path) / "reconcile" / f"{safe_name(context['ti'].run_id)}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        path = session.output / "reconcile" / f"{safe_name(context['ti'].run_id)}.json"
+        write_whole(path, json.dumps(storable_json(report.as_json()), ensure_ascii=False, indent=2).encode())
         self.log.info("%s; the report lies in %s", report.counts, path)
         return {"counts": report.counts, "open": len(report.open_rows), "report": str(path)}
-
-
-async def reconciled(
-    klingai_conn_id: str,
-    output_path: str | None,
-    *,
-    adopt: bool,
-    close_stale: bool,
-    stale_after: float,
-    is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,
-) -> Report:
-    """Compare, see :class:`~airflow_provider_klingvideo.workflow.reconcile.reconciler.Reconciler`.
-
-    :param klingai_conn_id: the connection.
-    :param output_path: folder of the records, None for the configured one.
-    """
-    from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
-    from airflow_provider_klingvideo.runtime import configuration
-    from airflow_provider_klingvideo.runtime.paths import open_path
-    from airflow_provider_klingvideo.runtime.session import output_folder
-    from airflow_provider_klingvideo.workflow import VideoSteps
-    from airflow_provider_klingvideo.workflow.reconcile.reconciler import Reconciler
-    from airflow_provider_klingvideo.workflow.steps import inline
-
-    hook = KlingAIHook(klingai_conn_id)
-    settings = configuration.step_settings(hook.settings, {})
-    async with hook.get_async_conn() as client:
-        reconciler = Reconciler(
-            client,
-            output_folder(output_path),
-            steps_for=lambda store: VideoSteps(
-                client,
-                store,
-                outputs=hook.task_outputs,
-                settings=settings,
-                open_path=open_path,
-                run_blocking=inline,
-            ),
-            is_over=is_over,
-            stale_after=stale_after,
-        )
-        return await reconciler.compare(adopt=adopt, close_stale=close_stale)
 
 
 def _run_has_ended(context: Context) -> Callable[[WorkflowJob], bool | None]:
     ti = context["ti"]
 
     def has_ended(job: WorkflowJob) -> bool | None:
-        dag_id, run_id = job.metadata.get("dag_id"), job.metadata.get("run_id")
+        dag_id, run_id = job.origin.dag_id, job.origin.run_id
         if not dag_id or not run_id:
             return None
         try:

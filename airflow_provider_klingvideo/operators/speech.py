@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_klingvideo.operators.base import DEFAULT_CONNECTION, UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.operators.base import UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +40,7 @@ class KlingVideoSpeakOperator(BaseOperator):
         *,
         text: str,
         voice_id: str,
-        language: str = "en",
+        language: Literal["en", "zh"] = "en",
         speed: float = 1.0,
         repeat_unanswered: bool = False,
         klingai_conn_id: str = DEFAULT_CONNECTION,
@@ -57,19 +58,20 @@ class KlingVideoSpeakOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Return the vendor's id of the speech."""
-        from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
-        from airflow_provider_klingvideo.runtime.session import airflow_errors, place_of, run_store
-        from airflow_provider_klingvideo.workflow.ordering.speech import spoken_once
+        from airflow_provider_klingvideo.kling.services.speech import speak
+        from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
+        from airflow_provider_klingvideo.runtime.paid import paid_once
+        from airflow_provider_klingvideo.runtime.places import name_of, store_of
+        from airflow_provider_klingvideo.runtime.session import Session
 
-        wanted: dict[str, Any] = {"voice_id": self.voice_id, "language": self.language, "speed": self.speed}
-        hook = KlingAIHook(self.klingai_conn_id)
+        session = Session(self.klingai_conn_id, self.output_path)
         with airflow_errors():
-            speech = spoken_once(
-                run_store(context, self.output_path),
-                place_of(context, self.task_id),
-                {"text": self.text, **wanted},
-                lambda: hook.speak(self.text, **wanted),
+            speech = paid_once(
+                session.connection,
+                store_of(session, context),
+                name_of(context, self.task_id),
+                speak(self.text, voice_id=self.voice_id, language=self.language, speed=self.speed),
                 repeat_unanswered=self.repeat_unanswered,
             )
-        self.log.info("Speech %s lasts %s s", speech["audio_id"], speech["duration"])
-        return str(speech["audio_id"])
+        self.log.info("Speech %s lasts %s s", speech.audio_id, speech.duration)
+        return str(speech.audio_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import conf
@@ -11,11 +13,13 @@ from airflow_provider_klingvideo._compat import conf
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_klingvideo.hooks.klingai import KlingSettings
+    from airflow_provider_klingvideo.runtime.connection import KlingSettings
     from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
     from airflow_provider_klingvideo.workflow import StepSettings
+    from airflow_provider_klingvideo.workflow.job.journal import Listener
 
 SECTION = "klingvideo"
+log = logging.getLogger(__name__)
 
 
 def output_path() -> str:
@@ -33,18 +37,38 @@ def slot_pause_seconds() -> float:
     return float(conf.getfloat(SECTION, "slot_pause_seconds", fallback=3.0))
 
 
+def listeners() -> list[Listener]:
+    """Return the user's own listeners of the journal: ``[klingvideo] listeners`` names their paths, with commas.
+
+    One that cannot be loaded is told in the log and left out: it harms no job.
+    """
+    paths = [path.strip() for path in conf.get(SECTION, "listeners", fallback="").split(",") if path.strip()]
+    return [listener for path in paths if (listener := _loaded(path)) is not None]
+
+
+def _loaded(path: str) -> Listener | None:
+    module, _, name = path.rpartition(".")
+    try:
+        found: Any = getattr(import_module(module), name)
+        listener: Listener = found() if isinstance(found, type) else found
+    except Exception:
+        log.exception("The listener %s of [klingvideo] listeners cannot be loaded", path)
+        return None
+    return listener
+
+
 def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> StepSettings:
     """Put together what the configuration, the connection and a task say.
 
     :param connection: the connection's settings.
-    :param overrides: fields of :class:`StepSettings` that the task sets itself, and ``render_plan`` as
-        :func:`render_plan` takes it; None means not set.
+    :param overrides: fields of :class:`StepSettings` that the task sets itself, ``plan`` as :func:`render_plan` takes
+        it; None means not set.
     :raises PlanError: the render plan is none.
     """
     from airflow_provider_klingvideo.workflow import PollPolicy, StepSettings
 
     chosen = {name: value for name, value in overrides.items() if value is not None}
-    plan = chosen.pop("render_plan", None)
+    plan = chosen.pop("plan", None)
     return StepSettings(
         concurrency_limit=connection.concurrency_limit,
         model_limits=connection.model_limits,

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from airflow_provider_klingvideo.runtime.paths import open_path
-from airflow_provider_klingvideo.runtime.session import open_steps, output_folder
-from airflow_provider_klingvideo.storage.names import folder_of
-from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob
+from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
-from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
-from airflow_provider_klingvideo.workflow.batch.run import BatchRun, batch_job
+from airflow_provider_klingvideo.workflow.batch.run import BatchRun, JobTerms, batch_job
 from airflow_provider_klingvideo.workflow.delivering import RenderListener
 from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
-from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.sections import Origin
 
 FOLDER = "local"
 NAME = "videos"
@@ -39,10 +37,15 @@ class LocalBatch:
     render_plan: Any = None
     jobs: list[WorkflowJob] = field(default_factory=list)
 
-    @cached_property
+    def _session(self, on_transition: TransitionListener | None = None) -> Session:
+        return Session(
+            self.klingai_conn_id, self.output_path, lambda: {"plan": self.render_plan}, on_transition=on_transition
+        )
+
+    @property
     def store(self) -> JobStore:
         """The records of the batch."""
-        return JobStore(folder_of(output_folder(self.output_path) / FOLDER, self.batch))
+        return self._session().store(FOLDER, self.batch)
 
     def load(self, source: str) -> list[WorkflowJob]:
         """Read the rows, and make or find their jobs; nothing is sent.
@@ -50,11 +53,10 @@ class LocalBatch:
         :param source: path or URI of the file.
         :raises KlingVideoError: the rows, or records that lie there, cannot be read.
         """
-        rows = RowBook(self.store.base, NAME).write(keyed(read_rows(open_path(source))))
-        turn = utc_now().isoformat()
-        self.jobs[:] = [
-            batch_job(self.store, row.job_id, row.request, turn=turn, metadata={"batch": self.batch}) for row in rows
-        ]
+        session, store = self._session(), self.store
+        rows = session.row_book(store, NAME).write(keyed(read_rows(open_path(source))))
+        engine, origin = session.engine(store), Origin(batch=self.batch, turn=utc_now().isoformat())
+        self.jobs[:] = [batch_job(engine, row.job_id, row.request, origin=origin, terms=JobTerms()) for row in rows]
         return self.jobs
 
     async def make(
@@ -66,11 +68,9 @@ class LocalBatch:
         :param on_rendering: called as ``on_rendering(job, share)``, on other threads.
         :returns: the summary: counts by state, and the manifest's path.
         """
-        engine = WorkflowEngine(store=self.store, on_transition=on_transition)
-        overrides = {"render_plan": self.render_plan}
-        opened = open_steps(self.klingai_conn_id, self.output_path, self.store, overrides, on_rendering=on_rendering)
-        async with opened as steps:
-            await BatchRun(engine, steps).run(self.jobs)
+        store = self.store
+        async with self._session(on_transition).driver(store, on_rendering=on_rendering) as driver:
+            await BatchRun(driver.engine, driver.steps).run(self.jobs)
         summary = judged(self.jobs, 0.0)
-        summary["manifest"] = write_manifest(self.store, NAME, self.jobs, summary)
+        summary["manifest"] = write_manifest(store, NAME, self.jobs, summary)
         return summary

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob
+from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,38 +21,44 @@ if TYPE_CHECKING:
 KEY = "klingai_tasks"
 
 log = logging.getLogger(__name__)
-_submissions = TypeAdapter(list[Submission])
+_calls = TypeAdapter(list[PaidCall])
 
 
 def remember(context: Context, job: WorkflowJob) -> None:
-    """Keep what was submitted for a job; it is on record already, so that a failure here is told and no more."""
+    """Keep what was ordered for a job; it is on record already, so that a failure here is told and no more."""
     store = _store(context)
-    if store is None:
+    if store is None or not job.calls:
         return
     try:
-        store.set(KEY, {"job_id": job.id, "submissions": _submissions.dump_python(job.submissions, mode="json")})
+        store.set(KEY, {"job_id": job.id, "calls": _calls.dump_python(job.calls, mode="json")})
     except Exception as error:  # noqa: BLE001 - a paid task is on record and must not fail for its copy
-        log.warning("The vendor tasks of job %s are on record, but not in Airflow's state store: %s", job.id, error)
+        log.warning("The calls of job %s are on record, but not in Airflow's state store: %s", job.id, error)
 
 
 def remind(context: Context, job: WorkflowJob) -> None:
-    """Add to a job's record what was submitted for it before and the record does not know."""
+    """Add to a job's record what was ordered for it before and the record does not know."""
     store = _store(context)
-    known = {one.external_task_id for one in job.submissions}
-    lost = [one for one in _remembered(store, job) if one.external_task_id not in known] if store else []
+    known = {call.key for call in job.calls}
+    lost = [call for call in _remembered(store, job) if call.key not in known] if store else []
     if lost:
-        log.warning("The record of job %s had lost %s", job.id, ", ".join(one.external_task_id for one in lost))
-        job.submissions[:0] = lost
+        names = ", ".join(call.external_task_id or call.what for call in lost)
+        log.warning("The record of job %s had lost %s", job.id, names)
+        job.calls = merged_calls(job.calls, lost)
 
 
 def _store(context: Context) -> Any:
     return context.get("task_state_store")
 
 
-def _remembered(store: Any, job: WorkflowJob) -> list[Submission]:
+def _remembered(store: Any, job: WorkflowJob) -> list[PaidCall]:
     try:
         kept = store.get(KEY) or {}
-        return _submissions.validate_python(kept["submissions"]) if kept.get("job_id") == job.id else []
+        if kept.get("job_id") != job.id:
+            return []
+        if "submissions" in kept:
+            # What versions before the typed calls kept.
+            return WorkflowJob.model_validate({"history": [], "submissions": kept["submissions"]}).calls
+        return _calls.validate_python(kept["calls"])
     except Exception as error:  # noqa: BLE001 - the external id leads back to the task without this copy
         log.warning("What Airflow's state store has about job %s cannot be read: %s", job.id, error)
         return []

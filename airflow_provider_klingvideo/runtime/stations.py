@@ -9,12 +9,13 @@ from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 
-from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, KlingSettings, async_client
 from airflow_provider_klingvideo.kling import AsyncKlingClient
+from airflow_provider_klingvideo.runtime.connection import KlingConnection, KlingSettings, async_client
 from airflow_provider_klingvideo.runtime.paths import open_path
+from airflow_provider_klingvideo.runtime.session import slots_at
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.gates.slots import SlotBoard, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.gates.slots import SlotRules, Slots
 from airflow_provider_klingvideo.workflow.waiting.broker import Broker
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 
@@ -51,11 +52,11 @@ class Station:
     def _slots(self, board: StorePath) -> Slots:
         settings = self._settings
         rules = SlotRules(settings.concurrency_limit, settings.model_limits) if settings else SlotRules()
-        return Slots(SlotBoard(board), rules)
+        return slots_at(board, rules)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[AsyncKlingClient]:
-        self._settings = await KlingAIHook(self._conn_id).async_settings()
+        self._settings = await KlingConnection(self._conn_id).fresh_settings()
         async with async_client(self._settings) as client:
             yield client
 

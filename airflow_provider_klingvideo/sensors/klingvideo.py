@@ -1,164 +1,104 @@
-"""Waiting for the vendor to finish a video."""
+"""Waiting for Kling to finish a video."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_klingvideo._compat import AirflowException, AirflowSkipException
-from airflow_provider_klingvideo.operators.base import (
-    DEFAULT_CONNECTION,
-    UI_COLORS,
-    KlingVideoTask,
-    with_retry_defaults,
-)
-from airflow_provider_klingvideo.workflow.job.states import WorkflowState
+from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_klingvideo.runtime.session import JobRun
-    from airflow_provider_klingvideo.workflow import VideoSteps
-    from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Wait
-
-# The trigger's own deadline must come first: Airflow's asks no code of ours.
-BACKSTOP = timedelta(minutes=5)
+    from airflow_provider_klingvideo.runtime.job_run import JobRun
+    from airflow_provider_klingvideo.workflow import Driver
+    from airflow_provider_klingvideo.workflow.job.waits import StateWait
+    from airflow_provider_klingvideo.workflow.waiting.watch import GenerationWatch
 
 
-class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator):
-    """Wait until the vendor has finished the task of a job in GENERATING.
+class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator, task="generation"):
+    """Wait until Kling has finished the task of a job in GENERATING.
 
-    Deferrable by default: no worker slot is held. It looks once before it defers. The job fails when the vendor says
-    so, with its words, or when the deadline comes; the vendor's task runs on then, and clearing this task later takes
-    its result.
+    Deferrable by default: no worker slot is held. It looks once before it defers. The job fails when Kling says so,
+    with its words, or when the deadline comes; Kling's task runs on then, and clearing this task later takes its
+    result.
 
-    :param deferrable: wait in the triggerer; otherwise ``mode`` (``poke`` or ``reschedule``) and ``poke_interval``
-        apply.
-    :param timeout: seconds that the vendor may take, counted from the moment when it accepted the task, over all tries.
+    :param timeout: seconds that Kling may take, counted from the moment when it accepted the task, over all tries.
+    :param poke_interval: without ``deferrable``: seconds between two looks; ``mode`` (``poke`` or ``reschedule``)
+        applies, too.
     """
 
-    template_fields: Sequence[str] = KlingVideoTask.task_fields
     ui_color = UI_COLORS["wait"]
+    deferrable: bool
 
     def __init__(
-        self,
-        *,
-        job: Mapping[str, Any] | str | None = None,
-        job_key: str | None = None,
-        klingai_conn_id: str = DEFAULT_CONNECTION,
-        output_path: str | None = None,
-        transitions: Mapping[str, Sequence[str]] | None = None,
-        batch: str | None = None,
-        deferrable: bool = True,
-        timeout: timedelta | float = 3600,
-        poke_interval: timedelta | float = 15,
-        **kwargs: Any,
+        self, *, timeout: timedelta | float = 3600, poke_interval: timedelta | float = 15, **kwargs: Any
     ) -> None:
-        super().__init__(timeout=timeout, poke_interval=poke_interval, **with_retry_defaults(kwargs))
-        self.set_job_arguments(job, job_key, klingai_conn_id, output_path, transitions, batch)
-        self.deferrable = deferrable
+        super().__init__(timeout=timeout, poke_interval=poke_interval, **kwargs)
         self._watch: GenerationWatch | None = None
 
-    def step_overrides(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return the deadline's distance."""
-        return {"generation_seconds": self.timeout}
+        return {**super().settings(), "generation_seconds": self.timeout}
 
     def execute(self, context: Context) -> Any:
         """Return the job once its video is there."""
         if not self.deferrable:
             return super().execute(context)
         try:
-            found = self.poke(context)
+            run, wait = self._look(context)
         except AirflowException as error:
             # Airflow applies soft_fail to pokes of its own loop and to resumed tasks only.
             if self.soft_fail:
                 raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
             raise
-        job: dict[str, Any] = found.xcom_value or {}
-        if not found.is_done:
-            self._defer(context, job)
-        return job
+        if wait is not None:
+            self.wait_for(run, wait, method_name="execute_complete")
+        return run.job.as_json()
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""
-        from airflow_provider_klingvideo.workflow.waiting.following import kind_of, poll_once
-        from airflow_provider_klingvideo.workflow.waiting.watch import Wait
-
-        decision: Wait | Ended | None = None
-
-        async def work(run: JobRun, steps: VideoSteps) -> None:
-            nonlocal decision
-            if self._watch is None:
-                self._watch = await steps.watch(run.job)
-            decision = await poll_once(steps.client, self._watch, kind_of(run.job))
-            if not isinstance(decision, Wait):
-                await self._conclude(run, steps, decision)
-
-        run = self._run(context)
-        if run.job.state is not WorkflowState.GENERATING:
-            return PokeReturnValue(is_done=True, xcom_value=run.job.as_json())
-        job = run.work(work)
-        return PokeReturnValue(is_done=not isinstance(decision, Wait), xcom_value=job)
+        run, wait = self._look(context)
+        return PokeReturnValue(is_done=wait is None, xcom_value=run.job.as_json())
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Write down what the trigger found and return the job.
 
         :param event: the trigger's event.
         """
-        from airflow_provider_klingvideo.workflow.waiting.watch import Ended
-
-        async def work(run: JobRun, steps: VideoSteps) -> None:
-            await self._conclude(run, steps, Ended.from_event(event))
-
         run = self._run(context)
-        if run.job.state is not WorkflowState.GENERATING or run.job.klingai_job_id != event.get("vendor_task_id"):
+        if not run.hears(event):
             self.log.warning("The job has moved on while this task waited; looking again.")
             return dict(self.execute(context))
-        return run.work(work)
+        run.hear(event)
+        return run.job.as_json()
 
     def _run(self, context: Context) -> JobRun:
-        from airflow_provider_klingvideo.runtime.session import JobRun
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
+        from airflow_provider_klingvideo.workflow.driver import GENERATION
 
         run = JobRun.start(self, context)
-        run.take_up(WorkflowState.GENERATING)
+        run.take_up(GENERATION)
         return run
 
-    async def _conclude(self, run: JobRun, steps: VideoSteps, ended: Ended) -> None:
-        facts = await steps.conclude(run.job, ended)
-        self.log.info("Task %s succeeded at the vendor: %s", run.job.klingai_job_id, facts)
+    def _look(self, context: Context) -> tuple[JobRun, StateWait | None]:
+        from airflow_provider_klingvideo.workflow import WorkflowState
 
-    def _defer(self, context: Context, job: Mapping[str, Any]) -> None:
-        from airflow_provider_klingvideo.runtime import configuration
-        from airflow_provider_klingvideo.runtime.session import run_store
-        from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
-        from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
-        from airflow_provider_klingvideo.workflow.waiting.timings import timing_key
+        run = self._run(context)
+        if run.job.state is not WorkflowState.GENERATING:
+            return run, None
+        return run, run.work(lambda driver: self._look_once(run, driver))
 
-        watch = self._watch
-        assert watch is not None  # noqa: S101 - poke() has made it
-        self.log.info(
-            "Task %s runs at the vendor; waiting for it in the triggerer until %s", watch.task_id, watch.deadline
-        )
-        self.defer(
-            trigger=KlingVideoTaskTrigger(
-                klingai_conn_id=self.klingai_conn_id,
-                vendor_task_id=watch.task_id,
-                kind=job["metadata"]["kind"],
-                submitted_at=watch.submitted_at.isoformat(),
-                deadline=watch.deadline.isoformat(),
-                typical_seconds=watch.typical_seconds,
-                window=list(watch.window),
-                timing=timing_key(WorkflowJob.model_validate(job)),
-                poll_min_seconds=watch.policy.min_seconds,
-                poll_max_seconds=watch.policy.max_seconds,
-                minimum_seconds=configuration.minimum_deferral_seconds(),
-                job_id=job["id"],
-                # A trigger knows the product's own table only.
-                records_path=None if self.transitions else str(run_store(context, self.output_path, self.batch).base),
-            ),
-            method_name="execute_complete",
-            timeout=max(watch.deadline - utc_now(), timedelta(0)) + BACKSTOP,
-        )
+    async def _look_once(self, run: JobRun, driver: Driver) -> StateWait | None:
+        from airflow_provider_klingvideo.workflow.driver import GENERATION
+        from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask
+
+        wait = await driver.do(GENERATION, run.job)
+        if not isinstance(wait, WaitForTask):
+            return wait
+        self._watch = self._watch or wait.watch
+        return await driver.look(run.job, wait, self._watch)

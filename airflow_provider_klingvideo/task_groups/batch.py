@@ -1,4 +1,4 @@
-"""A batch of videos from a file or a list, in one of two granularities."""
+"""A batch of videos from a file or a list, in one of three granularities."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow.sdk import TaskGroup
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from airflow_provider_klingvideo.operators.base import with_retry_defaults
 from airflow_provider_klingvideo.operators.batch import KlingVideoBatchOperator, KlingVideoReadRowsOperator
+from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 from airflow_provider_klingvideo.task_groups.klingvideo import KlingVideoWorkflow, kling_video_workflow
 
 __all__ = ["kling_video_batch"]
 
-# What the builder and the operator of a compact batch call the same.
-COMPACT_ARGUMENTS = (
-    *("budget_units", "budget_key", "unknown_price", "priority", "queue_timeout", "slot_timeout"),
-    *("generation_timeout", "generation_number", "regenerate_failed", "on_changed_request"),
-    *("render_plan", "deferrable"),
-)
-
 
 class UnknownModeError(ValueError):
-    """A batch that is neither compact nor mapped."""
+    """A batch of an unknown granularity."""
 
 
 def kling_video_batch(
@@ -35,8 +30,8 @@ def kling_video_batch(
 
     :param rows: (templated) the path or URI of a CSV, JSONL, JSON or Parquet file, a list of requests, or the output of
         a task that returns one of these.
-    :param mode: ``compact`` carries many jobs in each task, for thousands of videos; ``mapped`` shows every state of
-        every job as a task, for up to about a hundred.
+    :param mode: ``compact`` carries many jobs in each task, for thousands of videos; ``single`` makes a task for each
+        video, for hundreds; ``mapped`` shows every state of every job as a task, for up to about a hundred.
     :param chunk_size: jobs in each task of a compact batch.
     :param patience: see :class:`KlingVideoBatchOperator`.
     :param arguments: of :class:`KlingVideoWorkflow`: ``group_id``, ``batch`` (default: one for each DAG run), the
@@ -48,27 +43,40 @@ def kling_video_batch(
         raise UnknownModeError(f"mode is {mode!r}, legal: {', '.join(_MODES)}.")
     build = kling_video_workflow.partial(**{"group_id": "batch", "batch": "{{ run_id }}", **arguments})
     with TaskGroup(build.group_id, add_suffix_on_collision=True, tooltip="A batch of Kling AI videos") as group:
-        build = build.partial(job_key=build.job_key or group.group_id)
-        read = KlingVideoReadRowsOperator(
-            task_id="rows", rows=rows, chunk_size=chunk_size if mode == "compact" else None, **build.shared()
-        )
+        build = build.partial(job_key=build.given.get("job_key") or group.group_id)
+        size = chunk_size if mode == "compact" else None
+        read = KlingVideoReadRowsOperator(task_id="rows", rows=rows, chunk_size=size, **build.arguments("rows"))
         checked = build.checked(read.output)
         _MODES[mode](build, checked, {"patience": patience}) >> build.verdict(read.output)
     return group
 
 
 def _compact(build: KlingVideoWorkflow, chunks: Any, options: Mapping[str, Any]) -> Any:
-    chosen = {name: getattr(build, name) for name in COMPACT_ARGUMENTS}
-    # The verdict judges all chunks together. A mapped operator gets its defaults before its own constructor is asked.
-    fixed = with_retry_defaults({"max_failed_share": 1.0, **options, **chosen, **build.shared()})
+    # The verdict judges all chunks together.
+    fixed = _for_mapping({**build.arguments("videos"), **options, "max_failed_share": 1.0})
     return KlingVideoBatchOperator.partial(task_id="videos", **fixed).expand(chunk=chunks)
+
+
+def _single(build: KlingVideoWorkflow, requests: Any, _options: Mapping[str, Any]) -> Any:
+    return KlingVideoOperator.partial(task_id="video", **_for_mapping(build.arguments("video"))).expand(
+        request=requests
+    )
 
 
 def _mapped(build: KlingVideoWorkflow, requests: Any, _options: Mapping[str, Any]) -> Any:
     return build.mapped(requests)
 
 
+def _for_mapping(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapped operator gets its defaults before its own constructor is asked: those of DAG and group come first."""
+    group = TaskGroupContext.get_current(DagContext.get_current())
+    around = {**(group.dag.default_args if group and group.dag else {}), **(group.default_args if group else {})}
+    chosen = {**around, **(arguments.get("default_args") or {})}
+    return {**with_retry_defaults({**arguments, "default_args": chosen}), "default_args": chosen}
+
+
 _MODES: Mapping[str, Callable[[KlingVideoWorkflow, Any, Mapping[str, Any]], Any]] = {
     "compact": _compact,
     "mapped": _mapped,
+    "single": _single,
 }

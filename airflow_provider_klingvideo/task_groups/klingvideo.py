@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import TaskGroup, TriggerRule, task_group
 
-from airflow_provider_klingvideo.operators.base import DEFAULT_CONNECTION
 from airflow_provider_klingvideo.operators.batch import KlingVideoBatchVerdictOperator, KlingVideoCheckBatchOperator
 from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoCompleteOperator,
@@ -23,12 +21,13 @@ from airflow_provider_klingvideo.operators.outcome import (
     KlingVideoFailOperator,
     KlingVideoVerdictOperator,
 )
+from airflow_provider_klingvideo.runtime.options import ENDS, OPTIONS, STATE_TASKS, WHOLE, documented, options_of
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES, WorkflowState
 from airflow_provider_klingvideo.workflow.job.transitions import TRANSITIONS, TransitionTable
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset, BaseOperator
+    from airflow.sdk import BaseOperator
 
 __all__ = ["KlingVideoWorkflow", "kling_video_workflow"]
 
@@ -37,69 +36,45 @@ class UnbuildableTableError(ValueError):
     """A sound transition table that no DAG can follow."""
 
 
-@dataclass(frozen=True)
+NOT_SET_HERE = frozenset({"job", "request", "requests", "rows", "chunk", "chunk_size", "patience"})
+GROUP_ARGUMENTS: Mapping[str, str] = {
+    "group_id": "name of the group; default: ``video``.",
+    "default_args": "arguments for every task of the group, for example ``retries`` or ``pool``.",
+    "outlets": "assets that a completed video updates.",
+    "all_or_nothing": "for a batch: order nothing when a request is not legal; every such request is named.",
+}
+GROUP_TASKS = (*STATE_TASKS, *ENDS, "checked", "batch_verdict", *WHOLE)
+GROUP_OPTIONS = tuple(one for one in OPTIONS if one.name not in NOT_SET_HERE and set(one.tasks) & set(GROUP_TASKS))
+
+
 class KlingVideoWorkflow:
     """Builds the task group of one video, or of a batch of them.
 
-    Call it for one video, :meth:`expand` it for a batch; :meth:`partial` sets arguments beforehand.
+    Call it for one video, :meth:`expand` it for a batch; :meth:`partial` sets arguments beforehand. What is not set is
+    left to each task, and so to the ``default_args`` of the DAG.
 
-    :param group_id: name of the group.
-    :param klingai_conn_id: the connection.
-    :param output_path: folder for records and videos, a path or object storage URI.
-    :param transitions: another transition table, state name to names.
-    :param default_args: arguments for every task of the group, for example ``retries`` or ``pool``.
-    :param budget_units: units that the jobs of a budget may spend together; a number, a template, or None for none.
-    :param budget_key: tells budgets apart, may be a template; default: one for each DAG run.
-    :param unknown_price: ``fail`` a job of a budget whose price is on no list, or ``allow`` it.
-    :param queue_timeout: seconds after which a job that got no slot is cancelled.
-    :param priority: of jobs that wait for a slot those with a higher number go first; a number or a template.
-    :param slot_timeout: seconds for which the vendor may refuse a job for want of a slot.
-    :param generation_timeout: seconds that the vendor may take.
-    :param generation_number: number of the generation; a higher one than the last orders, and pays, another video.
-    :param regenerate_failed: order another video where the vendor has confirmed that the last task failed.
-    :param on_changed_request: ``order`` another video, or ``fail``, when a job that is run again asks for something
-        else than the one that was paid before.
-    :param render_plan: (templated) what is made of a video, see :class:`KlingVideoPostProcessOperator`.
-    :param deferrable: wait for the vendor in the triggerer.
-    :param outlets: assets that a completed video updates.
-    :param all_or_nothing: for a batch: order nothing when a request is not legal; every such request is named.
-    :param max_failed_share: for a batch: the share of failed jobs up to which it counts as a success.
-    :param batch: for a batch: its name, may be a template; see :func:`kling_video_batch`.
-    :param job_key: tells the jobs of one DAG run apart; default: the id of the task group.
+    :param given: the arguments that are set; see the list.
     """
 
-    group_id: str = "video"
-    klingai_conn_id: str = DEFAULT_CONNECTION
-    output_path: str | None = None
-    transitions: Mapping[str, Sequence[str]] | None = None
-    default_args: Mapping[str, Any] = field(default_factory=dict)
-    budget_units: float | str | None = None
-    budget_key: str | None = None
-    unknown_price: str = "fail"
-    queue_timeout: float = 24 * 3600
-    priority: int | str = 0
-    slot_timeout: float = 24 * 3600
-    generation_timeout: float = 3600
-    generation_number: int | str = 1
-    regenerate_failed: bool = False
-    on_changed_request: str = "order"
-    render_plan: Any = None
-    deferrable: bool = True
-    outlets: Sequence[Asset] = ()
-    all_or_nothing: bool = False
-    max_failed_share: float = 0.0
-    batch: str | None = None
-    job_key: str | None = None
+    __doc__ = f"{__doc__}\n" + "\n".join(
+        [
+            *(f"    :param {name}: {words}" for name, words in GROUP_ARGUMENTS.items()),
+            documented(GROUP_OPTIONS),
+        ]
+    )
+
+    def __init__(self, **given: Any) -> None:
+        unknown = sorted(given.keys() - GROUP_ARGUMENTS.keys() - {one.name for one in GROUP_OPTIONS})
+        if unknown:
+            raise TypeError(f"kling_video_workflow has no argument {', '.join(unknown)}.")
+        self.given: Mapping[str, Any] = given
 
     def partial(self, **arguments: Any) -> KlingVideoWorkflow:
         """Return a builder with arguments of this class set.
 
         :raises TypeError: for an argument that there is not.
         """
-        unknown = sorted(arguments.keys() - {one.name for one in fields(self)})
-        if unknown:
-            raise TypeError(f"kling_video_workflow has no argument {', '.join(unknown)}.")
-        return replace(self, **arguments)
+        return KlingVideoWorkflow(**{**self.given, **arguments})
 
     def __call__(self, request: Any, **arguments: Any) -> TaskGroup:
         """Build the group of one video.
@@ -121,9 +96,14 @@ class KlingVideoWorkflow:
         """
         with TaskGroup(self.group_id, add_suffix_on_collision=True, tooltip="A batch of Kling AI videos") as batch:
             mapped = self.mapped(self.checked(request))
-            judged = self if self.job_key else self.partial(job_key=mapped.group_id)
+            judged = self if self.given.get("job_key") else self.partial(job_key=mapped.group_id)
             mapped >> judged.verdict(request)
         return batch
+
+    @property
+    def group_id(self) -> str:
+        """Name of the group."""
+        return str(self.given.get("group_id") or "video")
 
     def mapped(self, request: Any) -> TaskGroup:
         """Build the group of one video, mapped over requests; call it inside of the group of the batch."""
@@ -136,43 +116,51 @@ class KlingVideoWorkflow:
 
     def checked(self, requests: Any) -> Any:
         """Put the check of all requests before what follows, where ``all_or_nothing`` asks for it."""
-        if not self.all_or_nothing:
+        if not self.given.get("all_or_nothing"):
             return requests
-        return KlingVideoCheckBatchOperator(task_id="checked", requests=requests, **self.shared()).output
+        return KlingVideoCheckBatchOperator(task_id="checked", requests=requests, **self.arguments("checked")).output
 
     def verdict(self, requests: Any) -> BaseOperator:
         """Build the verdict over all jobs of a batch."""
         return KlingVideoBatchVerdictOperator(
             task_id="verdict",
             requests=requests,
-            max_failed_share=self.max_failed_share,
             trigger_rule=TriggerRule.ALL_DONE,
-            **self.shared(),
+            **self.arguments("batch_verdict"),
         )
 
-    def shared(self) -> dict[str, Any]:
-        """Return the arguments that every task of the group gets."""
-        return {
-            "klingai_conn_id": self.klingai_conn_id,
-            "output_path": self.output_path,
-            "transitions": self.transitions,
-            "batch": self.batch,
-            "job_key": self.job_key,
-            "default_args": dict(self.default_args),
-        }
+    def arguments(self, task: str) -> dict[str, Any]:
+        """Return the arguments that are set of those that a task takes.
+
+        :param task: its name in the table of options.
+        """
+        taken = {one.name for one in options_of(task)} | {"default_args"} | _ARGUMENTS_BESIDES.get(task, set())
+        chosen = {_RENAMED.get((task, name), name): self.given[name] for name in taken & self.given.keys()}
+        return {name: list(value) if name == "outlets" else value for name, value in chosen.items()}
 
     def _tasks(self, request: Any) -> None:
-        table = TransitionTable(self.transitions) if self.transitions else TRANSITIONS
+        transitions = self.given.get("transitions")
+        table = TransitionTable(transitions) if transitions else TRANSITIONS
         tasks: dict[WorkflowState, list[BaseOperator]] = {}
-        given = request
+        given = {"request": request}
         for state in working_path(table):
             tasks[state] = []
-            for make in _MAKERS[state]:
+            for name, operator in _OPERATORS[state].items():
                 # Each task takes the job from the one before it, which also makes the edge.
-                task = make(self, given)
+                task = operator(task_id=name, **given, **self.arguments(name))
                 tasks[state].append(task)
-                given = task.output
+                given = {"job": task.output}
         _end(self, table, tasks)
+
+
+_ARGUMENTS_BESIDES: Mapping[str, set[str]] = {
+    "generation": {"generation_timeout"},
+    "completed": {"outlets"},
+    "video": {"outlets"},
+    "videos": {"outlets"},
+}
+# A sensor's own word for it.
+_RENAMED: Mapping[tuple[str, str], str] = {("generation", "generation_timeout"): "timeout"}
 
 
 def working_path(table: TransitionTable) -> list[WorkflowState]:
@@ -191,7 +179,7 @@ def working_path(table: TransitionTable) -> list[WorkflowState]:
                 "one way on, and none back, is needed."
             )
         path.append(forward[0])
-    left_out = [state for state in _MAKERS if state not in path]
+    left_out = [state for state in _OPERATORS if state not in path]
     if left_out:
         raise UnbuildableTableError(f"A DAG cannot follow this table: its way leaves out {', '.join(left_out)}.")
     return path
@@ -202,10 +190,12 @@ def _end(build: KlingVideoWorkflow, table: TransitionTable, tasks: dict[Workflow
     for state, (operator, rule, sources) in _ENDS.items():
         upstream = sources(table, tasks)
         if upstream:
-            end = operator(task_id=state.lower(), trigger_rule=rule, **build.shared())
+            end = operator(task_id=state.lower(), trigger_rule=rule, **build.arguments(state.lower()))
             upstream >> end
             ends.append(end)
-    ends >> KlingVideoVerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, **build.shared())
+    ends >> KlingVideoVerdictOperator(
+        task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, **build.arguments("verdict")
+    )
 
 
 def _can_fail(table: TransitionTable, tasks: dict[WorkflowState, list[BaseOperator]]) -> list[BaseOperator]:
@@ -234,58 +224,13 @@ _ENDS: dict[WorkflowState, tuple[Any, TriggerRule, Callable[..., list[BaseOperat
     WorkflowState.CANCELLED: (KlingVideoCancelOperator, TriggerRule.ALL_SKIPPED, _can_be_cancelled),
 }
 
-_MAKERS: dict[WorkflowState, list[Callable[[KlingVideoWorkflow, Any], Any]]] = {
-    WorkflowState.CREATED: [
-        lambda build, request: KlingVideoCreateOperator(task_id="created", request=request, **build.shared())
-    ],
-    WorkflowState.VALIDATED: [
-        lambda build, job: KlingVideoValidateOperator(
-            task_id="validated",
-            job=job,
-            budget_units=build.budget_units,
-            budget_key=build.budget_key,
-            unknown_price=build.unknown_price,
-            render_plan=build.render_plan,
-            **build.shared(),
-        )
-    ],
-    WorkflowState.QUEUED: [
-        lambda build, job: KlingVideoQueueOperator(
-            task_id="queued",
-            job=job,
-            queue_timeout=build.queue_timeout,
-            priority=build.priority,
-            **build.shared(),
-        )
-    ],
-    WorkflowState.GENERATING: [
-        lambda build, job: KlingVideoGenerateOperator(
-            task_id="generating",
-            job=job,
-            generation_number=build.generation_number,
-            regenerate_failed=build.regenerate_failed,
-            on_changed_request=build.on_changed_request,
-            slot_timeout=build.slot_timeout,
-            **build.shared(),
-        ),
-        lambda build, job: KlingVideoGenerationSensor(
-            task_id="generation",
-            job=job,
-            deferrable=build.deferrable,
-            timeout=build.generation_timeout,
-            **build.shared(),
-        ),
-    ],
-    WorkflowState.POST_PROCESSING: [
-        lambda build, job: KlingVideoPostProcessOperator(
-            task_id="post_processing", job=job, render_plan=build.render_plan, **build.shared()
-        )
-    ],
-    WorkflowState.COMPLETED: [
-        lambda build, job: KlingVideoCompleteOperator(
-            task_id="completed", job=job, outlets=list(build.outlets), **build.shared()
-        )
-    ],
+_OPERATORS: dict[WorkflowState, dict[str, Any]] = {
+    WorkflowState.CREATED: {"created": KlingVideoCreateOperator},
+    WorkflowState.VALIDATED: {"validated": KlingVideoValidateOperator},
+    WorkflowState.QUEUED: {"queued": KlingVideoQueueOperator},
+    WorkflowState.GENERATING: {"generating": KlingVideoGenerateOperator, "generation": KlingVideoGenerationSensor},
+    WorkflowState.POST_PROCESSING: {"post_processing": KlingVideoPostProcessOperator},
+    WorkflowState.COMPLETED: {"completed": KlingVideoCompleteOperator},
 }
 
 kling_video_workflow = KlingVideoWorkflow()

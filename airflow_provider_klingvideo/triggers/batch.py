@@ -80,7 +80,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
 
     async def _wait(self) -> None:
         await load_modules()
-        from airflow_provider_klingvideo.workflow.job.job import utc_now
+        from airflow_provider_klingvideo.workflow.job.paid import utc_now
 
         seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()
         waits = {asyncio.ensure_future(wait) for wait in (*self._ends(), *await self._slots(seconds))}

@@ -129,16 +129,17 @@ class KlingVideoTaskTrigger(BaseTrigger):
         return next((ended for ended in ENDED_RUNS if state == ended), None)
 
     def _abandon(self, cause: str) -> None:
-        from airflow_provider_klingvideo.runtime.paths import open_path
-        from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowState
+        from airflow_provider_klingvideo.runtime.session import Session
+        from airflow_provider_klingvideo.workflow import WorkflowState
         from airflow_provider_klingvideo.workflow.job.closing import close
 
         if self.records_path is None or self.job_id is None:
             return
-        store = JobStore(open_path(self.records_path))
+        session = Session(self.klingai_conn_id)
+        store = session.store_at(self.records_path)
         job = store.load(self.job_id)
         if job and job.state is WorkflowState.GENERATING and job.klingai_job_id == self.vendor_task_id:
-            close(WorkflowEngine(store=store), job, cause)
+            close(session.engine(store), job, cause)
             store.save(job)
 
     async def _followed(self) -> Ended:

@@ -84,12 +84,11 @@ class KlingVideoSlotTrigger(BaseTrigger):
         await load_modules()
         from asgiref.sync import sync_to_async
 
-        from airflow_provider_klingvideo.runtime.paths import open_path
+        from airflow_provider_klingvideo.runtime.session import Session
         from airflow_provider_klingvideo.runtime.stations import station_of
-        from airflow_provider_klingvideo.workflow import JobStore
         from airflow_provider_klingvideo.workflow.gates.slots import Place
 
-        store = JobStore(await sync_to_async(open_path)(self.records_path))
+        store = await sync_to_async(Session(self.klingai_conn_id).store_at)(self.records_path)
         place = Place(self.job_id, self.pack, self.model, self.priority, self.since)
         seconds = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
         queue = await station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)

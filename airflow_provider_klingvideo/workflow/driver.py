@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
@@ -16,7 +16,8 @@ from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
-from airflow_provider_klingvideo.workflow.waiting.following import result_facts
+from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask, poll_once, result_facts
+from airflow_provider_klingvideo.workflow.waiting.watch import GenerationWatch, Wait
 
 Work = Callable[[VideoSteps, WorkflowJob], Awaitable[StateWait | None]]
 
@@ -119,6 +120,20 @@ class Driver:
             if wait is not None:
                 return wait
             await self.engine.save(job)
+        return None
+
+    async def look(self, job: WorkflowJob, wait: WaitForTask, watch: GenerationWatch | None = None) -> StateWait | None:
+        """Ask once about a job's task before it is waited for.
+
+        :param wait: what the job waits for.
+        :param watch: of earlier looks, which counts the questions that failed; None for the wait's own.
+        :returns: the wait, None when the task has ended and its result is on record.
+        """
+        watch = watch or wait.watch
+        decision = await poll_once(self.steps.client, watch, job.kind)
+        if isinstance(decision, Wait):
+            return replace(wait, watch=watch)
+        await self.steps.conclude(job, decision)
         return None
 
     async def _enter(self, job: WorkflowJob, state: WorkflowState) -> None:

@@ -31,10 +31,8 @@ from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderLi
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
 from airflow_provider_klingvideo.workflow.gates.gate import GateMeans, RunBlocking
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
-from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS_FOLDER
 from airflow_provider_klingvideo.workflow.gates.slots import (
     Place,
-    SlotBoard,
     SlotRules,
     Slots,
     Standing,
@@ -88,7 +86,9 @@ class StepSettings:
     :param slot_seconds: how long a job in GENERATING may be refused for want of a slot.
     :param slot_pause_seconds: shortest pause between two looks for a free slot.
     :param generation_seconds: how long Kling may take, counted from the moment it accepted the task.
-    :param rules: when another paid task may be ordered for a job.
+    :param take: see :class:`~.ordering.submission.TakeRules`, as are
+    :param regenerate_failed: and
+    :param on_changed_request: when another paid task may be ordered for a job.
     :param repeat_unanswered: make a paid call other than a create again where its answer was lost.
     :param poll: bounds of polling.
     :param check_input_urls: fetch the first bytes of what a request names by address, before anything is ordered.
@@ -103,7 +103,9 @@ class StepSettings:
     slot_seconds: float = 24 * 3600
     slot_pause_seconds: float = 3
     generation_seconds: float = 3600
-    rules: TakeRules = field(default_factory=TakeRules)
+    take: int = 1
+    regenerate_failed: bool = False
+    on_changed_request: str = "order"
     repeat_unanswered: bool = False
     poll: PollPolicy = field(default_factory=PollPolicy)
     check_input_urls: bool = True
@@ -115,6 +117,11 @@ class StepSettings:
     def slot_rules(self) -> SlotRules:
         """What the user says about slots."""
         return SlotRules(self.concurrency_limit, self.model_limits)
+
+    @property
+    def rules(self) -> TakeRules:
+        """When another paid task may be ordered for a job."""
+        return TakeRules(self.take, self.regenerate_failed, self.on_changed_request)
 
     def seconds_left(self, job: WorkflowJob, now: datetime | None = None) -> float:
         """Return how long a job may still wait in its state before it is given up.
@@ -134,7 +141,7 @@ class VideoSteps:
     :param outputs: asks Kling for the outputs of a finished task, see :data:`AskOutputs`; it may block.
     :param open_path: makes a path object of an input's path or URI.
     :param run_blocking: how work that blocks is run; default: on a thread.
-    :param slots: gives the slots of the connection; default: a board beside the records.
+    :param slots: gives the slots of the connection;
     :param timings: knows how long tasks take; default: kept in memory.
     :param journal: is told what is paid.
     :param on_rendering: called as ``on_rendering(job, share)`` with the done part of a rendering, 0 to 1, on the thread
@@ -150,7 +157,7 @@ class VideoSteps:
         settings: StepSettings | None = None,
         open_path: OpenPath = pathlib.Path,
         run_blocking: RunBlocking = asyncio.to_thread,
-        slots: Slots | None = None,
+        slots: Slots,
         timings: Timings | None = None,
         journal: Journal | None = None,
         on_rendering: RenderListener | None = None,
@@ -158,7 +165,7 @@ class VideoSteps:
         self.client = client
         self.store = store
         self.settings = settings or StepSettings()
-        self.slots = slots or Slots(SlotBoard(store.base / SLOTS_FOLDER), self.settings.slot_rules)
+        self.slots = slots
         self.timings = timings or Timings()
         self.journal = journal or Journal()
         self._outputs = outputs
@@ -373,7 +380,7 @@ class VideoSteps:
         params = resolved({key: value for key, value in job.params.items() if key != "api"})
         request = parse_request({**params, "prompt": job.prompt} if job.prompt else params)
         family = self.client.family_for(request, api=job.params.get("api"))
-        reader = InputReader(self._open_path, self._video_of, self.settings.media)
+        reader = InputReader(self._open_path, self.store.at, self._video_of, self.settings.media)
         inputs = await self._run_blocking(lambda: reader.read(request, family))
         return WantedVideo(inputs.request, inputs.identity, family)
 

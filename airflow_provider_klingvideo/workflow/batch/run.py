@@ -89,6 +89,14 @@ class Suspended:
     queued: Sequence[Place] = ()
     short: Sequence[BudgetNeed] = ()
 
+    @property
+    def words(self) -> str:
+        """What is waited for, for a person."""
+        return (
+            f"{len(self.followed)} tasks run at Kling, {len(self.queued)} jobs wait for a slot, "
+            f"{len(self.short)} for budget"
+        )
+
 
 class BatchRun:
     """Processes jobs side by side.

@@ -147,11 +147,13 @@ class InputReader:
     """Reads the inputs of requests.
 
     :param open_path: makes a path object of a path or URI.
+    :param store_at: opens the records below a folder.
     :param video_of: see :data:`VideoOf`.
     :param settings: scratch space and ffmpeg, for single frames.
     """
 
     open_path: OpenPath
+    store_at: Callable[[StorePath], JobStore]
     video_of: VideoOf
     settings: MediaSettings = field(default_factory=MediaSettings)
 
@@ -209,7 +211,7 @@ class InputReader:
         folder = path.parent
         try:
             with _readable(where, value):
-                job = JobStore(folder.parent).load(folder.name)
+                job = self.store_at(folder.parent).load(folder.name)
         except UnreadableRecordError as error:
             raise InputError(f"{where}: {folder / RECORD_NAME} is no job record") from error
         if job is None:

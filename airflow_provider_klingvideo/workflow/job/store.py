@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
@@ -61,6 +61,10 @@ class JobStore:
 
     def __init__(self, base: StorePath) -> None:
         self.base = base
+
+    def at(self, base: StorePath) -> Self:
+        """Return the store of another folder."""
+        return type(self)(base)
 
     def folder(self, job_id: str) -> StorePath:
         """Return the folder of a job, where its record and its files lie.

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
-from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
+from airflow_provider_klingvideo.storage.protocols import is_there
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job.closing import close
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
@@ -133,7 +133,7 @@ class Reconciler:
     """Compares, and adopts on demand. It never sends a create request.
 
     :param client: the vendor's API, open.
-    :param base: the folder below which all records lie.
+    :param store: of the folder below which all records lie.
     :param open_store: opens engine and work of the states for a store, see :data:`OpenStore`.
     :param is_over: tells of a job whether its DAG run has ended; None where that is not known, then age decides.
     :param stale_after: seconds after which a record that nobody has touched counts as left behind.
@@ -143,7 +143,7 @@ class Reconciler:
     def __init__(
         self,
         client: AsyncKlingClient,
-        base: StorePath,
+        store: JobStore,
         *,
         open_store: OpenStore,
         is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,
@@ -151,7 +151,7 @@ class Reconciler:
         kept: timedelta = KEPT,
     ) -> None:
         self._client = client
-        self._base = base
+        self._store, self._base = store, store.base
         self._open = open_store
         self._is_over = is_over
         self._stale_after = timedelta(seconds=stale_after)
@@ -189,7 +189,7 @@ class Reconciler:
         records: list[tuple[JobStore, WorkflowJob]] = []
         unreadable: list[Difference] = []
         for path in self._base.rglob(RECORD_NAME) if is_there(self._base) else ():
-            store = JobStore(path.parent.parent)
+            store = self._store.at(path.parent.parent)
             try:
                 job = store.load(path.parent.name)
             except UnreadableRecordError:
@@ -229,28 +229,30 @@ class Reconciler:
         )
 
     async def _adopted(self, row: Difference, task: Task, known: _Known | None) -> Difference:
-        store, job = (known.store, known.job) if known else (JobStore(self._base / ADOPTED_FOLDER), _job_of(task))
-        if not job.is_terminal or WorkflowState.GENERATING not in job.path:
+        if known and (not known.job.is_terminal or WorkflowState.GENERATING not in known.job.path):
             return row
-        try:
-            done = await self._taken(store, job, task)
-        except KlingVideoError as error:
-            return _changed(row, job_state=str(job.state), done="", record=f"{_record(store, job)}: {error}")
+        store = known.store if known else self._store.at(self._base / ADOPTED_FOLDER)
+        async with self._open(store) as (engine, steps):
+            job = known.job if known else _job_of(engine, task)
+            try:
+                done = await _taken(engine, steps, job, task)
+            except KlingVideoError as error:
+                return _changed(row, job_state=str(job.state), done="", record=f"{_record(store, job)}: {error}")
         return _changed(row, job_state=str(done.state), record=_record(store, done), done=_told(done))
 
-    async def _taken(self, store: JobStore, job: WorkflowJob, task: Task) -> WorkflowJob:
-        """Take up a job where it waited for its task; nothing on this way can order anything."""
-        async with self._open(store) as (engine, steps):
-            if store.load(job.id) is None:
-                store.save(job)
-            revived = engine.reopen(job, WorkflowState.GENERATING)
-            _confirm(revived, task)
-            engine.journal.write(Event.ADOPTED, revived, task_id=task.id)
-            VideoHandlers(steps).register(engine)
-            await steps.take_result(revived)
-            engine.transition(revived, WorkflowState.POST_PROCESSING, **result_facts(revived))
-            await engine.save(revived)
-            return await engine.process(revived)
+
+async def _taken(engine: WorkflowEngine, steps: VideoSteps, job: WorkflowJob, task: Task) -> WorkflowJob:
+    """Take up a job where it waited for its task; nothing on this way can order anything."""
+    if steps.store.load(job.id) is None:
+        steps.store.save(job)
+    revived = engine.reopen(job, WorkflowState.GENERATING)
+    _confirm(revived, task)
+    engine.journal.write(Event.ADOPTED, revived, task_id=task.id)
+    VideoHandlers(steps).register(engine)
+    await steps.take_result(revived)
+    engine.transition(revived, WorkflowState.POST_PROCESSING, **result_facts(revived))
+    await engine.save(revived)
+    return await engine.process(revived)
 
 
 def _difference_of(task: Task, known: _Known | None) -> Difference:
@@ -306,7 +308,7 @@ def _confirm(job: WorkflowJob, task: Task) -> None:
     job.klingai_job_id, job.external_task_id = task.id, task.external_id
 
 
-def _job_of(task: Task) -> WorkflowJob:
+def _job_of(engine: WorkflowEngine, task: Task) -> WorkflowJob:
     """Make the record of a task whose own is lost: what Kling tells of it is all that is known."""
     ours = ExternalId.parse(task.external_id)
     if ours is None:
@@ -325,7 +327,6 @@ def _job_of(task: Task) -> WorkflowJob:
             )
         ],
     )
-    engine = WorkflowEngine()
     for state in (WorkflowState.VALIDATED, WorkflowState.QUEUED, WorkflowState.GENERATING):
         engine.transition(job, state, reconciled=True)
     close(engine, job, "its record was lost")

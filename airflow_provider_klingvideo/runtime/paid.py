@@ -1,0 +1,95 @@
+"""Calls of the hook that cost, other than orders of tasks: each is on record before and after, and paid once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from airflow.sdk import get_current_context
+
+from airflow_provider_klingvideo._urls import without_signatures
+from airflow_provider_klingvideo.kling.wire.operation import Operation
+from airflow_provider_klingvideo.runtime.connection import KlingConnection
+from airflow_provider_klingvideo.runtime.places import name_of, store_of
+from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.workflow import JobStore
+from airflow_provider_klingvideo.workflow.ordering.calls import call_once
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+FOLDER = "calls"
+
+
+def recorded(connection: KlingConnection, operation: Operation[T], *, repeat_unanswered: bool = False) -> T:
+    """Make a call that costs and return its answer: in a task that runs again the one on record.
+
+    The record lies with the run of the task; outside of tasks each call has one of its own, below ``calls``.
+
+    :param connection: who pays.
+    :param repeat_unanswered: make it again where its answer was lost, at the risk of paying twice for it.
+    :raises UnansweredCallError: an earlier call may have been paid, and its answer is not known.
+    :raises KlingVideoError: Kling refused; nothing was paid.
+    """
+    session = Session(connection.conn_id)
+    try:
+        context = get_current_context()
+    except RuntimeError:
+        return paid_once(connection, session.store(FOLDER), uuid4().hex, operation)
+    store, name = store_of(session, context), name_of(context, context["ti"].task_id)
+    return paid_once(connection, store, name, operation, repeat_unanswered=repeat_unanswered)
+
+
+def paid_once(
+    connection: KlingConnection,
+    store: JobStore,
+    name: str,
+    operation: Operation[T],
+    *,
+    repeat_unanswered: bool = False,
+) -> T:
+    """Return the answer to a call that costs, from the record where there is one; its signed addresses are not kept.
+
+    :param connection: who pays.
+    :param store: where the record lies.
+    :param name: deterministic name of who calls.
+    :param operation: the call.
+    :param repeat_unanswered: make it again where its answer was lost, at the risk of paying twice for it.
+    :raises UnansweredCallError: an earlier call may have been paid, and its answer is not known.
+    :raises KlingVideoError: Kling refused; nothing was paid.
+    """
+    fresh: list[T] = []
+
+    def parse(data: Any) -> Any:
+        # Read at once: what makes no sense leaves the call open, as an answer that was lost.
+        fresh.append(operation.parse(data))
+        return data
+
+    async def send() -> Any:
+        return await asyncio.to_thread(connection.send, replace(operation, parse=parse))
+
+    answer = _run(
+        call_once(
+            store,
+            name,
+            operation.what,
+            operation.json or {},
+            send,
+            lambda data: {"data": without_signatures(data)},
+            repeat_unanswered=repeat_unanswered,
+        )
+    )
+    if fresh:
+        return fresh[-1]
+    log.info("%s was answered and paid before; this is the answer on record", operation.what)
+    return operation.parse(answer["data"])
+
+
+def _run(work: Any) -> Any:
+    """Run a coroutine to its end, also where an event loop is running already, as in a notebook."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -1,0 +1,132 @@
+"""Which job a task instance is about, where its record lies, and what Airflow knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_klingvideo.runtime.options import OptionError
+from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.storage.names import job_id
+from airflow_provider_klingvideo.workflow import JobStore
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.run import JobTerms
+from airflow_provider_klingvideo.workflow.gates.budget import UNKNOWN_PRICE
+from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class JobTask(Protocol):
+    """What is needed of a task: the operators and the sensor of this provider have it."""
+
+    job_key: str | None
+    klingai_conn_id: str
+    output_path: str | None
+    transitions: Mapping[str, Sequence[str]] | None
+    batch: str | None
+    task_id: str
+    task_group: Any
+    upstream_task_ids: Any
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of the workflow that the task sets itself."""
+
+
+def session_of(task: JobTask) -> Session:
+    """Return what a task works with."""
+    return Session(task.klingai_conn_id, task.output_path, task.settings, transitions=task.transitions)
+
+
+def store_of(session: Session, context: Context, batch: str | None = None) -> JobStore:
+    """Return the records of a DAG run, or of a batch of its DAG."""
+    ti = context["ti"]
+    return session.store(ti.dag_id, batch or ti.run_id)
+
+
+def row_book_of(session: Session, task: JobTask, context: Context) -> RowBook:
+    """Return the rows of the batch that a task is about."""
+    return session.row_book(store_of(session, context, task.batch), job_key_of(task))
+
+
+def job_id_of(session: Session, task: JobTask, context: Context) -> str:
+    """Return the id of the job that a task instance is about: of the job given to it, else of its place in the DAG."""
+    given = getattr(task, "job", None)
+    if isinstance(given, Mapping):
+        return str(given["id"])
+    if given:
+        return str(given)
+    if task.batch:
+        return row_book_of(session, task, context).read()[context["ti"].map_index or 0].job_id
+    return name_of(context, job_key_of(task))
+
+
+def name_of(context: Context, key: str, *, map_index: int | None = None) -> str:
+    """Return the name of what a task instance makes, the same on every try.
+
+    :param key: tells several things of one run apart.
+    :param map_index: of another task instance.
+    """
+    ti = context["ti"]
+    index = ti.map_index if map_index is None else map_index
+    return job_id(ti.dag_id, ti.run_id, key, -1 if index is None else index)
+
+
+def job_key_of(task: JobTask) -> str:
+    """Return what tells the jobs of a run apart: the task's ``job_key``, else its task group, else the task itself."""
+    group = task.task_group
+    return task.job_key or (group.group_id if group else None) or task.task_id
+
+
+def origin_of(context: Context, **known: Any) -> Origin:
+    """Return where a job comes from.
+
+    :param known: further fields of the section.
+    """
+    ti = context["ti"]
+    return Origin(dag_id=ti.dag_id, run_id=ti.run_id, map_index=ti.map_index, **known)
+
+
+def turn_of(task: Any, context: Context) -> str:
+    """Name what a person has started: a run, or a clear of it. Airflow's own tries do not count."""
+    ti = context["ti"]
+    cleared = (ti.max_tries or 0) - (task.retries or 0)
+    return f"{ti.run_id}#{cleared}"
+
+
+def terms_of(session: Session, task: Any, context: Context) -> JobTerms:
+    """Return under what the jobs of a task may be ordered.
+
+    :param task: with the options of the tasks ``validated`` and ``queued``.
+    :raises OptionError: an argument makes no sense.
+    """
+    return JobTerms(budget_of(session, task, context), task.option("priority"))
+
+
+def budget_of(session: Session, task: Any, context: Context) -> Budget | None:
+    """Return the budget of a task, None when there is none.
+
+    :raises OptionError: it makes no sense.
+    """
+    if task.budget_units in (None, ""):
+        return None
+    ti = context["ti"]
+    name = task.budget_key or f"{ti.dag_id} {ti.run_id}"
+    if task.unknown_price not in UNKNOWN_PRICE:
+        raise OptionError(f"unknown_price is {task.unknown_price!r}, legal: {', '.join(UNKNOWN_PRICE)}")
+    units = _units(task.budget_units)
+    return Budget(
+        name=name, units=units, folder=str(session.budget_folder(name)), unknown_price=str(task.unknown_price)
+    )
+
+
+def _units(given: Any) -> str:
+    try:
+        units = Decimal(str(given).strip())
+    except InvalidOperation:
+        units = Decimal(-1)
+    if not units.is_finite() or units < 0:
+        raise OptionError(f"budget_units is {given!r}, legal: a number of units, 0 or more")
+    return f"{units:f}"

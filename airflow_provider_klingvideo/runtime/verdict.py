@@ -1,0 +1,72 @@
+"""The verdict over all jobs of a batch, whatever its granularity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_klingvideo.runtime.places import JobTask, job_key_of, name_of, row_book_of, session_of, store_of
+from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.workflow import JobStore
+from airflow_provider_klingvideo.workflow.batch.judge import close_unended, judged
+from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
+CAUSE = "its tasks ended without recording a result, or were stopped by a person or by Airflow"
+
+
+class VerdictTask(JobTask, Protocol):
+    """A task that judges a batch."""
+
+    requests: Any
+    max_failed_share: float
+
+
+@dataclass
+class BatchVerdict:
+    """One batch to be judged.
+
+    :param task: the operator.
+    :param context: Airflow's context.
+    :param session: what it works with.
+    :param store: the records of the batch.
+    """
+
+    task: VerdictTask
+    context: Context
+    session: Session
+    store: JobStore
+
+    @classmethod
+    def over(cls, task: VerdictTask, context: Context) -> BatchVerdict:
+        """Find the records of the batch that a task judges."""
+        session = session_of(task)
+        return cls(task, context, session, store_of(session, context, task.batch))
+
+    def summary(self) -> dict[str, Any]:
+        """Close what has not ended, judge, and write the manifest.
+
+        :returns: see :func:`judged`; and ``manifest``, its path.
+        """
+        task, key = self.task, job_key_of(self.task)
+        rows = row_book_of(self.session, task, self.context).read() if task.batch else ()
+        ids = [row.job_id for row in rows] or self._ids(key)
+        jobs = [self.store.load(one) for one in ids]
+        close_unended(self.session.engine(self.store), [job for job in jobs if job], CAUSE)
+        summary = judged(jobs, task.max_failed_share, failed_tasks=self._failed_tasks())
+        manifest = write_manifest(self.store, key, jobs, summary, keys=[row.key for row in rows] or None)
+        return {**summary, "manifest": manifest}
+
+    def _ids(self, key: str) -> Sequence[str]:
+        return [name_of(self.context, key, map_index=index) for index in range(len(self.task.requests))]
+
+    def _failed_tasks(self) -> list[str]:
+        """Name the direct upstream tasks that failed, each of a mapped one by its index."""
+        ti = self.context["ti"]
+        upstream = sorted(self.task.upstream_task_ids)
+        found = ti.get_task_states(dag_id=ti.dag_id, task_ids=upstream, run_ids=[ti.run_id]).get(ti.run_id, {})
+        return sorted(name for name, state in found.items() if str(state) in FAILED_TASK_STATES)

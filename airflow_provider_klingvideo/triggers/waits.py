@@ -1,0 +1,131 @@
+"""The one place where a wait becomes a trigger."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_klingvideo.runtime import configuration
+from airflow_provider_klingvideo.runtime.chunks import LONGEST_DEFERRAL
+from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.triggers.batch import KlingVideoBatchTrigger
+from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
+from airflow_provider_klingvideo.triggers.slots import KlingVideoSlotTrigger
+from airflow_provider_klingvideo.workflow import GenerationWatch, WorkflowJob
+from airflow_provider_klingvideo.workflow.batch.run import Suspended
+from airflow_provider_klingvideo.workflow.gates.budget import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.slots import WaitForSlot
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
+from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask
+from airflow_provider_klingvideo.workflow.waiting.timings import timing_key
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_klingvideo.runtime.job_run import JobRun
+
+# The trigger's own deadline must come first: Airflow's asks no code of ours.
+BACKSTOP = timedelta(minutes=5)
+# Jobs that were refused together shall not come back together.
+JITTER = 0.25
+# Of those that wait for a slot, the first ones stand for all: when one may go, the batch looks for the rest.
+HEADS = 20
+
+
+def deferral_of(run: JobRun, wait: StateWait) -> tuple[BaseTrigger, timedelta]:
+    """Return the trigger that waits for what a job waits for, and when Airflow is to end it in any case.
+
+    :param run: the task instance at work on the job.
+    :param wait: what it waits for.
+    """
+    return _TRIGGERS[type(wait)](run, wait), timedelta(seconds=wait.seconds) + BACKSTOP
+
+
+def batch_trigger(
+    klingai_conn_id: str, session: Session, jobs: Sequence[WorkflowJob], suspended: Suspended
+) -> KlingVideoBatchTrigger:
+    """Return the trigger that waits for what the jobs of a batch wait for.
+
+    :param jobs: all of the batch.
+    :param suspended: what they wait for.
+    """
+    known = {job.id: job for job in jobs}
+    followed = [_followed(known[job_id], watch) for job_id, watch in suspended.followed.items()]
+    deadlines = [watch.deadline for watch in suspended.followed.values()]
+    return KlingVideoBatchTrigger(
+        klingai_conn_id=klingai_conn_id,
+        followed=followed,
+        queued=[asdict(place) for place in suspended.queued[:HEADS]],
+        board_path=str(session.board_folder),
+        until=min([*deadlines, utc_now() + LONGEST_DEFERRAL]).isoformat(),
+        pause_seconds=configuration.slot_pause_seconds(),
+        minimum_seconds=configuration.minimum_deferral_seconds(),
+    )
+
+
+def _followed(job: WorkflowJob, watch: GenerationWatch) -> dict[str, Any]:
+    return {
+        "task_id": watch.task_id,
+        "kind": job.kind,
+        "submitted_at": watch.submitted_at.isoformat(),
+        "deadline": watch.deadline.isoformat(),
+        "window": list(watch.window),
+        "timing": timing_key(job),
+    }
+
+
+def moment(seconds: float) -> BaseTrigger:
+    """Return a trigger that waits for a moment."""
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+    pause = max(seconds, configuration.minimum_deferral_seconds()) * (1 + JITTER * random.random())  # noqa: S311
+    return DateTimeTrigger(utc_now() + timedelta(seconds=pause))
+
+
+def _slot(run: JobRun, wait: WaitForSlot) -> BaseTrigger:
+    place = wait.place
+    return KlingVideoSlotTrigger(
+        klingai_conn_id=run.task.klingai_conn_id,
+        job_id=place.job_id,
+        pack=place.pack,
+        model=place.model,
+        since=place.since,
+        until=(utc_now() + timedelta(seconds=wait.seconds)).isoformat(),
+        board_path=str(run.session.board_folder),
+        records_path=str(run.store.base),
+        priority=place.priority,
+        revision=run.job.revision,
+        pause_seconds=configuration.slot_pause_seconds(),
+        minimum_seconds=configuration.minimum_deferral_seconds(),
+    )
+
+
+def _task(run: JobRun, wait: WaitForTask) -> BaseTrigger:
+    watch = wait.watch
+    return KlingVideoTaskTrigger(
+        klingai_conn_id=run.task.klingai_conn_id,
+        vendor_task_id=watch.task_id,
+        kind=run.job.kind,
+        submitted_at=watch.submitted_at.isoformat(),
+        deadline=watch.deadline.isoformat(),
+        typical_seconds=watch.typical_seconds,
+        window=list(watch.window),
+        timing=timing_key(run.job),
+        poll_min_seconds=watch.policy.min_seconds,
+        poll_max_seconds=watch.policy.max_seconds,
+        minimum_seconds=configuration.minimum_deferral_seconds(),
+        job_id=run.job.id,
+        records_path=str(run.store.base),
+    )
+
+
+_TRIGGERS: Mapping[type[StateWait], Callable[[JobRun, Any], BaseTrigger]] = {
+    WaitForSlot: _slot,
+    WaitForTask: _task,
+    WaitForBudget: lambda _run, _wait: moment(configuration.slot_pause_seconds()),
+    WaitForMoment: lambda _run, wait: moment(wait.seconds),
+}
