@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.workflow.job.errors import (
 )
 from airflow_provider_klingvideo.workflow.job.failure import abandoned
 from airflow_provider_klingvideo.workflow.job.job import Submission, WorkflowJob, utc_now
+from airflow_provider_klingvideo.workflow.waiting.last_question import LAST_QUESTION_SECONDS, answered_within
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
 
 RESULT_FACTS = ("video_url", "billed_units", "seconds", "outputs")
@@ -66,9 +67,13 @@ def watch_of(
 
 
 async def poll_once(client: AsyncKlingClient, watch: GenerationWatch, kind: str) -> Wait | Ended:
-    """Ask once about one task; the watch says what the answer means."""
+    """Ask once about one task; the watch says what the answer means.
+
+    The deadline ends a question, too; only the last one may take a little longer.
+    """
     try:
-        tasks = await client.get_tasks([watch.task_id], kind=kind)
+        async with answered_within(max(watch.seconds_left(utc_now()), LAST_QUESTION_SECONDS)):
+            tasks = await client.get_tasks([watch.task_id], kind=kind)
     except KlingVideoError as error:
         return watch.on_error(error, utc_now())
     return watch.on_task(tasks.get(watch.task_id), utc_now())
