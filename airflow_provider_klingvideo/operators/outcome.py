@@ -6,6 +6,7 @@ find their job by its place in the DAG.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
@@ -99,5 +100,5 @@ def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
     """Return the job when it is in a state, else skip the task: its state is not entered."""
     if run.job.state is not state:
         raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}, not {state}.")
-    log.info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
+    logging.getLogger(__name__).info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
     return run.job.as_json()

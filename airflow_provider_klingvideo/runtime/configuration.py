@@ -13,8 +13,8 @@ from airflow_provider_klingvideo._compat import conf
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_klingvideo.runtime.connection import KlingSettings
     from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
+    from airflow_provider_klingvideo.runtime.connection import KlingSettings
     from airflow_provider_klingvideo.workflow import StepSettings
     from airflow_provider_klingvideo.workflow.job.journal import Listener
 

@@ -71,6 +71,8 @@ FAULTS: Mapping[str, Fault] = {
     "query: too many requests (1302)": Fault(QUERY, {"type": "rate_limit", "headers": {"Retry-After": "3"}}, (1, 2)),
     "query: task missing from the answer": Fault(QUERY, {"type": "omit_from_batch"}, (1, 3)),
     "query: answer in small pieces": Fault(QUERY, {"type": "slow_body", "seconds": 2}, (1, 2)),
+    "query: answer drips": Fault(QUERY, {"type": "drip", "seconds": 0.2, "piece_bytes": 64}),
+    "query: half of a character": Fault(QUERY, {"type": "half_character", "fields": ["message", "name"]}, (1, 3)),
     "query: slow": Fault(QUERY, {"type": "slow", "seconds": 2}, (1, 2)),
     # Downloads
     "download: address expired (403)": Fault(DOWNLOAD, {"type": "expired_url"}),

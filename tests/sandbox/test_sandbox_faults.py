@@ -103,11 +103,28 @@ class TestAfterARequestWasHandled:
         assert (response.status_code, len(pieces) > 3, stored(sandbox)) == (200, True, 1)
         assert b'"code":0' in b"".join(pieces).replace(b" ", b"")
 
+    def test_drip(self, client: httpx.Client, sandbox: SandboxServer) -> None:
+        action = {"type": "drip", "seconds": 0.001, "piece_bytes": 7}
+        sandbox.add_rule({"match": {"method": "POST"}, "action": action, "times": 1})
+        with client.stream("POST", PATH, json={"prompt": "a fox"}) as response:
+            pieces = list(response.iter_raw())
+        assert (response.status_code, stored(sandbox)) == (200, 1)
+        assert len(b"".join(pieces)) == int(response.headers["content-length"])
+        assert len(pieces) > 10
+
     def test_half_body(self, client: httpx.Client, sandbox: SandboxServer) -> None:
         sandbox.add_rule({"match": {"method": "POST"}, "action": {"type": "half_body"}, "times": 1})
         with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
             post(client)
         assert stored(sandbox) == 1
+
+    def test_half_character(self, client: httpx.Client, create: Create, sandbox: SandboxServer) -> None:
+        task_id = create()
+        sandbox.add_rule({"action": {"type": "half_character", "fields": ["id", "message"]}})
+        found = client.get("/tasks", params={"task_ids": task_id})
+        assert r"\ud83d" in found.text
+        assert (found.json()["message"], found.json()["data"][0]["id"]) == ("SUCCEED\ud83d", f"{task_id}\ud83d")
+        assert post(client, prompt="").json()["message"].endswith("\ud83d")
 
     def test_what_was_refused_is_not_spoilt_again(self, client: httpx.Client, sandbox: SandboxServer) -> None:
         sandbox.add_rule({"action": {"type": "store_then_error"}, "times": 1})

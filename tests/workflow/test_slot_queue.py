@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.workflow.gates import slot_queue
 from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
 from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots, Standing
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
@@ -57,3 +58,36 @@ def test_a_board_that_cannot_be_read_is_waited_out(sandbox, tmp_path):
 
     assert granted(sandbox, slots_once_the_store_is_back)
     assert not faults
+
+
+ENDLESS_PAUSE = {"type": "rate_limit", "headers": {"Retry-After": "99999999999"}}
+ENDLESS_DRIP = {"type": "drip", "seconds": 0.2}
+LOOKS = {"method": "POST", "path": "/tasks"}
+
+
+def test_a_pause_that_kling_asks_for_holds_nobody_up_for_long(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setattr(slot_queue, "LONGEST_PAUSE", 0.1)
+    sandbox.add_rule({"match": LOOKS, "action": ENDLESS_PAUSE, "times": 2})
+    slots = Slots(SlotBoard(tmp_path), SlotRules(1))
+    assert granted(sandbox, lambda: slots)
+
+
+@pytest.mark.parametrize("fault", [ENDLESS_PAUSE, ENDLESS_DRIP], ids=["pause", "drip"])
+def test_a_look_that_is_held_up_holds_nobody_longer_than_he_would_wait(sandbox, tmp_path, fault):
+    sandbox.add_rule({"match": LOOKS, "action": fault})
+    slots = Slots(SlotBoard(tmp_path), SlotRules(1))
+
+    async def run():
+        async with AsyncKlingClient(ApiKeyAuth("sandbox-key"), base_url=sandbox.url, read_attempts=1) as client:
+            queue = SlotQueue(SharedClient.of(client), lambda: slots, pause=0.05, on_look=lambda pack, in_flight: None)
+            first = asyncio.create_task(queue.wait(PLACE, 0.4))
+            await asyncio.sleep(0.2)
+            # Somebody comes while the look is held up, and somebody leaves.
+            leaving = asyncio.create_task(queue.wait(PLACE, 600))
+            await asyncio.sleep(0)
+            leaving.cancel()
+            await queue.wait(PLACE, 0.4)
+            await asyncio.gather(first, leaving, return_exceptions=True)
+        return leaving.cancelled()
+
+    assert asyncio.run(asyncio.wait_for(run(), 15))

@@ -137,6 +137,30 @@ def test_a_pause_is_never_longer_than_the_bound_nor_past_the_deadline(age, sprea
     assert 0 <= decision.seconds <= min(33, 600 - age + 1e-6)
 
 
+@given(
+    asked=st.none() | st.floats(0, 1e12) | st.sampled_from([float("inf"), float("nan"), 99999999999.0]),
+    age=st.floats(0, 700),
+    errors=st.integers(1, 10),
+    spread=st.floats(0, 0.999),
+)
+def test_no_pause_that_kling_asks_for_goes_past_the_deadline(asked, age, errors, spread):
+    one = GenerationWatch("1", submitted_at=START, deadline=after(600), typical_seconds=60, spread=lambda: spread)
+    error = KlingVideoError("slow down", retryable=True, retry_after=asked)
+    for _ in range(errors):
+        decision = one.on_error(error, after(age))
+    if age >= 600:
+        assert decision.outcome is Outcome.TIMED_OUT
+    else:
+        assert 0 <= decision.seconds <= 600 - age + 1e-6
+        assert after(age) + timedelta(seconds=decision.seconds) <= after(600) + timedelta(milliseconds=1)
+
+
+def test_a_wait_that_ends_without_an_answer_tells_what_the_last_question_met():
+    ended = watch().on_error(KlingVideoError("502 from a gateway", retryable=True), after(600))
+    assert "had not finished" in ended.message
+    assert "502 from a gateway" in ended.message
+
+
 @pytest.mark.scenario(47)
 def test_an_event_comes_back_as_it_was_and_a_newer_versions_fields_are_passed_over():
     ended = watch().on_task(DONE, after(70))

@@ -22,6 +22,16 @@ from tenacity import (
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.client import operations
+from airflow_provider_klingvideo.kling.client.bounds import (
+    ONLY_GZIP,
+    AnswerTooLargeError,
+    bound_size,
+    bound_size_async,
+    seconds_for,
+    time_limit,
+    time_limit_async,
+    watch_connection,
+)
 from airflow_provider_klingvideo.kling.client.calls import AsyncSender, SyncSender
 from airflow_provider_klingvideo.kling.client.methods import VendorMethods
 from airflow_provider_klingvideo.kling.client.operations import MAX_IDS_PER_QUERY, Page
@@ -33,7 +43,7 @@ from airflow_provider_klingvideo.kling.errors import (
 )
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
-from airflow_provider_klingvideo.kling.wire.answers import result_of
+from airflow_provider_klingvideo.kling.wire.answers import result_of, unreadable
 from airflow_provider_klingvideo.kling.wire.auth import Auth
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.tasks import Task
@@ -41,11 +51,14 @@ from airflow_provider_klingvideo.kling.wire.tasks import Task
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
+# For the whole answer, and so for each silence within it. One that is given up too soon costs another request: a read
+# is sent again, a create looked up. One that is waited for too long holds up all jobs of the connection.
+ANSWER_SECONDS = 60.0
 READ_ATTEMPTS = 4
 LONGEST_PAUSE = 30.0
 IN_FLIGHT = ("submitted", "processing")
 SOLUTIONS_SHELF = "solutions"
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError, AnswerTooLargeError)
 NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -68,7 +81,8 @@ class _Core(VendorMethods):
     :param auth: the credentials.
     :param base_url: the API's address, see :data:`REGIONS`.
     :param user_agent: sent along, for the vendor's support.
-    :param timeout: seconds for the answer to a request.
+    :param timeout: seconds for a request and its whole answer. Each try has them anew; a body gets more, at 128 KiB a
+        second.
     :param read_attempts: how often a read is tried.
     """
 
@@ -78,17 +92,18 @@ class _Core(VendorMethods):
         *,
         base_url: str,
         user_agent: str = "airflow-provider-klingvideo",
-        timeout: float = READ_SECONDS,
+        timeout: float = ANSWER_SECONDS,
         read_attempts: int = READ_ATTEMPTS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._host = _host_of(self.base_url)
         self._auth = auth
+        self._answer_seconds = timeout
         self._http_options: dict[str, Any] = {
             "base_url": self.base_url,
             "auth": auth,
             "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS),
-            "headers": {"User-Agent": user_agent},
+            "headers": {"User-Agent": user_agent, **ONLY_GZIP},
         }
         self._retry_options: dict[str, Any] = {
             "retry": retry_if_exception(_is_worth_retrying),
@@ -181,7 +196,12 @@ class _Core(VendorMethods):
             "json": operation.json,
         }
 
-    def _transport_error(self, operation: Operation[Any], error: Exception) -> KlingVideoError:
+    def _failure(self, operation: Operation[Any], error: Exception) -> KlingVideoError:
+        """What it means that a request came to no answer."""
+        if isinstance(error, AnswerTooLargeError):
+            return unreadable(operation, str(error))
+        if isinstance(error, UnicodeEncodeError):
+            return InvalidRequestError("A text of the request holds half of a character, which cannot be sent")
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if operation.is_create and not isinstance(error, NOT_SENT):
             return AmbiguousSubmissionError(f"{self._host} did not answer a create request ({what})")
@@ -194,7 +214,7 @@ class KlingClient(_Core, SyncSender):
 
     def __init__(self, auth: Auth, **options: Any) -> None:
         super().__init__(auth, **options)
-        self._http = httpx.Client(**self._http_options, verify=_tls())
+        self._http = httpx.Client(**self._http_options, verify=_tls(), event_hooks={"response": [bound_size]})
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -262,9 +282,11 @@ class KlingClient(_Core, SyncSender):
 
     def _once(self, operation: Operation[T]) -> T:
         try:
-            response = self._http.request(**self._prepared(operation))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._transport_error(operation, error) from None
+            request = self._http.build_request(**self._prepared(operation), extensions={"trace": watch_connection})
+            with time_limit(seconds_for(request, self._answer_seconds)):
+                response = self._http.send(request)
+        except FAILURES as error:
+            raise self._failure(operation, error) from None
         return result_of(operation, response)
 
 
@@ -274,14 +296,15 @@ class AsyncKlingClient(_Core, AsyncSender):
     :param auth: :class:`ApiKeyAuth` or :class:`AccessKeyAuth`.
     :param base_url: the API's address, see :data:`REGIONS`.
     :param user_agent: sent along, for the vendor's support.
-    :param timeout: seconds for the answer to a request.
+    :param timeout: seconds for a request and its whole answer. Each try has them anew; a body gets more, at 128 KiB a
+        second.
     :param read_attempts: how often a read is tried.
     """
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         """Made for the first request: many tasks ask the vendor nothing, and loading the certificates takes a while."""
-        return httpx.AsyncClient(**self._http_options, verify=_tls())
+        return httpx.AsyncClient(**self._http_options, verify=_tls(), event_hooks={"response": [bound_size_async]})
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -402,9 +425,11 @@ class AsyncKlingClient(_Core, AsyncSender):
 
     async def _once(self, operation: Operation[T]) -> T:
         try:
-            response = await self._http.request(**self._prepared(operation))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._transport_error(operation, error) from None
+            request = self._http.build_request(**self._prepared(operation))
+            async with time_limit_async(seconds_for(request, self._answer_seconds)):
+                response = await self._http.send(request)
+        except FAILURES as error:
+            raise self._failure(operation, error) from None
         return result_of(operation, response)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import re
 from typing import Any, TypeVar
 
 import httpx
@@ -18,10 +16,13 @@ from airflow_provider_klingvideo.kling.errors import (
     error_from_answer,
 )
 from airflow_provider_klingvideo.kling.wire.operation import Operation
+from airflow_provider_klingvideo.kling.wire.retry_after import seconds_asked
 
 T = TypeVar("T")
 
 SHOWN_OF_FOREIGN_ANSWER = 120
+# Half of a surrogate pair, escaped or raw.
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 def result_of(operation: Operation[T], response: httpx.Response) -> T:
@@ -48,9 +49,25 @@ def _body_of(response: httpx.Response) -> dict[str, Any] | None:
     """The answer's envelope; None when it is none: a gateway's page, or half a body."""
     try:
         body = json.loads(response.content)
+        if _HALF_CHARACTER.search(response.content):
+            body = _in_whole_characters(body)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and "code" in body else None
+
+
+def _in_whole_characters(body: Any) -> Any:
+    """Put a question mark for half of a character: JSON may hold one, but no file and no database takes it."""
+    return json.loads(json.dumps(body, ensure_ascii=False).encode(errors="replace"))
+
+
+def unreadable(operation: Operation[Any], why: str) -> KlingError:
+    """Make the error for an answer that was not read to its end.
+
+    :param why: what is wrong with it, to follow "is not the API's:".
+    """
+    error = ServerError(f"The answer to {operation.method} {operation.path} is not the API's: {why}")
+    return _ambiguous(error) if operation.is_create else error
 
 
 def _refusal(operation: Operation[Any], response: httpx.Response, code: int | None, body: dict[str, Any]) -> KlingError:
@@ -94,15 +111,4 @@ def _ambiguous(error: KlingError) -> AmbiguousSubmissionError:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Read both forms of the header: seconds, and a date."""
-    value = response.headers.get("Retry-After", "")
-    try:
-        seconds = float(value) if value[:1].isdigit() else _seconds_until(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _seconds_until(date: str) -> float:
-    moment = parsedate_to_datetime(date)
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return seconds_asked(response.headers.get_list("Retry-After"))

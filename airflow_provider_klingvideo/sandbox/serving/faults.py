@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 _TRANSPORT = "klingvideo.sandbox.transport"
-_PIECES = 10
+PIECES = 10
+"""Into so many pieces a body is cut, where no size is given."""
 
 
 class TransportProtocol(H11Protocol):
@@ -43,6 +44,12 @@ async def _hang_up(scope: Scope, receive: Receive) -> None:
         pass
 
 
+def _is_gone(scope: Scope) -> bool:
+    """Whether the client has hung up."""
+    transport: BaseTransport | None = scope.get(_TRANSPORT)
+    return transport is not None and transport.is_closing()
+
+
 class DroppedAnswer(Response):
     """No answer at all: the connection is closed."""
 
@@ -55,14 +62,16 @@ class TrickledAnswer(Response):
     """A whole answer that comes in small pieces.
 
     :param whole: the answer.
-    :param seconds: how long its body takes.
+    :param pause: seconds before each piece.
+    :param size: bytes of a piece; a tenth of the body when not given.
     """
 
-    def __init__(self, whole: Response, seconds: float) -> None:
+    def __init__(self, whole: Response, pause: float, size: int | None = None) -> None:
         super().__init__()
         self.status_code = whole.status_code
         self._whole = whole
-        self._pause = seconds / _PIECES
+        self._pause = pause
+        self._size = size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a piece, wait, and go on."""
@@ -72,10 +81,12 @@ class TrickledAnswer(Response):
             if message["type"] != "http.response.body" or not body:
                 await send(message)
                 return
-            size = -(-len(body) // _PIECES)
+            size = self._size or -(-len(body) // PIECES)
             pieces = [body[start : start + size] for start in range(0, len(body), size)]
             for number, piece in enumerate(pieces, start=1):
                 await asyncio.sleep(self._pause)
+                if _is_gone(scope):
+                    break
                 more = number < len(pieces) or message.get("more_body", False)
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+import json
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from airflow_provider_klingvideo.sandbox.account.fields import parse_object
 from airflow_provider_klingvideo.sandbox.account.tasks import Task
 from airflow_provider_klingvideo.sandbox.drawing.results import read_name
 from airflow_provider_klingvideo.sandbox.serving.core import Sandbox
-from airflow_provider_klingvideo.sandbox.serving.faults import DroppedAnswer, TornAnswer, TrickledAnswer
+from airflow_provider_klingvideo.sandbox.serving.faults import PIECES, DroppedAnswer, TornAnswer, TrickledAnswer
 from airflow_provider_klingvideo.sandbox.serving.rules import Action, ActionType, Facts, Stage
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -114,7 +115,8 @@ _AFTERWARDS: dict[ActionType, Callable[[Action, Response], Response]] = {
     ActionType.DROP_AFTER: lambda _, __: DroppedAnswer(),
     ActionType.STORE_THEN_ERROR: lambda action, _: _error(action, 5000),
     ActionType.HALF_BODY: lambda action, response: TornAnswer(response, action.fraction),
-    ActionType.SLOW_BODY: lambda action, response: TrickledAnswer(response, action.seconds),
+    ActionType.SLOW_BODY: lambda action, response: TrickledAnswer(response, action.seconds / PIECES),
+    ActionType.DRIP: lambda action, response: TrickledAnswer(response, action.seconds, action.piece_bytes),
     ActionType.HTML: lambda action, _: _html(action),
 }
 
@@ -137,6 +139,27 @@ async def answer(request: Request, facts: Facts, handle: Callable[[Request], Awa
     return response
 
 
+_HALF_CHARACTER = "\ud83d"
+
+
+def _end_in_half_characters(response: Response, names: Collection[str]) -> None:
+    """Let texts of an answer end in the first half of a surrogate pair; JSON writes it as an escape."""
+    if isinstance(response, Answer):
+        response.body = json.dumps(_halved(json.loads(bytes(response.body)), names)).encode()
+        response.headers["Content-Length"] = str(len(response.body))
+
+
+def _halved(value: Any, names: Collection[str]) -> Any:
+    if isinstance(value, list):
+        return [_halved(item, names) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: item + _HALF_CHARACTER if name in names and isinstance(item, str) else _halved(item, names)
+            for name, item in value.items()
+        }
+    return value
+
+
 def _result(response: Response) -> str:
     if isinstance(response, DroppedAnswer):
         return "dropped"
@@ -157,6 +180,8 @@ class VendorRoute(APIRoute):
             facts = await facts_of(request)
             request.state.facts = facts
             response = await answer(request, facts, handler)
+            for action in sandbox.rules.take(Stage.SENDING, facts):
+                _end_in_half_characters(response, action.fields)
             asked = "" if "Signature" in request.query_params or not request.url.query else f"?{request.url.query}"
             route = facts.path if self.path.startswith("/{") else self.path
             sandbox.requests.note(sandbox.account.now(), facts.method, facts.path + asked, route, _result(response))

@@ -24,6 +24,7 @@ class Stage(StrEnum):
     BEFORE = "before the request is handled"
     TASK = "while a task is created"
     AFTER = "after a request was handled with success"
+    SENDING = "while an answer is sent, a refusal included"
     LISTING = "while a task is put into the answer to a query for several"
     MEDIA = "while a clip is downloaded"
 
@@ -40,6 +41,8 @@ class ActionType(StrEnum):
     STORE_THEN_ERROR = "store_then_error"
     HALF_BODY = "half_body"
     SLOW_BODY = "slow_body"
+    DRIP = "drip"
+    HALF_CHARACTER = "half_character"
     FAIL_TASK = "fail_task"
     STUCK = "stuck"
     STATUS_WORD = "status_word"
@@ -62,6 +65,8 @@ _STAGES: dict[ActionType, Stage] = {
     ActionType.STORE_THEN_ERROR: Stage.AFTER,
     ActionType.HALF_BODY: Stage.AFTER,
     ActionType.SLOW_BODY: Stage.AFTER,
+    ActionType.DRIP: Stage.AFTER,
+    ActionType.HALF_CHARACTER: Stage.SENDING,
     ActionType.FAIL_TASK: Stage.TASK,
     ActionType.STUCK: Stage.TASK,
     ActionType.STATUS_WORD: Stage.TASK,
@@ -82,7 +87,10 @@ class Action(BaseModel):
     :param http_status: in place of the code's own; 502 for ``html``, 403 for ``expired_url``.
     :param message: words in place of the usual ones.
     :param headers: of the answer.
-    :param seconds: delay of ``slow``; what the body of ``slow_body`` takes; length of the clip of ``short_media``.
+    :param seconds: delay of ``slow``; what the body of ``slow_body`` takes; pause before each piece of ``drip``;
+        length of the clip of ``short_media``.
+    :param piece_bytes: size of each piece of ``drip``.
+    :param fields: for ``half_character``: the names of the texts that end in one, wherever in the answer they stand.
     :param store: for ``html``: whether the request is handled first.
     :param word: for ``status_word``: what is shown in place of ``processing``.
     :param fraction: how much of a body is sent.
@@ -96,6 +104,8 @@ class Action(BaseModel):
     message: str = ""
     headers: dict[str, str] = Field(default_factory=dict)
     seconds: Seconds = 1.0
+    piece_bytes: Annotated[int, Field(ge=1)] = 1
+    fields: frozenset[str] = frozenset({"message"})
     store: bool = False
     word: str = "reviewing"
     fraction: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
 from airflow_provider_klingvideo.workflow.gates.slots import Place, Slots
+from airflow_provider_klingvideo.workflow.waiting.pauses import bounded_pause
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,8 @@ class SlotQueue:
                         pause = self._pause
                     except KlingVideoError as error:
                         log.warning("Looking for free slots: %s", error)
-                        pause = max(min(pause * 2, LONGEST_PAUSE), error.retry_after or 0)
+                        # One look a minute harms nobody; a slot that nobody takes for an hour does.
+                        pause = bounded_pause(error.retry_after, least=pause * 2, left=LONGEST_PAUSE)
                         if not error.retryable:
                             # Each job looks for itself and tells the error, by what the connection says then.
                             await self._client.renew()

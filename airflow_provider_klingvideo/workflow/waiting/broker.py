@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, Task
 from airflow_provider_klingvideo.workflow.job.errors import PollingLostError
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.waiting.last_question import LAST_QUESTION_SECONDS, answered_within
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 from airflow_provider_klingvideo.workflow.waiting.timings import Timings
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, Wait
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # What is due a moment later is asked for along with the rest.
 COMING = 0.5
+# The shared loop asks at a deadline, too. When its answer has not come by then, the loop is held up.
+GRACE = 5.0
 # The vendor's clock tells when a task was created, ours when we ordered it.
 CLOCK_SKEW = timedelta(minutes=10)
 TASKS_ON_A_PAGE = 500
@@ -61,6 +64,8 @@ class Broker:
         self._planned = inf
         self._rest_until = 0.0
         self._listing_requests: dict[str, float] = {}
+        self._late: list[_Waiter] = []
+        self._late_question = asyncio.Lock()
 
     async def follow(self, watch: GenerationWatch, kind: str, timing: str | None = None) -> Ended:
         """Wait until a task has ended, its deadline has come, or the vendor cannot be asked any more.
@@ -78,11 +83,40 @@ class Broker:
         if max(due, self._rest_until) < self._planned:
             self._wake.set()
         try:
-            return await waiter.ended
+            return await self._end_of(waiter)
         finally:
             self._waiters.discard(waiter)
             if not self._waiters:
                 self._wake.set()
+
+    async def _end_of(self, waiter: _Waiter) -> Ended:
+        """Wait for the shared loop's word up to the deadline; a loop that is held up prolongs no wait."""
+        while not waiter.ended.done():
+            left = waiter.watch.seconds_left(utc_now())
+            await asyncio.wait([waiter.ended], timeout=max(0.0, left) + GRACE)
+            if not waiter.ended.done():
+                await self._ask_past_the_loop(waiter)
+        return waiter.ended.result()
+
+    async def _ask_past_the_loop(self, waiter: _Waiter) -> None:
+        """Ask for the last time, and end the wait whatever comes of it. Who asks does so for all that are late."""
+        self._late.append(waiter)
+        try:
+            async with (
+                self._trouble_told([waiter]),
+                answered_within(LAST_QUESTION_SECONDS),
+                self._client.held(),
+                self._late_question,
+            ):
+                if not waiter.ended.done():
+                    client = await self._client.get()
+                    await self._asked_by_ids(client, self._as_late_as(waiter, client))
+        finally:
+            self._late.remove(waiter)
+
+    def _as_late_as(self, first: _Waiter, client: AsyncKlingClient) -> list[_Waiter]:
+        others = [one for one in self._late if one is not first and not one.ended.done()]
+        return _by_shelf(client, [first, *others])[client.shelf_of(first.kind)][: client.ids_per_query]
 
     def hear_of_running(self, pack: str, in_flight: Iterable[Task]) -> None:
         """Ask soon about tasks that were running and are not any more, as somebody who looked for slots has seen.

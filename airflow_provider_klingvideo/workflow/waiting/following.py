@@ -20,6 +20,7 @@ from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, Verdict, utc_now
 from airflow_provider_klingvideo.workflow.job.sections import Result
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
+from airflow_provider_klingvideo.workflow.waiting.last_question import LAST_QUESTION_SECONDS, answered_within
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
 
 
@@ -88,9 +89,13 @@ def watch_of(
 
 
 async def poll_once(client: AsyncKlingClient, watch: GenerationWatch, kind: str) -> Wait | Ended:
-    """Ask once about one task; the watch says what the answer means."""
+    """Ask once about one task; the watch says what the answer means.
+
+    The deadline ends a question, too; only the last one may take a little longer.
+    """
     try:
-        tasks = await client.get_tasks([watch.task_id], kind=kind)
+        async with answered_within(max(watch.seconds_left(utc_now()), LAST_QUESTION_SECONDS)):
+            tasks = await client.get_tasks([watch.task_id], kind=kind)
     except KlingVideoError as error:
         return watch.on_error(error, utc_now())
     return watch.on_task(tasks.get(watch.task_id), utc_now())

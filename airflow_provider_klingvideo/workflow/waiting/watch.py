@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -169,7 +169,8 @@ class GenerationWatch:
         if self._errors > self.policy.max_errors or self._refusals > self.policy.max_refusals:
             return Ended(Outcome.LOST, f"{self._errors} questions in a row failed, the last one: {message}")
         if now >= self.deadline:
-            return self._timed_out(now)
+            ended = self._timed_out(now)
+            return replace(ended, message=f"{ended.message}. The last question failed: {message}")
         backoff = min(self.policy.min_seconds * 2 ** (self._errors - 1), self.policy.max_seconds)
         return self._wait(max(backoff, at_least), now)
 
@@ -179,13 +180,16 @@ class GenerationWatch:
         earliest, latest = self.window
         return max(earliest - age, age * LATE_SHARE if age > latest else 0, 0)
 
+    def seconds_left(self, now: datetime) -> float:
+        """Return the seconds until the deadline, below 0 once it has passed."""
+        return (self.deadline - now).total_seconds()
+
     def _pause(self, now: datetime) -> float:
         return min(max(self.due_in(now), self.policy.min_seconds), self.policy.max_seconds)
 
     def _wait(self, seconds: float, now: datetime) -> Wait:
         spread = seconds * (1 + JITTER * (2 * self._spread() - 1))
-        left = (self.deadline - now).total_seconds()
-        return Wait(max(0.0, min(spread, left)))
+        return Wait(max(0.0, min(spread, self.seconds_left(now))))
 
     def _timed_out(self, now: datetime) -> Ended:
         minutes = (now - self.submitted_at).total_seconds() / 60

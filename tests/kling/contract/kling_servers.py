@@ -8,9 +8,12 @@ import json
 import socket
 import struct
 import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 
 from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, AsyncKlingClient, KlingClient
 from airflow_provider_klingvideo.sandbox import SandboxSettings
@@ -38,6 +41,8 @@ class Answer:
     :param missing: so many bytes of the announced body are never sent.
     :param reset: close the connection with a reset instead of an answer.
     :param wait: hold the answer back until the server is closed.
+    :param raw: makes the bytes of the whole answer, piece by piece, until the client hangs up.
+    :param pause: seconds between two of these pieces.
     """
 
     body: bytes = b""
@@ -46,6 +51,8 @@ class Answer:
     missing: int = 0
     reset: bool = False
     wait: bool = False
+    raw: Callable[[], Iterable[bytes]] | None = None
+    pause: float = 0
 
 
 def envelope(data: Any = None, *, code: Any = 0, status: int = 200, **headers: str) -> Answer:
@@ -109,6 +116,10 @@ class ScriptedServer:
             do_GET = do_CONNECT = do_POST
 
             def _send(self, answer: Answer) -> None:
+                if answer.raw:
+                    self.close_connection = True
+                    _pour(self.wfile, answer.raw(), partial(server._closing.wait, answer.pause))
+                    return
                 if answer.wait:
                     server._closing.wait(30)
                 if answer.reset or answer.wait:
@@ -132,6 +143,15 @@ class ScriptedServer:
                 pass
 
         return Handler
+
+
+def _pour(connection: BinaryIO, pieces: Iterable[bytes], closing: Callable[[], bool]) -> None:
+    """Send piece by piece until the client hangs up or the server is closed."""
+    with suppress(OSError):
+        for piece in pieces:
+            connection.write(piece)
+            if closing():
+                break
 
 
 class Driver:
