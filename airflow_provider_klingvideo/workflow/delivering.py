@@ -20,8 +20,7 @@ from airflow_provider_klingvideo.media import (
     deliver,
     remove_parts,
 )
-from airflow_provider_klingvideo.storage.paths import OpenPath
-from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.storage.protocols import OpenPath, is_there
 from airflow_provider_klingvideo.workflow.films import MASTER
 from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob

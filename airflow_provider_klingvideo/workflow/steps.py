@@ -21,7 +21,7 @@ from airflow_provider_klingvideo.kling import (
     parse_request,
 )
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
-from airflow_provider_klingvideo.storage.paths import OpenPath
+from airflow_provider_klingvideo.storage.protocols import OpenPath
 from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener, RunBlocking
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
