@@ -31,6 +31,7 @@ from .outputs.artifacts import Delivery as Delivery
 from .outputs.artifacts import DeliveryError as DeliveryError
 from .outputs.artifacts import GateError as GateError
 from .outputs.artifacts import OutputError as OutputError
+from .outputs.artifacts import recorded_in as recorded_in
 from .outputs.frames import last_frame as last_frame
 from .outputs.plan import Output as Output
 from .outputs.plan import RenderPlan as RenderPlan

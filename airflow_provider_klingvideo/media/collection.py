@@ -17,9 +17,10 @@ from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
 from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
 from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, picture_size, require_type
 from airflow_provider_klingvideo.media.inspect.verify import require_whole
-from airflow_provider_klingvideo.media.outputs.artifacts import Artifact
+from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, recorded_in
 from airflow_provider_klingvideo.media.outputs.publishing import publish, sha256_of
 from airflow_provider_klingvideo.media.settings import MediaSettings
+from airflow_provider_klingvideo.storage.names import inside
 from airflow_provider_klingvideo.storage.objects import storage_errors
 from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
 
@@ -56,9 +57,10 @@ def collect(
     :param settings: default :class:`MediaSettings`.
     :param recorded: artifacts of an earlier collection, by name.
     :returns: the artifacts by name.
-    :raises MediaError: download, verification or storage failed; what ``fetch_url`` raises passes through.
+    :raises MediaError: download or verification failed; what ``fetch_url`` raises passes through.
+    :raises StorageError: the store refused, or a name leads out of the folder.
     """
-    settings, recorded = settings or MediaSettings(), recorded or {}
+    settings, recorded = settings or MediaSettings(), recorded_in(destination, recorded or {})
     artifacts: dict[str, Artifact] = {}
     with scratch_folder(settings) as scratch:
         for file in files:
@@ -72,13 +74,13 @@ def _kept(file: ResultFile, destination: StorePath, recorded: Mapping[str, Artif
     record = next((recorded[name] for name in names if name in recorded), None)
     if record is None:
         return None
-    path = destination / record.name
+    path = record.file_in(destination)
     with storage_errors(f"looking for {path}"):
         return record if is_there(path) and sha256_of(path) == record.sha256 else None
 
 
 def _collected(file: ResultFile, destination: StorePath, scratch: Path, settings: MediaSettings) -> Artifact:
-    local = scratch / file.stem
+    local = inside(scratch, file.stem)
     try:
         loaded = _download(file, local, settings)
     except ExpiredUrlError as error:
@@ -87,10 +89,11 @@ def _collected(file: ResultFile, destination: StorePath, scratch: Path, settings
     found = _verified(file, local, settings)
     name = f"{file.stem}.{found.extension}"
     width, height = (found.family == "image" and picture_size(local.read_bytes())) or (None, None)
-    publish(local, destination / name)
+    path = inside(destination, name)
+    publish(local, path)
     return Artifact(
         name=name,
-        path=str(destination / name),
+        path=str(path),
         size=loaded.size,
         sha256=loaded.sha256,
         media_type=found.media_type,

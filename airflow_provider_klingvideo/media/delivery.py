@@ -17,11 +17,12 @@ from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
 from airflow_provider_klingvideo.media.inspect.findings import Findings
 from airflow_provider_klingvideo.media.inspect.gates import judge, measures_for
 from airflow_provider_klingvideo.media.inspect.verify import VerifiedMedia, inspect
-from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, ArtifactPart, Delivery, GateError
+from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, ArtifactPart, Delivery, GateError, recorded_in
 from airflow_provider_klingvideo.media.outputs.plan import Output, RenderPlan
 from airflow_provider_klingvideo.media.outputs.publishing import fetch, publish, sha256_of
 from airflow_provider_klingvideo.media.outputs.render import Rendered, RenderedOutput, render
 from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
+from airflow_provider_klingvideo.storage.names import inside
 from airflow_provider_klingvideo.storage.objects import MEBIBYTE, require_free_space, storage_errors
 from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
 
@@ -86,7 +87,7 @@ def deliver(
             scratch,
             expected or Expected(),
             settings,
-            recorded or {},
+            recorded_in(destination, recorded or {}),
             plan or RenderPlan(),
             provenance or {},
             open_path,
@@ -203,13 +204,12 @@ class _Delivering:
         record = self.recorded.get(output.file_name)
         if record is None or record.made_by is None or record.made_by != self.fingerprints.get(output.file_name):
             return None
-        sums = {record.name: record.sha256} | {part.name: part.sha256 for part in record.parts}
-        return record if all(self._is_stored(name, sha256) for name, sha256 in sums.items()) else None
+        return record if all(map(self._is_stored, record.files)) else None
 
-    def _is_stored(self, name: str, sha256: str) -> bool:
-        path = self.destination / name
+    def _is_stored(self, file: ArtifactPart) -> bool:
+        path = file.file_in(self.destination)
         with storage_errors(f"looking for {path}"):
-            return is_there(path) and sha256_of(path) == sha256
+            return is_there(path) and sha256_of(path) == file.sha256
 
     def _render(
         self, media: VerifiedMedia, source: _Source, missing: list[Output], known: Findings, binaries: Binaries
@@ -241,7 +241,7 @@ class _Delivering:
         width, height = one.shape.size
         return Artifact(
             **main.model_dump(),
-            path=str(self.destination / main.name),
+            path=str(main.file_in(self.destination)),
             media_type=one.output.row.media_type,
             width=width,
             height=height,
@@ -256,10 +256,10 @@ class _Delivering:
         for part in record.parts if record else ():
             if part.name not in parts:
                 with storage_errors(f"removing {part.name}"):
-                    remove(self.destination / part.name)
+                    remove(part.file_in(self.destination))
 
     def _publish_file(self, name: str, local: Path) -> ArtifactPart:
-        publish(local, self.destination / name)
+        publish(local, inside(self.destination, name, nested=True))
         return ArtifactPart(name=name, size=local.stat().st_size, sha256=sha256_of(local))
 
     def _source_artifact(self, source: _Source, media: VerifiedMedia, findings: Findings) -> Artifact:

@@ -6,6 +6,7 @@ generate a video again.
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Sequence
 
@@ -52,16 +53,21 @@ class VerificationError(MediaError):
     default_advice = "Run the post-processing task again: a file that does not verify is downloaded anew, at no cost"
 
 
-# ffmpeg exits with 255 when it is asked to end; the others are signals that left it no time to do so.
-_ENDED = frozenset({255, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGINT})
+SHORTAGES = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE})
+"""What a machine can be short of for a moment (processes, open files), and no file can be the cause of."""
+# ffmpeg exits with 255 when it is asked to end, and with the last byte of an errno when a call has failed; the others
+# are signals that left it no time.
+_ENDED = frozenset({255, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGINT, *(256 - number for number in SHORTAGES)})
 
 
 class FFmpegError(MediaError):
     """A run of ffmpeg failed.
 
-    :param returncode: its exit code, negative for a signal; None when it was ended for running too long.
+    :param returncode: its exit code, negative for a signal; None when it did not start, or was ended for running too
+        long.
     :param argv: the command; query strings of URLs are removed.
     :param stderr_tail: the last lines that it wrote to stderr.
+    :param advice: see :class:`~airflow_provider_klingvideo.errors.KlingVideoError`.
     """
 
     kind = "ffmpeg"
@@ -69,17 +75,28 @@ class FFmpegError(MediaError):
     default_advice = "Read the last lines of ffmpeg; the source is kept, and running the task again pays nothing"
 
     def __init__(
-        self, message: str, *, returncode: int | None, argv: Sequence[str], stderr_tail: Sequence[str]
+        self,
+        message: str,
+        *,
+        returncode: int | None,
+        argv: Sequence[str],
+        stderr_tail: Sequence[str] = (),
+        advice: str | None = None,
     ) -> None:
         self.returncode = returncode
         self.argv = [without_query(argument) for argument in argv]
         self.stderr_tail = list(stderr_tail)
-        super().__init__("\n".join([message, *self.stderr_tail]))
+        super().__init__("\n".join([message, *self.stderr_tail]), advice=advice)
 
     @property
     def ended(self) -> bool:
-        """Whether it was ended from outside, so that its failure tells nothing about the files."""
+        """Whether the machine ended it or let it not begin, so that its failure tells nothing about the files."""
         return self.returncode is None or self.returncode in _ENDED
+
+    @property
+    def inconclusive(self) -> bool:
+        """Whether it came to no verdict about a file: it was ended, or crashed."""
+        return self.ended or (self.returncode or 0) < 0
 
 
 class FFmpegMissingError(MediaError):

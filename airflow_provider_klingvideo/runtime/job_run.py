@@ -26,12 +26,12 @@ from airflow_provider_klingvideo.workflow import Driver, JobStore, WorkflowEngin
 from airflow_provider_klingvideo.workflow.batch.run import batch_job
 from airflow_provider_klingvideo.workflow.driver import Phase
 from airflow_provider_klingvideo.workflow.inputs.creation import RESUMABLE_ENDS
+from airflow_provider_klingvideo.workflow.job.blocking import inline
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.job.reopen import NotReachedError
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
-from airflow_provider_klingvideo.workflow.steps import inline
 from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask
 from airflow_provider_klingvideo.workflow.waiting.pauses import bounded_pause
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pathlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from airflow_provider_klingvideo.media import (
     Artifact,
+    ArtifactPart,
     Delivery,
     DeliveryError,
     Expected,
@@ -18,10 +19,14 @@ from airflow_provider_klingvideo.media import (
     RenderPlan,
     collect,
     deliver,
+    recorded_in,
     remove_parts,
 )
-from airflow_provider_klingvideo.storage.protocols import OpenPath, is_there
+from airflow_provider_klingvideo.storage.errors import UnsafeNameError
+from airflow_provider_klingvideo.storage.names import inside, safe_name
+from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
 from airflow_provider_klingvideo.workflow.films import MASTER
+from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.sections import Files
@@ -29,7 +34,6 @@ from airflow_provider_klingvideo.workflow.job.store import RECORD_NAME, JobStore
 from airflow_provider_klingvideo.workflow.results import AskOutputs, FreshOutputs, expiry_told, main_video, other_files
 from airflow_provider_klingvideo.workflow.waiting.following import accepted_at, task_id_of
 
-RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 RenderListener = Callable[[WorkflowJob, float], None]
 ASKED_SOUND = "native"
 
@@ -46,11 +50,10 @@ def _artifacts(job: WorkflowJob) -> dict[str, Artifact]:
 
 
 def _record(job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:
-    job.files.artifacts.update({name: one.to_json() for name, one in artifacts.items()})
+    job.files.artifacts = {name: one.to_json() for name, one in artifacts.items()}
 
 
-def _record_delivery(job: WorkflowJob, delivery: Delivery) -> None:
-    _record(job, delivery.artifacts)
+def _record_gates(job: WorkflowJob, delivery: Delivery) -> None:
     job.files.gates = [gate.model_dump(mode="json") for gate in delivery.gates]
 
 
@@ -103,7 +106,7 @@ class Delivering:
             await self._run_blocking(lambda: self._collect_others(job, fresh))
         artifacts = _artifacts(job)
         main = artifacts.get(MASTER) or next(iter(artifacts.values()), None)
-        job.processed_url = main.path if main else str(self._store.folder(job.id) / RECORD_NAME)
+        job.processed_url = main.path if main else str(self._folder(job) / RECORD_NAME)
         job.files.warnings = warnings
         return warnings
 
@@ -117,7 +120,7 @@ class Delivering:
         try:
             delivery = deliver(
                 lambda: fresh.url(video, lambda one: one.url),
-                self._store.folder(job.id),
+                self._folder(job),
                 expected=Expected(duration=outputs[video].get("seconds"), audio=audio),
                 settings=self._media,
                 recorded=_artifacts(job),
@@ -128,50 +131,68 @@ class Delivering:
             )
         except DeliveryError as error:
             if error.delivery:
-                _record_delivery(job, error.delivery)
+                self._record_delivery(job, error.delivery)
             raise
-        _record_delivery(job, delivery)
+        self._record_delivery(job, delivery)
         return list(delivery.warnings)
 
     def _collect_others(self, job: WorkflowJob, fresh: FreshOutputs) -> None:
         files = other_files(_outputs(job), fresh)
-        _record(job, collect(files, self._store.folder(job.id), settings=self._media, recorded=_artifacts(job)))
+        self._add(job, collect(files, self._folder(job), settings=self._media, recorded=_artifacts(job)))
+
+    def _record_delivery(self, job: WorkflowJob, delivery: Delivery) -> None:
+        self._add(job, delivery.artifacts)
+        _record_gates(job, delivery)
+
+    def _add(self, job: WorkflowJob, artifacts: Mapping[str, Artifact]) -> None:
+        """Record artifacts beside those that are on record; what cannot be one of this job's goes from it."""
+        _record(job, {**recorded_in(self._folder(job), _artifacts(job)), **artifacts})
 
     def _set_aside(self, job: WorkflowJob) -> None:
         """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
-        folder = self._store.folder(job.id)
-        aside = folder / f"task-{job.files.task_id}"
-        for name in (name for one in _artifacts(job).values() for name in one.file_names):
-            path = folder / name
+        folder = self._folder(job)
+        aside = inside(folder, safe_name(f"task-{job.files.task_id}"))
+        for file in _files(recorded_in(folder, _artifacts(job))):
+            path, target = file.file_in(folder), file.file_in(aside)
             if is_there(path):
-                (aside / name).parent.mkdir(parents=True, exist_ok=True)
-                path.replace(aside / name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
 
     async def complete(self, job: WorkflowJob) -> None:
         """Prove that every file which the record names lies in the store with its size; tidy up what killed tries left.
 
-        :raises StoredFilesError: naming what is missing or has another size.
+        :raises StoredFilesError: naming what is missing, has another size, or is not in the job's folder.
         """
-        folder = self._store.folder(job.id)
-        artifacts = _artifacts(job)
+        folder, files = self._folder(job), _files(_artifacts(job))
         has_files = any(one.get("url") for one in _outputs(job))
-        faults = ["the record names no files"] if has_files and not artifacts else []
-        for file in (file for artifact in artifacts.values() for file in (artifact, *artifact.parts)):
-            path: Any = folder / file.name
-            if not is_there(path):
-                faults.append(f"{file.name} is missing")
-            elif (size := path.stat().st_size) != file.size:
-                faults.append(f"{file.name} has {size} bytes instead of {file.size}")
+        faults = ["the record names no files"] if has_files and not files else []
+        faults += [fault for file in files if (fault := _fault(file, folder))]
         if faults:
             raise StoredFilesError(f"Job {job.id} is not complete: {'; '.join(faults)}")
-        for one in {
-            folder,
-            *((folder / name).parent for artifact in artifacts.values() for name in artifact.file_names),
-        }:
+        for one in {folder, *(file.file_in(folder).parent for file in files)}:
             remove_parts(one)
+
+    def _folder(self, job: WorkflowJob) -> StorePath:
+        return self._store.folder(job.id)
+
+
+def _files(artifacts: Mapping[str, Artifact]) -> list[ArtifactPart]:
+    return [file for artifact in artifacts.values() for file in artifact.files]
+
+
+def _fault(file: ArtifactPart, folder: StorePath) -> str | None:
+    """What is wrong with a stored file; one outside the folder is not looked at."""
+    try:
+        path = file.file_in(folder)
+    except UnsafeNameError as error:
+        return error.message
+    if not is_there(path):
+        return f"{file.name} is missing"
+    size = path.stat().st_size
+    return None if size == file.size else f"{file.name} has {size} bytes instead of {file.size}"
 
 
 def _provenance(job: WorkflowJob) -> dict[str, str]:
     """What is written into the metadata of every video that is made; the prompt itself may be nobody's business."""
-    prompt = hashlib.sha256(job.prompt.encode()).hexdigest()
+    prompt = hashlib.sha256(job.prompt.encode("utf-8", "surrogatepass")).hexdigest()
     return {"model": job.request.model if job.request else "", "prompt_sha256": prompt, "job_id": job.id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,16 +19,31 @@ if TYPE_CHECKING:
 AskOutputs = Callable[[str, str], Sequence["Output"]]
 """Asks the vendor for a finished task's outputs with fresh, signed addresses: ``outputs(task_id, kind)``."""
 
-# What a result may be, by the words in its type; the vendor's types are video, product_video, model_images, audio ...
+log = logging.getLogger(__name__)
+
+VIDEOS = ("mp4",)
+PICTURES = ("png", "jpg", "webp")
+SOUNDS = ("mp3", "wav", "m4a", "aac")
+# What a result may be, by its type. These words of Kling's become parts of files' names, no others do.
 EXTENSIONS: Mapping[str, tuple[str, ...]] = {
-    "video": ("mp4",),
-    "image": ("png", "jpg", "webp"),
-    "audio": ("mp3", "wav", "m4a", "aac"),
-    "voice": ("mp3", "wav", "m4a", "aac", "mp4"),
+    "video": VIDEOS,
+    "product_video": VIDEOS,
+    "subbed_video": VIDEOS,
+    "image": PICTURES,
+    "series_image": PICTURES,
+    "expanded_image": PICTURES,
+    "view": PICTURES,
+    "product_image": PICTURES,
+    "model_images": PICTURES,
+    "audio": SOUNDS,
+    "voice": (*SOUNDS, "mp4"),
+    "element": (*PICTURES, *VIDEOS),
     "srt": ("srt",),
     "ass": ("ass",),
 }
 ANY_EXTENSION = tuple(dict.fromkeys(one for some in EXTENSIONS.values() for one in some))
+UNKNOWN = "file"
+"""What a result is called here whose type is not in the table."""
 
 
 KEPT = timedelta(days=30)
@@ -99,15 +115,16 @@ def other_files(outputs: Sequence[Mapping[str, Any]], fresh: FreshOutputs) -> li
 def _files(outputs: Sequence[Mapping[str, Any]], main: int | None, fresh: FreshOutputs) -> Iterator[ResultFile]:
     numbers: Counter[str] = Counter()
     for index, one in enumerate(outputs):
-        kind, seconds = one["type"], one.get("seconds")
+        seconds, kind = one.get("seconds"), one["type"] if one["type"] in EXTENSIONS else UNKNOWN
         numbers[kind] += 1
         stem = "source" if index == main else f"{kind}-{numbers[kind]}"
+        extensions = EXTENSIONS.get(kind, ANY_EXTENSION)
         if index != main and one.get("url"):
-            yield ResultFile(stem, _extensions(kind), _url(fresh, index, lambda out: out.url), seconds)
+            yield ResultFile(stem, extensions, _url(fresh, index, lambda out: out.url), seconds)
         if one.get("watermark"):
             url = _url(fresh, index, lambda out: out.watermark_url, "watermark")
-            yield ResultFile(f"{stem}-watermark", _extensions(kind), url, seconds)
-        for name in one.get("formats", ()):
+            yield ResultFile(f"{stem}-watermark", extensions, url, seconds)
+        for name in _known_formats(one):
             url = _url(fresh, index, lambda out, name=name: out.other_urls.get(name), name)  # type: ignore[misc]
             yield ResultFile(stem, (name,), url, seconds)
 
@@ -116,5 +133,9 @@ def _url(fresh: FreshOutputs, index: int, select: Callable[[Output], str | None]
     return lambda: fresh.url(index, select, name)
 
 
-def _extensions(kind: str) -> tuple[str, ...]:
-    return next((some for word, some in EXTENSIONS.items() if word in kind), ANY_EXTENSION)
+def _known_formats(output: Mapping[str, Any]) -> list[str]:
+    """The further formats of an output that can be told by their first bytes and verified."""
+    formats = output.get("formats", ())
+    if unknown := [name for name in formats if name not in ANY_EXTENSION]:
+        log.warning("Kling offers a result in a format that is not known here, and not loaded: %.100r", unknown)
+    return [name for name in formats if name in ANY_EXTENSION]

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import (
@@ -29,7 +29,7 @@ from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.storage.protocols import OpenPath
 from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
-from airflow_provider_klingvideo.workflow.gates.gate import GateMeans, RunBlocking
+from airflow_provider_klingvideo.workflow.gates.gate import GateMeans
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
 from airflow_provider_klingvideo.workflow.gates.slots import (
     Place,
@@ -42,6 +42,7 @@ from airflow_provider_klingvideo.workflow.gates.slots import (
 from airflow_provider_klingvideo.workflow.gates.table import GATES
 from airflow_provider_klingvideo.workflow.inputs.reader import InputReader, inline_media, require_reachable_inputs
 from airflow_provider_klingvideo.workflow.inputs.references import resolved
+from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.errors import CancelRequestedError, InputError, QueueTimeoutError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.journal import Event, Journal, facts_of
@@ -67,13 +68,6 @@ from airflow_provider_klingvideo.workflow.waiting.timings import Timings, timing
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, PollPolicy
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-async def inline(work: Callable[[], T]) -> T:
-    """Run blocking work right here, for a process that has nothing else to do and wants signals to reach the work."""
-    return work()
 
 
 @dataclass(frozen=True)

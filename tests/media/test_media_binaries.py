@@ -54,7 +54,7 @@ def test_an_explicit_path_that_is_no_ffmpeg_is_refused(tmp_path: Path, text: str
 
 
 def test_an_explicit_path_that_is_missing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FFmpegMissingError, match="does not run"):
+    with pytest.raises(FFmpegMissingError, match="could not be started: No such file"):
         find_binaries(str(tmp_path / "nothing"))
 
 

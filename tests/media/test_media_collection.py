@@ -21,6 +21,7 @@ from airflow_provider_klingvideo.media import (
     last_frame,
     picture_size,
 )
+from airflow_provider_klingvideo.storage.errors import UnsafeNameError
 
 SRT = b"1\n00:00:00,000 --> 00:00:01,000\nHello\n"
 ASS = b"[Script Info]\nTitle: x\n"
@@ -170,6 +171,33 @@ def test_a_record_of_another_file_is_passed_over(vendor, made):
     vendor.server.script = [serve(made("png"))]
     other = Artifact(name="image-2.png", path="x", size=1, sha256="0", media_type="image/png")
     assert list(vendor.collect("png", recorded={"image-2.png": other})) == ["image-1.png"]
+
+
+@pytest.mark.parametrize("name", ["../image-1.png", "{0}/image-1.png", "a/../../image-1.png"])
+def test_a_record_that_names_a_file_elsewhere_is_passed_over(vendor, made, tmp_path, name):
+    (tmp_path / "image-1.png").write_bytes(made("png"))
+    vendor.server.script = [serve(made("png"))]
+    first = vendor.collect("png")
+    elsewhere = first["image-1.png"].model_copy(update={"name": name.format(tmp_path)})
+    assert vendor.collect("png", recorded={"image-1.png": elsewhere}) == first
+    assert vendor.asked == 2
+
+
+def test_the_place_on_record_does_not_count(vendor, made):
+    vendor.server.script = [serve(made("png"))]
+    first = vendor.collect("png")
+    moved = {name: one.model_copy(update={"path": "/elsewhere.png"}) for name, one in first.items()}
+    assert vendor.collect("png", recorded=moved) == first
+
+
+@pytest.mark.parametrize("stem", ["{0}/elsewhere/image-1", "../image-1", "a/image-1", ".."])
+def test_no_file_gets_a_name_that_leads_elsewhere(vendor, made, tmp_path, stem):
+    (tmp_path / "elsewhere").mkdir()
+    vendor.server.script = [serve(made("png"))]
+    with pytest.raises(UnsafeNameError):
+        vendor.collect("png", stem=stem.format(tmp_path))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert vendor.asked == 0
 
 
 class TestLastFrames:

@@ -315,10 +315,10 @@ class TestPlan:
         plan = RenderPlan.parse(["master", "hls", "sprite"])
         first = job.deliver(plan=plan)
         hls, sprite = first.artifacts["hls/index.m3u8"], first.artifacts["sprite.jpg"]
-        assert hls.file_names == ("hls/index.m3u8", "hls/init.mp4", "hls/segment-00000.m4s")
-        assert sprite.file_names == ("sprite.jpg", "sprite.vtt")
+        assert [one.name for one in hls.files] == ["hls/index.m3u8", "hls/init.mp4", "hls/segment-00000.m4s"]
+        assert [one.name for one in sprite.files] == ["sprite.jpg", "sprite.vtt"]
         stored = {str(path.relative_to(job.folder)) for path in job.folder.rglob("*") if path.is_file()}
-        assert stored == {"source.mp4", "master.mp4", *hls.file_names, *sprite.file_names}
+        assert stored == {"source.mp4", "master.mp4", *(one.name for one in (*hls.files, *sprite.files))}
         for part in (*hls.parts, *sprite.parts):
             content = (job.folder / part.name).read_bytes()
             assert (part.size, part.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -337,7 +337,7 @@ class TestPlan:
         recorded = {**first.artifacts, long.name: long.model_copy(update={"parts": (*long.parts, extra)})}
         again = job.deliver(recorded, plan=slow)
         assert {f"hls/{path.name}" for path in (job.folder / "hls").iterdir()} == {
-            *again.artifacts["hls/index.m3u8"].file_names
+            one.name for one in again.artifacts["hls/index.m3u8"].files
         }
 
     def test_provenance_and_marks_are_in_every_video(self, job: Job, clips: Callable[[str], Path]) -> None:
@@ -351,6 +351,60 @@ class TestPlan:
             told = probed(job.folder / name, find_binaries()).printed.lower()
             for key, value in {"aigc": '{"label":"1"}', "title": "a cat", **provenance}.items():
                 assert re.search(rf"{key} *: {re.escape(value)}", told), (name, key)
+
+    def test_texts_of_any_origin_go_into_the_metadata(self, job: Job) -> None:
+        """Half a character and a NUL cannot be part of a command."""
+        plan = RenderPlan.parse([{"preset": "web", "width": 64}])
+        job.deliver(plan=plan, provenance={"model": "kling\ud800v3", "job_id": "a\0b"})
+        content = (job.folder / "web.mp4").read_bytes()
+        assert "kling\ufffdv3".encode() in content
+        assert "a\u2400b".encode() in content
+
+    def test_a_nul_in_a_title_hides_nothing_behind_it(self, job: Job) -> None:
+        titles = ["a", "a\0bcd", "a\u2400bcd"]
+        plan = RenderPlan.parse([{"preset": "web", "name": f"t{n}", "title": title} for n, title in enumerate(titles)])
+        delivery = job.deliver(plan=plan)
+        assert delivery.warnings == []
+        sums = [delivery.artifacts[f"t{n}.mp4"].sha256 for n in range(3)]
+        assert sums[1] == sums[2] != sums[0]
+
+
+class TestRecordsOfElsewhere:
+    """A record can be edited, or copied with its job's folder: nothing outside that folder is touched by its names."""
+
+    @pytest.fixture
+    def outside(self, job: Job) -> Path:
+        """A file beside the job's folder, older than everything."""
+        path = job.folder.with_name("outside.mp4")
+        path.write_bytes(job.body)
+        return path
+
+    def named(self, artifact: Artifact, name: str) -> Artifact:
+        return artifact.model_copy(update={"name": name})
+
+    @pytest.mark.parametrize("form", ["../{0.name}", "{0}", "hls/../../{0.name}"])
+    def test_a_file_outside_is_not_taken_for_an_output(self, job: Job, outside: Path, form: str) -> None:
+        first = job.deliver()
+        master = first.artifacts["master.mp4"].model_copy(update={"sha256": sha256_of(outside)})
+        (job.folder / "master.mp4").unlink()
+        again = job.deliver({**first.artifacts, "master.mp4": self.named(master, form.format(outside))})
+        assert again.artifacts["master.mp4"].path == str(job.folder / "master.mp4")
+        assert (job.folder / "master.mp4").exists()
+
+    @pytest.mark.parametrize("form", ["../{0.name}", "{0}", "hls/../../{0.name}"])
+    def test_a_file_outside_is_no_leftover(self, job: Job, outside: Path, form: str) -> None:
+        plan = RenderPlan.parse(["hls"])
+        first = job.deliver(plan=plan)
+        hls = first.artifacts["hls/index.m3u8"]
+        parts = (*hls.parts, hls.parts[0].model_copy(update={"name": form.format(outside)}))
+        recorded = {**first.artifacts, hls.name: hls.model_copy(update={"parts": parts, "made_by": "another plan"})}
+        assert job.deliver(recorded, plan=plan).artifacts["hls/index.m3u8"] == hls
+        assert outside.read_bytes() == job.body
+
+    def test_the_place_on_record_does_not_count(self, job: Job, outside: Path) -> None:
+        first = job.deliver()
+        moved = {name: one.model_copy(update={"path": str(outside)}) for name, one in first.artifacts.items()}
+        assert job.deliver(moved) == first
 
 
 class TestGates:

@@ -306,6 +306,32 @@ class TestStore:
         assert assemble(shoot(50), shoot(200)).fingerprint == made.fingerprint
         assert frame_count(film) == 50
 
+    def test_a_record_that_names_files_elsewhere_is_none(
+        self, assemble: Callable[..., Film], shoot: Callable[..., Path], film: Path
+    ) -> None:
+        assemble(shoot(50))
+        other = film.parent.with_name("other.mp4")
+        film.rename(other)
+        record = json.loads((film.parent / "film.json").read_text())
+        record["artifacts"]["../other.mp4"] = record["artifacts"].pop("film.mp4") | {"name": "../other.mp4"}
+        (film.parent / "film.json").write_text(json.dumps(record))
+        made = assemble(shoot(50))
+        assert set(made.artifacts) == {"film.mp4", "poster.jpg"}
+        assert film.exists()
+
+    def test_a_film_that_was_moved_is_found_where_it_lies(
+        self, shoot: Callable[..., Path], film: Path, tmp_path: Path
+    ) -> None:
+        clips = [Clip(shoot(50))]
+        assemble_film(clips, FilmPlan(), film.parent)
+        film.parent.rename(tmp_path / "moved")
+        again = assemble_film(clips, FilmPlan(), tmp_path / "moved")
+        assert again.artifacts["film.mp4"].path == str(tmp_path / "moved" / "film.mp4")
+
+    def test_the_record_takes_texts_of_any_origin(self, shoot: Callable[..., Path], film: Path) -> None:
+        assemble_film([Clip(shoot(50), origin="job\ud800\0")], FilmPlan(), film.parent)
+        assert json.loads((film.parent / "film.json").read_text())["clips"][0]["origin"] == "job\ufffd\u2400"
+
     def test_other_music_under_the_same_name_is_another_film(
         self, assemble: Callable[..., Film], shoot: Callable[..., Path], tmp_path: Path
     ) -> None:

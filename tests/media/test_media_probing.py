@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from media_measures import ffmpeg as run_ffmpeg
 
-from airflow_provider_klingvideo.media import MediaInfo, VerificationError, probe
+from airflow_provider_klingvideo.media import FFmpegMissingError, MediaInfo, VerificationError, probe
 from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 from airflow_provider_klingvideo.media.inspect import probing
 
@@ -199,7 +199,7 @@ def test_our_process_decodes_no_huge_picture(
 ) -> None:
     monkeypatch.setattr(probing, "MAX_OWN_PIXELS", 320 * 180 - 1)
     assert probe(clips("plain"), binaries) == PLAIN
-    with pytest.raises(VerificationError, match="No such file"):
+    with pytest.raises(FFmpegMissingError, match="No such file"):
         probe(clips("plain"), NO_PROGRAMS)
 
 

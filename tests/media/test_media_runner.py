@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_klingvideo.media import FFmpegError, terminate_all
+from airflow_provider_klingvideo.media import FFmpegError, FFmpegMissingError, terminate_all
 from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 from airflow_provider_klingvideo.media.ffmpeg.runner import ffmpeg_command, run, run_ffmpeg
 
@@ -91,7 +91,7 @@ def test_questions_get_no_answer(script: Callable[[str], list[str]]) -> None:
 
 
 def test_a_program_that_cannot_start(tmp_path: Path) -> None:
-    with pytest.raises(FFmpegError):
+    with pytest.raises(FFmpegMissingError, match="could not be started: No such file"):
         run_ffmpeg([str(tmp_path / "nothing")], timeout=60)
 
 
@@ -108,7 +108,7 @@ def test_other_systems_run_it_without_the_wrapper(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert run(script("exit 7"), timeout=60).returncode == 7
-    with pytest.raises(FFmpegError, match="does not start"):
+    with pytest.raises(FFmpegMissingError, match="could not be started: No such file"):
         run([str(tmp_path / "nothing")], timeout=60)
 
 

@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.media.decor.fonts import default_font
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.ffmpeg.blocks import Block, Canvas
 from airflow_provider_klingvideo.media.ffmpeg.graphs import input_of_its_own
+from airflow_provider_klingvideo.media.ffmpeg.scratch import write_text
 from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
 from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, picture_size, require_type
 from airflow_provider_klingvideo.storage.objects import storage_errors
@@ -146,8 +147,7 @@ class Caption(Block):
     def _written(self, canvas: Canvas, columns: float) -> Path:
         lines = [part for line in self.text.splitlines() for part in textwrap.wrap(line, max(1, int(columns))) or [""]]
         path = canvas.folder / f"text-{uuid4().hex[:8]}.txt"
-        with storage_errors("writing a text for ffmpeg"):
-            path.write_text("\n".join(lines), encoding="utf-8")
+        write_text(path, "\n".join(lines))
         return path
 
 

@@ -5,14 +5,17 @@ The two are found independently: the wheel that brings ffmpeg has no ffprobe.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 from airflow_provider_klingvideo.media.errors import FFmpegMissingError
+from airflow_provider_klingvideo.media.ffmpeg.faults import not_started, probe_failed
+from airflow_provider_klingvideo.media.ffmpeg.runner import run
 
 PROBE_SECONDS = 20
 # " V....D libwebp_anim  libwebp WebP image", " TS. thumbnail  V->V  Select ..."; in the legend " = " follows the flags.
@@ -44,15 +47,24 @@ class Binaries:
 
     @property
     def features(self) -> Features:
-        """What ffmpeg was built with; asked once per binary."""
-        return _features(self.ffmpeg, Path(self.ffmpeg).stat().st_mtime_ns)
+        """What ffmpeg was built with; asked once per binary, and again after an answer that did not come.
+
+        :raises FFmpegMissingError: it does not run here.
+        :raises FFmpegError: it could not be asked now.
+        """
+        try:
+            modified = Path(self.ffmpeg).stat().st_mtime_ns
+        except OSError as error:
+            raise not_started([self.ffmpeg], error.errno) from error
+        return _features(self.ffmpeg, modified)
 
 
 def find_binaries(ffmpeg_path: str | None = None) -> Binaries:
     """Look for ffmpeg: the given path, then PATH, then the binary of ``imageio-ffmpeg``.
 
     :param ffmpeg_path: an ffmpeg to use instead; an ffprobe beside it is used, too.
-    :raises FFmpegMissingError: nothing was found, or the given one does not run.
+    :raises FFmpegMissingError: nothing was found, or the given one does not run here.
+    :raises FFmpegError: the given one could not be asked now.
     """
     if ffmpeg_path:
         return _explicit(ffmpeg_path)
@@ -64,41 +76,42 @@ def find_binaries(ffmpeg_path: str | None = None) -> Binaries:
 
 def _explicit(ffmpeg_path: str) -> Binaries:
     path = Path(ffmpeg_path).expanduser().absolute()
-    try:
-        if not _output(str(path), "-version").startswith("ffmpeg version"):
-            raise FFmpegMissingError(f"{path} is no ffmpeg")
-    except (OSError, subprocess.SubprocessError) as error:
-        raise FFmpegMissingError(f"{path} does not run: {error}") from error
+    if not _output(str(path), "-version").startswith("ffmpeg version"):
+        raise FFmpegMissingError(f"{path} is not ffmpeg")
     return Binaries(str(path), shutil.which(str(path.with_name("ffprobe"))) or shutil.which("ffprobe"))
 
 
 def _packaged() -> str | None:
     try:
         import imageio_ffmpeg
-    except ImportError:
+
+        return os.environ.get("IMAGEIO_FFMPEG_EXE") or _shipped(imageio_ffmpeg) or str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
         return None
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:
-        return None
+    except OSError as error:
+        raise not_started(["imageio-ffmpeg"], error.errno) from error
+
+
+def _shipped(package: ModuleType) -> str | None:
+    """Look into the package by ourselves.
+
+    Its own search starts the binary: where that fails for a moment it takes the package for an empty one, and
+    remembers that.
+    """
+    folder = Path(str(package.__file__)).parent / "binaries"
+    files = folder.iterdir() if folder.is_dir() else ()
+    return next((str(file) for file in files if file.name.startswith("ffmpeg-") and os.access(file, os.X_OK)), None)
 
 
 @lru_cache(maxsize=16)
 def _features(ffmpeg: str, _modified: int) -> Features:
-    try:
-        encoders, filters = (_output(ffmpeg, "-hide_banner", what) for what in ("-encoders", "-filters"))
-    except (OSError, subprocess.SubprocessError) as error:
-        raise FFmpegMissingError(f"{ffmpeg} does not run: {error}") from error
+    encoders, filters = (_output(ffmpeg, "-hide_banner", what) for what in ("-encoders", "-filters"))
     return Features(frozenset(_LISTED.findall(encoders)), frozenset(_LISTED.findall(filters)))
 
 
 def _output(*argv: str) -> str:
-    return subprocess.run(  # noqa: S603
-        argv,
-        capture_output=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        timeout=PROBE_SECONDS,
-    ).stdout
+    lines: list[str] = []
+    finished = run(argv, timeout=PROBE_SECONDS, on_line=lines.append)
+    if finished.returncode:
+        raise probe_failed(argv, finished.returncode, finished.stderr)
+    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import ffmpeg
 
 from airflow_provider_klingvideo.media.ffmpeg.trust import UNTRUSTED_INPUT, file_argument
+from airflow_provider_klingvideo.storage.text import storable
 
 # In packets; more than ffmpeg's default of any version.
 _queue_lengths = cycle(range(64, 1064))
@@ -38,3 +40,11 @@ def open_source(path: Path, threads: int | None = None) -> Any:
 def decode_everything(source: Any) -> Any:
     """An output that decodes every picture and sound and writes nothing; with ``-xerror`` it is the decode check."""
     return ffmpeg.output(source["v:0"], source["a?"], "-", format="null")
+
+
+def metadata(tags: Mapping[str, str]) -> dict[str, str]:
+    """Options of an output that write metadata; ffmpeg-python cannot repeat an option, but number it.
+
+    :param tags: texts of any origin by name: what no command can carry in them is replaced.
+    """
+    return {f"metadata:g:{number}": storable(f"{name}={text}") for number, (name, text) in enumerate(tags.items())}

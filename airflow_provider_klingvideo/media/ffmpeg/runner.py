@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from airflow_provider_klingvideo.media.errors import FFmpegError
+from airflow_provider_klingvideo.media.ffmpeg.faults import not_started
 
 STDERR_LINES = 2000
 SHOWN_LINES = 20
@@ -22,14 +24,23 @@ SHOWN_LINES = 20
 GRACE_SECONDS = 2.0
 
 # ffmpeg survives the SIGKILL of its parent. prctl is called by a small wrapper, which then becomes ffmpeg, because
-# code between fork and exec (preexec_fn) can deadlock in a process with threads. 1 is PR_SET_PDEATHSIG.
+# code between fork and exec (preexec_fn) can deadlock in a process with threads. 1 is PR_SET_PDEATHSIG. A wrapper that
+# fails says why in a line of its own, since its exit code could be one of ffmpeg's.
 _DIE_WITH_PARENT = """\
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-os.nice(int(sys.argv[2]))
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[3], sys.argv[3:])
+import os, sys
+try:
+    import ctypes, signal
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    os.nice(int(sys.argv[2]))
+    if os.getppid() == int(sys.argv[1]):
+        os.execv(sys.argv[3], sys.argv[3:])
+except BaseException as error:
+    number = getattr(error, "errno", None) or 0
+    os.write(2, f"klingvideo-not-started {number} {error!r}".encode(errors="backslashreplace"))
+    os._exit(127)
 """
+_NOT_STARTED = re.compile(r"klingvideo-not-started (\d+) ")
+_WRAPPER_FAILED = 127
 
 # Only single operations that are atomic: a signal handler may call terminate_all() while this thread changes the set.
 _running: set[subprocess.Popen[str]] = set()
@@ -72,13 +83,22 @@ def run_ffmpeg(
     """
     finished = run(argv, timeout=timeout, on_line=lambda line: _report(line, on_seconds), nice=nice)
     if finished.returncode:
-        raise FFmpegError(
-            f"ffmpeg ended with {finished.returncode}",
-            returncode=finished.returncode,
-            argv=argv,
-            stderr_tail=finished.stderr[-SHOWN_LINES:],
-        )
+        raise failure(argv, finished)
     return finished
+
+
+def failure(argv: Sequence[str], finished: Finished) -> FFmpegError:
+    """Make the error for a run that did not end well."""
+    return FFmpegError(
+        f"{_name(argv)} ended with {finished.returncode}",
+        returncode=finished.returncode,
+        argv=argv,
+        stderr_tail=finished.stderr[-SHOWN_LINES:],
+    )
+
+
+def _name(argv: Sequence[str]) -> str:
+    return os.path.basename(argv[0])  # noqa: PTH119
 
 
 def run(
@@ -92,7 +112,8 @@ def run(
     :param timeout: wall-clock seconds after which it is ended.
     :param on_line: called in this thread with each line of stdout.
     :param nice: how far it stands back behind other processes, 0 to 19; on Linux only.
-    :raises FFmpegError: it ran too long or could not be started.
+    :raises FFmpegError: it ran too long, or the machine could not start it now.
+    :raises FFmpegMissingError: it is not there, or is not a program that runs here.
     """
     deadline = time.monotonic() + timeout
     with _process(argv, nice) as process:
@@ -105,13 +126,20 @@ def run(
         except (queue.Empty, subprocess.TimeoutExpired):
             _terminate([process])
             raise FFmpegError(
-                f"{os.path.basename(argv[0])} did not end within {timeout:g} s",  # noqa: PTH119
+                f"{_name(argv)} did not end within {timeout:g} s",
                 returncode=None,
                 argv=argv,
                 stderr_tail=list(stderr)[-SHOWN_LINES:],
             ) from None
         reader.join(GRACE_SECONDS)
+        _require_started(argv, process.returncode, stderr)
         return Finished(process.returncode, list(stderr))
+
+
+def _require_started(argv: Sequence[str], returncode: int, stderr: Sequence[str]) -> None:
+    told = _NOT_STARTED.match(stderr[-1]) if returncode == _WRAPPER_FAILED and stderr else None
+    if told:
+        raise not_started(argv, int(told[1]))
 
 
 def terminate_all() -> None:
@@ -133,7 +161,7 @@ def _process(argv: Sequence[str], nice: int) -> Iterator[subprocess.Popen[str]]:
             errors="replace",
         )
     except OSError as error:
-        raise FFmpegError(f"{argv[0]} does not start: {error}", returncode=None, argv=argv, stderr_tail=[]) from error
+        raise not_started(argv, error.errno) from error
     _running.add(process)
     try:
         with process:

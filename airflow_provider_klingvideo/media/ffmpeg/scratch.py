@@ -11,6 +11,7 @@ from pathlib import Path
 
 from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.storage.objects import storage_errors
+from airflow_provider_klingvideo.storage.text import storable
 
 PREFIX = "klingvideo-scratch-"
 LOCK = ".owner"
@@ -36,6 +37,15 @@ def scratch_folder(settings: MediaSettings) -> Iterator[Path]:
             _remove_those_of_the_dead(Path(name).parent)
         with lock:
             yield Path(name)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, for ffmpeg to read or to be published; what UTF-8 or ffmpeg refuses in it is replaced.
+
+    :raises StorageError: there is no room.
+    """
+    with storage_errors(f"writing {path.name}"):
+        path.write_text(storable(text), encoding="utf-8")
 
 
 def _remove_those_of_the_dead(folder: Path) -> None:

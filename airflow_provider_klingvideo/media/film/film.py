@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
 from airflow_provider_klingvideo.media.ffmpeg.passes import Passes
-from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
+from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder, write_text
 from airflow_provider_klingvideo.media.film.film_plan import FilmPlan
 from airflow_provider_klingvideo.media.film.joining import join
 from airflow_provider_klingvideo.media.film.marks import marks_of
@@ -32,7 +32,7 @@ from airflow_provider_klingvideo.media.film.shots import (
 from airflow_provider_klingvideo.media.film.timeline import timeline, whole_frames
 from airflow_provider_klingvideo.media.inspect.probing import MediaInfo
 from airflow_provider_klingvideo.media.inspect.verify import inspect
-from airflow_provider_klingvideo.media.outputs.artifacts import Artifact
+from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, recorded_in
 from airflow_provider_klingvideo.media.outputs.plan import Output
 from airflow_provider_klingvideo.media.outputs.publishing import fetch, publish, sha256_of
 from airflow_provider_klingvideo.media.outputs.render import render
@@ -40,6 +40,7 @@ from airflow_provider_klingvideo.media.outputs.tracks import picture_track
 from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
 from airflow_provider_klingvideo.storage.objects import MEBIBYTE, require_free_space, storage_errors
 from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
+from airflow_provider_klingvideo.storage.text import storable_json
 
 FILM, POSTER, RECORD = "film.mp4", "poster.jpg", "film.json"
 MEDIA_TYPES = {FILM: "video/mp4", POSTER: "image/jpeg"}
@@ -192,12 +193,12 @@ def _stored(destination: StorePath, fingerprint: str) -> Film | None:
         return None
     if film.fingerprint != fingerprint:
         return None
+    found = recorded_in(destination, film.artifacts)
     with storage_errors(f"looking at the film in {destination}"):
-        whole = all(
-            is_there(destination / name) and sha256_of(destination / name) == one.sha256
-            for name, one in film.artifacts.items()
+        whole = len(found) == len(film.artifacts) and all(
+            is_there(path := one.file_in(destination)) and sha256_of(path) == one.sha256 for one in found.values()
         )
-    return film if whole else None
+    return film.model_copy(update={"artifacts": found}) if whole else None
 
 
 def _require_room(paths: Sequence[StorePath], passes: Passes) -> None:
@@ -262,6 +263,5 @@ def _published(local: Path, path: StorePath, info: MediaInfo) -> Artifact:
 
 def _publish_record(film: Film, destination: StorePath, folder: Path) -> None:
     local = folder / RECORD
-    with storage_errors(f"writing {RECORD}"):
-        local.write_text(film.model_dump_json(indent=2), encoding="utf-8")
+    write_text(local, json.dumps(storable_json(film.model_dump(mode="json")), ensure_ascii=False, indent=2))
     publish(local, destination / RECORD)

@@ -11,11 +11,12 @@ import ffmpeg
 
 from airflow_provider_klingvideo.media.decor.decoration import KEEP
 from airflow_provider_klingvideo.media.decor.sound import CHANNELS, RATE, Loudness, normalised
+from airflow_provider_klingvideo.media.ffmpeg.graphs import metadata
 from airflow_provider_klingvideo.media.ffmpeg.passes import Passes
+from airflow_provider_klingvideo.media.ffmpeg.scratch import write_text
 from airflow_provider_klingvideo.media.ffmpeg.trust import UNTRUSTED_INPUT, file_argument
 from airflow_provider_klingvideo.media.film.film_plan import FilmPlan
 from airflow_provider_klingvideo.media.film.shots import Part
-from airflow_provider_klingvideo.storage.objects import storage_errors
 
 SOUND_BITRATE = "192k"
 # MP4 has no field of its own for the marks.
@@ -49,8 +50,7 @@ def join(
     """
     seconds = float(sum((part.seconds for part in parts), Fraction(0)))
     streams: list[Any] = [_pictures(parts, passes, one_codec)["v:0"]]
-    options: dict[str, Any] = {"vcodec": "copy"}
-    options |= {f"metadata:g:{number}": f"{name}={value}" for number, (name, value) in enumerate(marks.items())}
+    options: dict[str, Any] = {"vcodec": "copy", **metadata(marks)}
     heard = _sound(sound, seconds, plan, passes)
     if heard is not None:
         streams.append(heard)
@@ -68,8 +68,7 @@ def _pictures(parts: Sequence[Part], passes: Passes, one_codec: bool) -> Any:
     for part in parts:
         # Relative to the list, so that no name of a folder needs quoting.
         lines += [f"file {part.path.name}", f"duration {float(part.seconds):.6f}"]
-    with storage_errors("writing the list of parts"):
-        listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(listing, "\n".join(lines) + "\n")
     return ffmpeg.input(file_argument(listing), auto_convert=int(not one_codec), **LIST_INPUT)
 
 

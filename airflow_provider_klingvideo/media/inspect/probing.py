@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_klingvideo.media.errors import VerificationError
+from airflow_provider_klingvideo.media.errors import SHORTAGES, VerificationError
 from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
-from airflow_provider_klingvideo.media.ffmpeg.runner import SHOWN_LINES, run
+from airflow_provider_klingvideo.media.ffmpeg.faults import not_started
+from airflow_provider_klingvideo.media.ffmpeg.runner import SHOWN_LINES, Finished, failure, run
 from airflow_provider_klingvideo.media.ffmpeg.trust import MP4_PICTURES, UNTRUSTED_INPUT, file_argument
 
 PROBE_SECONDS = 60
@@ -84,7 +85,7 @@ def probe(path: Path, binaries: Binaries) -> MediaInfo:
 
     :param path: a local file.
     :raises VerificationError: it cannot be read as MP4, or has no picture.
-    :raises FFmpegError: the program hung.
+    :raises FFmpegError: the program hung, or was ended before it could tell.
     """
     if binaries.ffprobe:
         return _from_ffprobe(path, binaries.ffprobe)
@@ -96,10 +97,22 @@ def _untrusted(path: Path) -> list[str]:
     return [*options, "-i", file_argument(path)]
 
 
+def _heard_out(argv: Sequence[str], on_line: Callable[[str], None] = lambda _line: None) -> Finished:
+    """Run a program that says something about a file.
+
+    :raises FFmpegError: it was ended before it could; that is no fault of the file.
+    """
+    finished = run(argv, timeout=PROBE_SECONDS, on_line=on_line)
+    error = failure(argv, finished)
+    if finished.returncode and error.inconclusive:
+        raise error
+    return finished
+
+
 def _from_ffprobe(path: Path, ffprobe: str) -> MediaInfo:
     lines: list[str] = []
     argv = [ffprobe, "-v", "error", "-print_format", "json", "-show_format", "-show_streams", *_untrusted(path)]
-    finished = run(argv, timeout=PROBE_SECONDS, on_line=lines.append)
+    finished = _heard_out(argv, lines.append)
     if finished.returncode:
         raise _unreadable(path, finished.stderr)
     try:
@@ -166,12 +179,14 @@ def _from_pyav(path: Path) -> MediaInfo | None:
                 variable_fps=_differ(fps, float(video.base_rate or 0)),
             )
     except av.FFmpegError as error:
+        if error.errno in SHORTAGES:
+            raise not_started(["PyAV"], error.errno) from error
         raise _unreadable(path, [str(error)]) from error
 
 
 def _from_ffmpeg(path: Path, ffmpeg: str) -> MediaInfo:
     # It always exits with an error, "At least one output file must be specified": what it printed before counts.
-    finished = run([ffmpeg, "-hide_banner", "-nostdin", *_untrusted(path)], timeout=PROBE_SECONDS)
+    finished = _heard_out([ffmpeg, "-hide_banner", "-nostdin", *_untrusted(path)])
     printed = "\n".join(finished.stderr)
     duration = _DURATION.search(printed)
     streams = [match for match in _STREAM.finditer(printed) if "(attached pic)" not in match[3]]

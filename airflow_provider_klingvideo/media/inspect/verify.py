@@ -71,7 +71,7 @@ def require_whole(output: Any, name: str, binaries: Binaries, settings: MediaSet
     try:
         run_ffmpeg(argv, timeout=settings.ffmpeg_seconds, nice=settings.nice)
     except FFmpegError as error:
-        if error.returncode is None or error.returncode < 0:
+        if error.inconclusive:
             raise
         raise VerificationError(f"{name} does not decode: {error.message}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,6 +13,11 @@ from airflow_provider_klingvideo.media.errors import MediaError
 from airflow_provider_klingvideo.media.inspect.findings import Findings
 from airflow_provider_klingvideo.media.inspect.gates import GateResult
 from airflow_provider_klingvideo.media.inspect.probing import MediaInfo
+from airflow_provider_klingvideo.storage.errors import UnsafeNameError
+from airflow_provider_klingvideo.storage.names import inside
+from airflow_provider_klingvideo.storage.protocols import StorePath
+
+logger = logging.getLogger(__name__)
 
 
 class ArtifactPart(BaseModel):
@@ -27,6 +33,13 @@ class ArtifactPart(BaseModel):
     name: str
     size: int
     sha256: str
+
+    def file_in(self, folder: StorePath) -> StorePath:
+        """Return where it lies when that is the folder of its delivery.
+
+        :raises UnsafeNameError: its name could lead out of the folder, as no delivery has named it.
+        """
+        return inside(folder, self.name, nested=True)
 
 
 class Artifact(ArtifactPart):
@@ -52,9 +65,17 @@ class Artifact(ArtifactPart):
     findings: Findings | None = None
 
     @property
-    def file_names(self) -> tuple[str, ...]:
-        """All its files, relative to the folder of the delivery."""
-        return (self.name, *(part.name for part in self.parts))
+    def files(self) -> tuple[ArtifactPart, ...]:
+        """All its files, itself first."""
+        return (self, *self.parts)
+
+    def located(self, folder: StorePath) -> Self:
+        """Return the same as one that lies in a folder, whatever its record says about the place.
+
+        :raises UnsafeNameError: the name of one of its files could lead out of the folder.
+        """
+        path, *_ = [one.file_in(folder) for one in self.files]
+        return self.model_copy(update={"path": str(path)})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object, for the job record."""
@@ -64,6 +85,23 @@ class Artifact(ArtifactPart):
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` made; fields that a later version added are ignored."""
         return cls.model_validate(data)
+
+
+def recorded_in(folder: StorePath, recorded: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """Return what of a record can lie in a folder, with the places of the files there.
+
+    Records can be edited, or copied from elsewhere: names that lead to other files are left out, so that these are
+    neither read nor moved, replaced or removed.
+
+    :param recorded: artifacts by name.
+    """
+    found = {}
+    for name, one in recorded.items():
+        try:
+            found[name] = one.located(folder)
+        except UnsafeNameError as error:
+            logger.warning("An artifact on record is passed over: %s", error.message)
+    return {name: one for name, one in found.items() if name == one.name}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from airflow_provider_klingvideo.media.ffmpeg.graphs import open_source
 from airflow_provider_klingvideo.media.ffmpeg.passes import Passes
 from airflow_provider_klingvideo.media.ffmpeg.progress import Progress
 from airflow_provider_klingvideo.media.ffmpeg.runner import ffmpeg_command, run_ffmpeg
+from airflow_provider_klingvideo.media.ffmpeg.scratch import write_text
 from airflow_provider_klingvideo.media.inspect.findings import Findings, measured, read_findings
 from airflow_provider_klingvideo.media.inspect.gates import Policy
 from airflow_provider_klingvideo.media.inspect.verify import VerifiedMedia, require_decodable
@@ -292,7 +293,7 @@ class _Rendering:
     def _rendered(self, output: Output) -> RenderedOutput:
         main = self._target(output)
         for name, text in companions(output, self.media.info).items():
-            main.with_name(name).write_text(text, encoding="utf-8")
+            write_text(main.with_name(name), text)
         others = tuple(sorted(path for path in main.parent.iterdir() if path != main))
         return RenderedOutput(output, shape_of(output, self.media.info), main, others)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import ffmpeg
 
 from airflow_provider_klingvideo.media.decor.overlays import Subtitles
 from airflow_provider_klingvideo.media.ffmpeg.blocks import Canvas
+from airflow_provider_klingvideo.media.ffmpeg.graphs import metadata
 from airflow_provider_klingvideo.media.inspect.probing import MediaInfo
 from airflow_provider_klingvideo.media.outputs.branches import Branch, duration_of, size_of
 from airflow_provider_klingvideo.media.outputs.copying import copies_pictures, copies_sound
@@ -26,7 +26,8 @@ def build_video(branch: Branch) -> Any:
     """A video: pictures and sound are copied where they are wanted as they are, else encoded."""
     row, info = branch.output.row, branch.info
     video = cast("VideoCodec", row.video)
-    streams, arguments = [], {**row.muxer, **_metadata(branch.tags)}
+    # The source's metadata are kept, and ours written.
+    streams, arguments = [], {**row.muxer, "map_metadata": 0, **metadata(branch.tags)}
     if copies_pictures(branch.output, info):
         streams.append(branch.source["v:0"])
         arguments |= _copy_arguments(video, info)
@@ -78,9 +79,3 @@ def _sound_arguments(codec: AudioCodec, branch: Branch) -> dict[str, Any]:
 def _subtitle_arguments(subtitles: Subtitles, seconds: float) -> dict[str, Any]:
     """Of a track that ends with the video: a later cue would make the file as long as the subtitles."""
     return {"c:s": SUBTITLE_CODEC, "metadata:s:s:0": f"language={subtitles.language}", "t": f"{seconds:.6f}"}
-
-
-def _metadata(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Keep the source's metadata, and write ours; ffmpeg-python cannot repeat an option, but number it."""
-    written = {f"metadata:g:{index}": f"{name}={value}" for index, (name, value) in enumerate(tags.items())}
-    return {"map_metadata": 0, **written}
