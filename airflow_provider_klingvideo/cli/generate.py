@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from rich.console import Console
 
+    from airflow_provider_klingvideo.runtime.batches.local import LocalBatch
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
-    from airflow_provider_klingvideo.runtime.local import LocalBatch
 
     log_to_standard_error()
     console = Console(highlight=False)

@@ -58,7 +58,7 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state."""
-        from airflow_provider_klingvideo.runtime.chunks import LONGEST_DEFERRAL, Chunk
+        from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL, Chunk
         from airflow_provider_klingvideo.runtime.outlets import tell_outlets
         from airflow_provider_klingvideo.triggers.waits import BACKSTOP, batch_trigger
         from airflow_provider_klingvideo.workflow.batch.judge import judged
@@ -128,7 +128,7 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
-        from airflow_provider_klingvideo.runtime.verdict import BatchVerdict
+        from airflow_provider_klingvideo.runtime.batches.verdict import BatchVerdict
 
         if self.requests is None:
             raise AirflowFailException("The batch has no requests: the task that lists them did not succeed.")

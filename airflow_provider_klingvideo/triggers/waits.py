@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.runtime import configuration
-from airflow_provider_klingvideo.runtime.chunks import LONGEST_DEFERRAL
+from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.triggers.batch import KlingVideoBatchTrigger
 from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
