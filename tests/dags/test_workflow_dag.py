@@ -272,12 +272,12 @@ class TestTheSameRunAgain:
         assert (again.job(), len(sandbox.ledger()["tasks"])) == (first.job(), 1)
 
     @pytest.mark.scenario(41)
-    def test_with_a_higher_generation_number_orders_another_video_and_keeps_the_first(self, airflow, sandbox):
+    def test_with_a_higher_take_orders_another_video_and_keeps_the_first(self, airflow, sandbox):
         first = airflow.run("single", request=FOX).job()
-        run = airflow.run_again("single", request=FOX, generation_number=2)
+        run = airflow.run_again("single", request=FOX, take=2)
         again = run.job()
         assert (again.state, again.revision, len(sandbox.ledger()["tasks"])) == (S.COMPLETED, 2, 2)
-        assert [one.generation_number for one in again.submissions] == [1, 2]
+        assert [one.take for one in again.submissions] == [1, 2]
         assert (run.store.folder(again.id) / f"task-{first.klingai_job_id}" / "master.mp4").exists()
 
     @pytest.mark.scenario(17)

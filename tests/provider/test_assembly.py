@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_klingvideo._compat import AirflowFailException
 from airflow_provider_klingvideo.media import find_binaries, probe, sha256_of
 from airflow_provider_klingvideo.operators.assembly import KlingVideoAssembleOperator
+from airflow_provider_klingvideo.storage.names import safe_name
 
 CONTEXT = {"ti": SimpleNamespace(dag_id="a dag", run_id="manual__1", map_index=-1)}
 
@@ -43,7 +44,7 @@ def test_jobs_and_uris_become_one_film_below_the_path(clip, tmp_path):
 def test_without_a_path_it_lies_beside_the_jobs_of_the_run(clip, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__KLINGVIDEO__OUTPUT_PATH", f"file://{tmp_path}")
     assemble(clips=[job(clip)])
-    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("film.mp4")] == ["a_dag/manual__1/film/film.mp4"]
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("film.mp4")] == [f"{safe_name('a dag')}/manual__1/film/film.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import sys
 import pytest
 from airflow_home import connection
 
-from airflow_provider_klingvideo.hooks.klingai import ConnectionSettingsError, KlingAIHook
+from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+from airflow_provider_klingvideo.runtime.connection import ConnectionSettingsError, KlingConnection
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
 SECRET = "sandbox-secret-key-of-singapore-0001"
@@ -80,7 +81,8 @@ def test_a_concurrency_limit_may_be_text_or_empty(connect):
 
 def test_the_settings_can_be_read_on_an_event_loop(connect):
     hook = connect()
-    assert asyncio.run(hook.async_settings()) == hook.settings
+    connection = KlingConnection(hook.klingai_conn_id)
+    assert asyncio.run(connection.fresh_settings()) == hook.settings
 
 
 class TestTheButton:

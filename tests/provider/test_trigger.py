@@ -180,7 +180,8 @@ class TestARunThatAPersonHasEnded:
         self.waiting(tmp_path)._abandon("the DAG run was ended as failed")
         job = JobStore(tmp_path).load("job-1")
         assert (str(job.state), job.failure["kind"], job.klingai_job_id) == ("FAILED", "abandoned", "867")
-        assert "the DAG run was ended as failed; the vendor task 867 cannot be cancelled" in job.error
+        assert "the DAG run was ended as failed; the task 867 at Kling cannot be cancelled" in job.error
+        assert job.failure["money"] == "maybe"
 
     def test_changes_nothing_about_a_job_that_has_gone_on(self, tmp_path):
         self.waiting(tmp_path, "POST_PROCESSING")._abandon("the DAG run was ended as failed")

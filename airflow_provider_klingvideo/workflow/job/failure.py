@@ -24,6 +24,12 @@ class UnexpectedError(KlingVideoError):
     kind = "unexpected"
 
 
+def money_spent(job: WorkflowJob) -> Money:
+    """What the record proves about money: its calls, and a task that it names without a call."""
+    proved = money_of(job.calls)
+    return Money.MAYBE if proved is Money.NONE and job.klingai_job_id and not job.submissions else proved
+
+
 def failure_data(job: WorkflowJob, error: BaseException) -> tuple[str, dict[str, Any]]:
     """Turn an error into the record's ``error`` line and its ``failure`` facts.
 
@@ -32,7 +38,7 @@ def failure_data(job: WorkflowJob, error: BaseException) -> tuple[str, dict[str,
     :returns: the line and the facts, ``state`` among them.
     """
     known = error if isinstance(error, KlingVideoError) else UnexpectedError(_describe(error))
-    known.money = max(known.money, money_of(job.calls), key=_ORDER.index)
+    known.money = max(known.money, money_spent(job), key=_ORDER.index)
     return str(known), {**known.detail(), "state": str(job.state)}
 
 

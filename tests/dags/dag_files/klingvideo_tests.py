@@ -23,13 +23,13 @@ from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workf
 WORKFLOW = kling_video_workflow.partial(
     default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
     generation_timeout=60,
-    generation_number="{{ params.generation_number }}",
+    take="{{ params.take }}",
     on_changed_request="{{ params.on_changed_request }}",
     klingai_conn_id="{{ params.conn_id }}",
 )
 PARAMS = {
     "request": Param({}, type="object"),
-    "generation_number": Param(1, type="integer"),
+    "take": Param(1, type="integer"),
     "on_changed_request": "order",
     "conn_id": "klingai_default",
 }
@@ -79,7 +79,7 @@ def rows_dag(mode: str) -> DAG:
             batch="{{ params.batch or run_id }}",
             group_id="videos",
             generation_timeout=60,
-            generation_number="{{ params.generation_number }}",
+            take="{{ params.take }}",
             on_changed_request="{{ params.on_changed_request }}",
             default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
         )
