@@ -25,6 +25,11 @@ except ImportError:
         AirflowSkipException,
     )
 
+try:
+    from airflow.sdk.bases.decorator import determine_kwargs
+except ImportError:
+    from airflow.utils.operator_helpers import determine_kwargs  # type: ignore[attr-defined]
+
 HAS_RETRY_POLICIES = "RetryPolicy" in airflow.sdk.__all__
 
 # By what the pause between two tries is multiplied; Airflow below 3.2 takes only whether it grows.
@@ -38,4 +43,5 @@ __all__ = [
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "conf",
+    "determine_kwargs",
 ]

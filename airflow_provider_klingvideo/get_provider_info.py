@@ -28,9 +28,13 @@ def get_provider_info() -> dict[str, Any]:
             "operators.outcome",
             "operators.reconciliation",
             "operators.speech",
+            "operators.video",
         ),
         "sensors": _modules("sensors.klingvideo"),
-        "triggers": _modules("triggers.klingvideo", "triggers.slots"),
+        "triggers": _modules("triggers.batch", "triggers.klingvideo", "triggers.slots"),
+        "task-decorators": [
+            {"class-name": f"{_PACKAGE}.decorators.klingvideo.kling_video_task", "name": "kling_video"}
+        ],
         "extra-links": [f"{_PACKAGE}.links.klingvideo.KlingConsoleLink"],
         "connection-types": [
             {

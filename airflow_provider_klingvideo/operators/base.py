@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
 from airflow_provider_klingvideo.runtime.options import Option, Required, documented, options_of, settings_from
@@ -45,6 +46,21 @@ def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
     :param arguments: those of the constructor; Airflow puts the defaults of DAG and group among them.
     """
     chosen = {**(arguments.get("default_args") or {}), **arguments}
+    return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
+
+
+def with_defaults_around(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a mapped task with this provider's way of trying again, where nothing else is said.
+
+    Airflow fixes the defaults of a mapped task before its constructor is asked, so that those of the DAG and group
+    that it is made in are looked at here.
+
+    :param arguments: of ``partial``.
+    """
+    group = TaskGroupContext.get_current(arguments.get("dag") or DagContext.get_current())
+    around: dict[str, Any] = {**(group.dag.default_args if group and group.dag else {})}
+    around |= group.default_args if group else {}
+    chosen = {**around, **(arguments.get("default_args") or {}), **arguments}
     return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
 
 
@@ -143,3 +159,8 @@ class KlingVideoBaseOperator(KlingVideoTask, BaseOperator):
     """Base of the operators."""
 
     ui_color = UI_COLORS["work"]
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Return the operator with some arguments set, to be expanded over others."""
+        return super().partial(**with_defaults_around(kwargs))

@@ -44,7 +44,9 @@ def test_jobs_and_uris_become_one_film_below_the_path(clip, tmp_path):
 def test_without_a_path_it_lies_beside_the_jobs_of_the_run(clip, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__KLINGVIDEO__OUTPUT_PATH", f"file://{tmp_path}")
     assemble(clips=[job(clip)])
-    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("film.mp4")] == [f"{safe_name('a dag')}/manual__1/film/film.mp4"]
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("film.mp4")] == [
+        f"{safe_name('a dag')}/manual__1/film/film.mp4"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ FLOORS = [
     "cli",
     "demo",
     "task_groups",
+    "decorators",
     "sensors",
     "operators",
     "triggers",

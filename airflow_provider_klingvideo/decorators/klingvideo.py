@@ -1,0 +1,78 @@
+"""``@task.kling_video``: a function that returns a request becomes a task that makes the video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
+from airflow.sdk.definitions.context import context_merge
+
+from airflow_provider_klingvideo._compat import determine_kwargs
+from airflow_provider_klingvideo.operators.base import with_defaults_around
+from airflow_provider_klingvideo.operators.video import KlingVideoOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = ["kling_video_task"]
+
+# Known when the task runs only; nothing is rendered or ordered of it.
+NOT_ASKED_YET: Mapping[str, Any] = {}
+
+
+class _KlingVideoDecoratedOperator(DecoratedOperator, KlingVideoOperator):
+    """Asks the function for the request, and takes the video through all its states.
+
+    The function is called when the task begins, not when it goes on after a wait: then the record says what was asked.
+    """
+
+    template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *KlingVideoOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **DecoratedOperator.template_fields_renderers,
+        **KlingVideoOperator.template_fields_renderers,
+    }
+    custom_operator_name: str = "@task.kling_video"
+    overwrite_rtif_after_execution: bool = True
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Mapping[str, Any]],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            request=NOT_ASKED_YET,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Call the function, and make the video that it asks for."""
+        context_merge(context, self.op_kwargs)
+        arguments = determine_kwargs(self.python_callable, self.op_args, context)
+        request = self.python_callable(*self.op_args, **arguments)
+        if not isinstance(request, Mapping):
+            raise TypeError(f"A function of @task.kling_video returns a request, not {type(request).__name__}")
+        self.request = request
+        self.render_template_fields(context)
+        return KlingVideoOperator.execute(self, context)
+
+
+def kling_video_task(
+    python_callable: Callable[..., Mapping[str, Any]] | None = None, **arguments: Any
+) -> TaskDecorator:
+    """Make a task of a function that returns a request; see :class:`KlingVideoOperator`.
+
+    :param python_callable: the function.
+    :param arguments: of the operator: the connection, timeouts, budget ...
+    """
+    return task_decorator_factory(
+        python_callable=python_callable,
+        decorated_operator_class=_KlingVideoDecoratedOperator,
+        **with_defaults_around(arguments),
+    )
