@@ -64,13 +64,16 @@ class KlingVideoSpeakOperator(BaseOperator):
         from airflow_provider_klingvideo.runtime.places import name_of, store_of
         from airflow_provider_klingvideo.runtime.session import Session
 
+        wanted: dict[str, Any] = {"voice_id": self.voice_id, "language": self.language, "speed": self.speed}
         session = Session(self.klingai_conn_id, self.output_path)
         with airflow_errors():
             speech = paid_once(
                 session.connection,
                 store_of(session, context),
                 name_of(context, self.task_id),
-                speak(self.text, voice_id=self.voice_id, language=self.language, speed=self.speed),
+                speak(self.text, **wanted),
+                # Speeches of earlier versions are known by these words.
+                wanted={"text": self.text, **wanted},
                 repeat_unanswered=self.repeat_unanswered,
             )
         self.log.info("Speech %s lasts %s s", speech.audio_id, speech.duration)

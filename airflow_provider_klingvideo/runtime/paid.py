@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -50,6 +51,7 @@ def paid_once(
     name: str,
     operation: Operation[T],
     *,
+    wanted: Mapping[str, Any] | None = None,
     repeat_unanswered: bool = False,
 ) -> T:
     """Return the answer to a call that costs, from the record where there is one; its signed addresses are not kept.
@@ -58,6 +60,7 @@ def paid_once(
     :param store: where the record lies.
     :param name: deterministic name of who calls.
     :param operation: the call.
+    :param wanted: what is asked for, by which the call is known again; None for the body of the operation.
     :param repeat_unanswered: make it again where its answer was lost, at the risk of paying twice for it.
     :raises UnansweredCallError: an earlier call may have been paid, and its answer is not known.
     :raises KlingVideoError: Kling refused; nothing was paid.
@@ -77,7 +80,7 @@ def paid_once(
             store,
             name,
             operation.what,
-            operation.json or {},
+            wanted or operation.json or {},
             send,
             lambda data: {"data": without_signatures(data)},
             repeat_unanswered=repeat_unanswered,

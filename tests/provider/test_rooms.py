@@ -180,3 +180,17 @@ print(sorted(name for name in sys.modules if name.startswith("{PACKAGE}.media.")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     tables = [f"{PACKAGE}.media.outputs", f"{PACKAGE}.media.outputs.geometry", f"{PACKAGE}.media.outputs.presets"]
     assert done.stdout.splitlines()[-2:] == ["[]", str(tables)]
+
+
+PARTS = ("WorkflowEngine", "VideoSteps", "SlotBoard", "JobStore")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_parts_are_put_together_at_one_place(part: str) -> None:
+    makers = {
+        module
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == part
+    }
+    assert makers == {"runtime.session"}

@@ -74,15 +74,9 @@ def _earlier(store: JobStore, name: str) -> list[PaidCall]:
     known = store.read(name, EARLIER_RECORD)
     if known is None or not ("audio_id" in known or known.get("is_asked")):
         return []
-    answer = {key: known[key] for key in ("audio_id", "duration") if key in known}
-    return [
-        PaidCall(
-            what="tts",
-            fingerprint=str(known["of"]),
-            verdict="succeeded" if "audio_id" in known else None,
-            answer=answer if "audio_id" in known else {},
-            sends={"earlier": "sent"},
-            intended_at=known["at"],
-            accepted_at=known["at"] if "audio_id" in known else None,
-        )
-    ]
+    call = PaidCall(what="tts", fingerprint=str(known["of"]), sends={"earlier": "sent"}, intended_at=known["at"])
+    if "audio_id" in known:
+        audio = {"id": known["audio_id"], "duration": known.get("duration")}
+        answer = {"task_id": "earlier", "task_status": "succeed", "task_result": {"audios": [audio]}}
+        call.verdict, call.accepted_at, call.answer = "succeeded", call.intended_at, {"data": answer}
+    return [call]
