@@ -17,7 +17,7 @@ from airflow_provider_klingvideo.demo.airflow_api import AirflowApi
 from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, running
 from airflow_provider_klingvideo.demo.screen import print_summary, progress_line, progress_table
 from airflow_provider_klingvideo.demo.servers import airflow_server, sandbox_server
-from airflow_provider_klingvideo.storage.names import job_id, safe_name
+from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowJob, WorkflowState
 
 DAG_ID = "klingvideo_demo"
@@ -137,8 +137,14 @@ def _follow(
             time.sleep(1)
 
 
+def _store(folder: Path, run_id: str) -> JobStore:
+    from airflow_provider_klingvideo.runtime.session import Session
+
+    return Session(output_path=(folder / "videos").absolute().as_uri()).store(DAG_ID, run_id)
+
+
 def _jobs(folder: Path, run_id: str, count: int) -> list[WorkflowJob | None]:
-    store = JobStore(folder / "videos" / safe_name(DAG_ID) / safe_name(run_id))
+    store = _store(folder, run_id)
     return [store.load(job_id(DAG_ID, run_id, JOB_KEY, index)) for index in range(count)]
 
 
@@ -146,7 +152,8 @@ def _report(folder: Path, run_id: str, count: int, state: str, console: Console)
     """Print the files; raise when the run, a job or a file is not as it should be."""
     found = _jobs(folder, run_id, count)
     jobs = [job for job in found if job is not None]
-    base = folder / "videos" / safe_name(DAG_ID) / safe_name(run_id)
+    records = _store(folder, run_id).base
+    base = folder / "videos" / records.parent.name / records.name
     print_summary(console, jobs, base)
     faults = [] if state == "success" else [f"Airflow says that the run is {state}"]
     faults += [f"job {index} has no record" for index, job in enumerate(found) if job is None]
