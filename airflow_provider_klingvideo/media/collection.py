@@ -21,7 +21,7 @@ from airflow_provider_klingvideo.media.outputs.artifacts import Artifact
 from airflow_provider_klingvideo.media.outputs.publishing import publish, sha256_of
 from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.storage.objects import storage_errors
-from airflow_provider_klingvideo.storage.protocols import StoragePath, is_there
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class ResultFile:
 
 def collect(
     files: Sequence[ResultFile],
-    destination: StoragePath,
+    destination: StorePath,
     *,
     settings: MediaSettings | None = None,
     recorded: Mapping[str, Artifact] | None = None,
@@ -67,7 +67,7 @@ def collect(
     return artifacts
 
 
-def _kept(file: ResultFile, destination: StoragePath, recorded: Mapping[str, Artifact]) -> Artifact | None:
+def _kept(file: ResultFile, destination: StorePath, recorded: Mapping[str, Artifact]) -> Artifact | None:
     names = [f"{file.stem}.{extension}" for extension in file.extensions]
     record = next((recorded[name] for name in names if name in recorded), None)
     if record is None:
@@ -77,7 +77,7 @@ def _kept(file: ResultFile, destination: StoragePath, recorded: Mapping[str, Art
         return record if is_there(path) and sha256_of(path) == record.sha256 else None
 
 
-def _collected(file: ResultFile, destination: StoragePath, scratch: Path, settings: MediaSettings) -> Artifact:
+def _collected(file: ResultFile, destination: StorePath, scratch: Path, settings: MediaSettings) -> Artifact:
     local = scratch / file.stem
     try:
         loaded = _download(file, local, settings)

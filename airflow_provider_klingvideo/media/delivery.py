@@ -23,7 +23,7 @@ from airflow_provider_klingvideo.media.outputs.publishing import fetch, publish,
 from airflow_provider_klingvideo.media.outputs.render import Rendered, RenderedOutput, render
 from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
 from airflow_provider_klingvideo.storage.objects import MEBIBYTE, require_free_space, storage_errors
-from airflow_provider_klingvideo.storage.protocols import StoragePath, is_there, remove
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
 
 SOURCE = "source.mp4"
 SOURCE_TYPE = "video/mp4"
@@ -47,14 +47,14 @@ class _Source:
 
 def deliver(
     fetch_url: Callable[[], str],
-    destination: StoragePath,
+    destination: StorePath,
     *,
     expected: Expected | None = None,
     settings: MediaSettings | None = None,
     recorded: Mapping[str, Artifact] | None = None,
     plan: RenderPlan | None = None,
     provenance: Mapping[str, str] | None = None,
-    open_path: Callable[[str], StoragePath] = Path,
+    open_path: Callable[[str], StorePath] = Path,
     on_progress: Callable[[float], None] | None = None,
 ) -> Delivery:
     """Download, verify, store and cut one video; what is stored, whole and as planned already is kept.
@@ -108,14 +108,14 @@ def deliver(
 class _Delivering:
     """One call of :func:`deliver`."""
 
-    destination: StoragePath
+    destination: StorePath
     scratch: Path
     expected: Expected
     settings: MediaSettings
     recorded: Mapping[str, Artifact]
     plan: RenderPlan
     provenance: Mapping[str, str]
-    open_path: Callable[[str], StoragePath]
+    open_path: Callable[[str], StorePath]
     on_progress: Callable[[float], None] | None
 
     @cached_property

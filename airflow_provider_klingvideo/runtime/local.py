@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import open_steps, output_folder
-from airflow_provider_klingvideo.storage.names import safe_name
+from airflow_provider_klingvideo.storage.names import folder_of
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
@@ -38,10 +39,10 @@ class LocalBatch:
     render_plan: Any = None
     jobs: list[WorkflowJob] = field(default_factory=list)
 
-    @property
+    @cached_property
     def store(self) -> JobStore:
         """The records of the batch."""
-        return JobStore(output_folder(self.output_path) / FOLDER / safe_name(self.batch))
+        return JobStore(folder_of(output_folder(self.output_path) / FOLDER, self.batch))
 
     def load(self, source: str) -> list[WorkflowJob]:
         """Read the rows, and make or find their jobs; nothing is sent.

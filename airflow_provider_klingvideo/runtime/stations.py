@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_klingvideo.hooks.klingai import KlingAIHook, KlingSettings, async_client
 from airflow_provider_klingvideo.kling import AsyncKlingClient
 from airflow_provider_klingvideo.runtime.paths import open_path
-from airflow_provider_klingvideo.storage.paths import RecordPath
+from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
 from airflow_provider_klingvideo.workflow.gates.slots import SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.waiting.broker import Broker
@@ -48,7 +48,7 @@ class Station:
             )
         return self._queues[board_path]
 
-    def _slots(self, board: RecordPath) -> Slots:
+    def _slots(self, board: StorePath) -> Slots:
         settings = self._settings
         rules = SlotRules(settings.concurrency_limit, settings.model_limits) if settings else SlotRules()
         return Slots(SlotBoard(board), rules)

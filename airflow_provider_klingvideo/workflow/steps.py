@@ -33,8 +33,7 @@ from airflow_provider_klingvideo.media import (
     deliver,
     remove_parts,
 )
-from airflow_provider_klingvideo.storage.paths import OpenPath
-from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.storage.protocols import OpenPath, is_there
 from airflow_provider_klingvideo.workflow.gates.budget import Reservations
 from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
 from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS_FOLDER

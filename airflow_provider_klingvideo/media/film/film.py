@@ -39,7 +39,7 @@ from airflow_provider_klingvideo.media.outputs.render import render
 from airflow_provider_klingvideo.media.outputs.tracks import picture_track
 from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
 from airflow_provider_klingvideo.storage.objects import MEBIBYTE, require_free_space, storage_errors
-from airflow_provider_klingvideo.storage.protocols import StoragePath, is_there
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
 
 FILM, POSTER, RECORD = "film.mp4", "poster.jpg", "film.json"
 MEDIA_TYPES = {FILM: "video/mp4", POSTER: "image/jpeg"}
@@ -61,7 +61,7 @@ class Clip:
     :param origin: what it comes from, for the record: the id of its job, for example.
     """
 
-    path: StoragePath
+    path: StorePath
     sha256: str | None = None
     origin: str | None = None
 
@@ -96,10 +96,10 @@ class Film(BaseModel):
 def assemble(
     clips: Sequence[Clip],
     plan: FilmPlan,
-    destination: StoragePath,
+    destination: StorePath,
     *,
     settings: MediaSettings | None = None,
-    open_path: Callable[[str], StoragePath] = Path,
+    open_path: Callable[[str], StorePath] = Path,
     timeout: float = 3600,
 ) -> Film:
     """Make one film of many clips, and store it; what was made of the same things before is kept.
@@ -178,7 +178,7 @@ def _fingerprint(plan: FilmPlan, ingredients: Sequence[Ingredient], files: Mappi
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
-def _stored(destination: StoragePath, fingerprint: str) -> Film | None:
+def _stored(destination: StorePath, fingerprint: str) -> Film | None:
     """The film in the store, when it is whole and was made of the same things."""
     path = destination / RECORD
     with storage_errors(f"reading {path}"):
@@ -200,12 +200,12 @@ def _stored(destination: StoragePath, fingerprint: str) -> Film | None:
     return film if whole else None
 
 
-def _require_room(paths: Sequence[StoragePath], passes: Passes) -> None:
+def _require_room(paths: Sequence[StorePath], passes: Passes) -> None:
     size = sum(bounded_size(path, passes.settings) for path in paths)
     require_free_space(passes.folder, COPIES * size + ROOM)
 
 
-def _shot(number: int, path: StoragePath, sha256: str, passes: Passes) -> Shot:
+def _shot(number: int, path: StorePath, sha256: str, passes: Passes) -> Shot:
     """Bring a clip to the local disk and through the gates before decoding."""
     local = passes.folder / f"clip-{number}.mp4"
     if fetch(path, local) != sha256:
@@ -245,7 +245,7 @@ def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:
     return _Made({FILM: target, **posters}, media.info, copied, [*stills.warnings])
 
 
-def _published(local: Path, path: StoragePath, info: MediaInfo) -> Artifact:
+def _published(local: Path, path: StorePath, info: MediaInfo) -> Artifact:
     publish(local, path)
     width, height = info.display_size
     return Artifact(
@@ -260,7 +260,7 @@ def _published(local: Path, path: StoragePath, info: MediaInfo) -> Artifact:
     )
 
 
-def _publish_record(film: Film, destination: StoragePath, folder: Path) -> None:
+def _publish_record(film: Film, destination: StorePath, folder: Path) -> None:
     local = folder / RECORD
     with storage_errors(f"writing {RECORD}"):
         local.write_text(film.model_dump_json(indent=2), encoding="utf-8")

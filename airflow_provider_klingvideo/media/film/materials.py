@@ -14,7 +14,7 @@ from airflow_provider_klingvideo.media.outputs.publishing import fetch
 from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.storage.errors import StorageError
 from airflow_provider_klingvideo.storage.objects import require_free_space, storage_errors
-from airflow_provider_klingvideo.storage.protocols import StoragePath
+from airflow_provider_klingvideo.storage.protocols import StorePath
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Material:
     sha256: str
 
 
-def bounded_size(path: StoragePath, settings: MediaSettings) -> int:
+def bounded_size(path: StorePath, settings: MediaSettings) -> int:
     """Return the bytes of a file.
 
     :raises FilmError: they are more than may be fetched.
@@ -43,7 +43,7 @@ def bounded_size(path: StoragePath, settings: MediaSettings) -> int:
     return size
 
 
-def fetch_material(path: StoragePath, folder: Path) -> Material:
+def fetch_material(path: StorePath, folder: Path) -> Material:
     """Copy a file to the local disk.
 
     :raises StorageError: it cannot be read, or there is no room.
@@ -63,7 +63,7 @@ class Materials:
     def __init__(
         self,
         outputs: Iterable[Output],
-        open_path: Callable[[str], StoragePath],
+        open_path: Callable[[str], StorePath],
         folder: Path,
         settings: MediaSettings,
     ) -> None:

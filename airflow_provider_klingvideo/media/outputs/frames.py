@@ -10,14 +10,14 @@ from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
 from airflow_provider_klingvideo.media.ffmpeg.trust import UNTRUSTED_INPUT, file_argument
 from airflow_provider_klingvideo.media.outputs.publishing import fetch
 from airflow_provider_klingvideo.media.settings import MediaSettings
-from airflow_provider_klingvideo.storage.protocols import StoragePath
+from airflow_provider_klingvideo.storage.protocols import StorePath
 
 # Seconds before the end from where on is decoded; the last one that is seen stays.
 TAIL_SECONDS = 1.0
 QUALITY = {"q:v": 2, "pix_fmt": "yuvj420p"}
 
 
-def last_frame(video: StoragePath, settings: MediaSettings | None = None) -> bytes:
+def last_frame(video: StorePath, settings: MediaSettings | None = None) -> bytes:
     """Return the last frame of a video as a JPEG, in the video's own size.
 
     :param video: an MP4, local or in an object store.

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_klingvideo.storage.names import safe_name
-from airflow_provider_klingvideo.storage.paths import RecordPath, write_whole
-from airflow_provider_klingvideo.storage.protocols import remove
+from airflow_provider_klingvideo.storage.protocols import StorePath, remove
+from airflow_provider_klingvideo.storage.text import storable_json
+from airflow_provider_klingvideo.storage.writing import write_whole
 from airflow_provider_klingvideo.workflow.batch.judge import NO_RECORD
 from airflow_provider_klingvideo.workflow.batch.parquet import as_parquet
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -49,15 +50,18 @@ def write_manifest(
     :returns: the path of the first of them.
     """
     names = [None] * len(jobs) if keys is None else keys
-    rows = [
-        {"index": index, "key": name, **_facts(job)} for index, (name, job) in enumerate(zip(names, jobs, strict=True))
-    ]
+    rows = storable_json(
+        [
+            {"index": index, "key": name, **_facts(job)}
+            for index, (name, job) in enumerate(zip(names, jobs, strict=True))
+        ]
+    )
     stem = f"{safe_name(key)}.manifest"
     _write_table(store.base / f"{stem}.parquet", as_parquet(rows, _TYPES))
     write_whole(
         store.base / f"{stem}.jsonl", "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
     )
-    shown = {**summary, "jobs": [_shown(row) for row in rows]}
+    shown = {**storable_json(dict(summary)), "jobs": [_shown(row) for row in rows]}
     path = store.base / f"{stem}.json"
     write_whole(path, json.dumps(shown, ensure_ascii=False, indent=2).encode())
     return str(path)
@@ -75,7 +79,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name in names and name not in left_out}
 
 
-def _write_table(path: RecordPath, content: bytes | None) -> None:
+def _write_table(path: StorePath, content: bytes | None) -> None:
     if content is None:
         # One that a worker with pyarrow wrote on an earlier try tells what is no longer so.
         remove(path)

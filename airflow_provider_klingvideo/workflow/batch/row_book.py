@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_provider_klingvideo.storage.names import safe_name
-from airflow_provider_klingvideo.storage.paths import RecordPath, read_whole, write_whole
+from airflow_provider_klingvideo.storage.names import digest_of, file_of, old_name
+from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.text import storable_json
+from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 LONGEST_KEY = 40
@@ -29,10 +30,9 @@ class Row:
     request: Mapping[str, Any]
 
 
-def row_job_id(batch: str, key: str) -> str:
+def row_job_id(batch: Sequence[str], key: str) -> str:
     """Name the job of a row: by batch and row key alone, so that a row which moves in its file keeps its video."""
-    digest = hashlib.sha256(f"{batch}\0{key}".encode()).hexdigest()[:12]
-    return f"{safe_name(key)[:LONGEST_KEY]}-{digest}"
+    return f"{old_name(key)[:LONGEST_KEY]}-{digest_of(*batch, key)}"
 
 
 class RowBook:
@@ -42,10 +42,10 @@ class RowBook:
     :param name: of the batch in this folder.
     """
 
-    def __init__(self, folder: RecordPath, name: str) -> None:
-        self._path = folder / f"{safe_name(name)}.rows.json"
+    def __init__(self, folder: StorePath, name: str) -> None:
+        self._path = file_of(folder, name, ".rows.json")
         # Of the path only what stays when the output folder moves: a batch of the same name in another DAG is another.
-        self._batch = f"{folder.parent.name}\0{folder.name}\0{name}"
+        self._batch = (folder.parent.name, folder.name, name)
 
     def write(self, requests: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         """Keep the rows of a batch, in place of those that were kept before.
@@ -53,7 +53,8 @@ class RowBook:
         :param requests: row key to request.
         """
         rows = [Row(key, row_job_id(self._batch, key), request) for key, request in requests.items()]
-        write_whole(self._path, json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1).encode())
+        stored = storable_json([asdict(row) for row in rows])
+        write_whole(self._path, json.dumps(stored, ensure_ascii=False, indent=1).encode())
         return rows
 
     def read(self) -> Sequence[Row]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
-from airflow_provider_klingvideo.storage.paths import RecordPath
+from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.workflow.batch.parquet import from_parquet
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
@@ -22,7 +22,7 @@ Rows = Iterator[tuple[str, Any]]
 """Where each row stands, in words, and the row."""
 
 
-def read_rows(path: RecordPath) -> list[dict[str, Any]]:
+def read_rows(path: StorePath) -> list[dict[str, Any]]:
     """Read one request per row.
 
     :param path: the file, local or in an object store. The ending of its name tells the format: ``.csv`` (with a
@@ -91,7 +91,7 @@ def _content_key(request: Mapping[str, Any], repetitions: Counter[str]) -> str:
     return key if repetitions[key] == 1 else f"{key}-{repetitions[key]}"
 
 
-def _content(path: RecordPath) -> bytes:
+def _content(path: StorePath) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_klingvideo.storage.paths import OpenPath, RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there, remove
+from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there, remove
 from airflow_provider_klingvideo.workflow.job.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 
@@ -53,7 +52,7 @@ class Claims:
     :param limit: units.
     """
 
-    def __init__(self, folder: RecordPath, limit: Decimal) -> None:
+    def __init__(self, folder: StorePath, limit: Decimal) -> None:
         self._folder = folder
         self._limit = limit
 
@@ -103,7 +102,7 @@ class Claims:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._path(job_id, units).write_text("")
 
-    def _path(self, job_id: str, units: Decimal) -> RecordPath:
+    def _path(self, job_id: str, units: Decimal) -> StorePath:
         return self._folder / f"{job_id}{_MARK}{units.normalize():f}"
 
 

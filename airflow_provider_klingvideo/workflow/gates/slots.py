@@ -17,8 +17,7 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from airflow_provider_klingvideo.kling import PRODUCTS, Task
-from airflow_provider_klingvideo.storage.paths import RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there, remove
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.waiting.following import kind_of
@@ -135,7 +134,7 @@ class SlotBoard:
     :param folder: where they lie; made with the first of them.
     """
 
-    def __init__(self, folder: RecordPath) -> None:
+    def __init__(self, folder: StorePath) -> None:
         self._folder = folder
 
     def read(self) -> list[Notice]:

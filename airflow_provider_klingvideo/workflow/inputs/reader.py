@@ -25,8 +25,7 @@ from airflow_provider_klingvideo.media import (
     require_reachable,
     sha256_of,
 )
-from airflow_provider_klingvideo.storage.paths import OpenPath, RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
 from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -222,7 +221,7 @@ class InputReader:
             raise InputError(f"{where}: job {job.id} has no video; it is {job.state}")
         return self.video_of(job), f"task:{job.klingai_job_id}"
 
-    def _existing(self, where: str, value: str) -> RecordPath:
+    def _existing(self, where: str, value: str) -> StorePath:
         with _readable(where, value):
             path = self.open_path(value)
             if is_there(path):

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.storage.paths import RecordPath, read_whole, write_whole
+from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob, utc_now
 
 RECORD_NAME = "job.json"
@@ -37,10 +38,10 @@ class JobStore:
     :param base: the folder; made when the first record is kept.
     """
 
-    def __init__(self, base: RecordPath) -> None:
+    def __init__(self, base: StorePath) -> None:
         self.base = base
 
-    def folder(self, job_id: str) -> RecordPath:
+    def folder(self, job_id: str) -> StorePath:
         """Return the folder of a job, where its record and its files lie."""
         return self.base / job_id
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
-from airflow_provider_klingvideo.storage.paths import RecordPath
-from airflow_provider_klingvideo.storage.protocols import is_there
+from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job.closing import close
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
@@ -137,7 +136,7 @@ class Reconciler:
     def __init__(
         self,
         client: AsyncKlingClient,
-        base: RecordPath,
+        base: StorePath,
         *,
         steps_for: Callable[[JobStore], VideoSteps],
         is_over: Callable[[WorkflowJob], bool | None] = lambda job: None,

@@ -8,7 +8,8 @@ from contextlib import suppress
 from math import ceil
 
 from airflow_provider_klingvideo.storage.names import safe_name
-from airflow_provider_klingvideo.storage.paths import RecordPath, read_whole, write_whole
+from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 
 FOLDER = "timings"
@@ -44,7 +45,7 @@ class Timings:
     :param folder: where they are kept; None keeps them in memory only.
     """
 
-    def __init__(self, folder: RecordPath | None = None) -> None:
+    def __init__(self, folder: StorePath | None = None) -> None:
         self._folder = folder
         self._samples: dict[str, list[float]] = {}
         self._windows: dict[str, tuple[float, float] | None] = {}
@@ -75,6 +76,6 @@ class Timings:
         self._samples[key] = samples[-KEPT:]
         self._windows[key] = window_of(self._samples[key])
 
-    def _path(self, key: str) -> RecordPath:
+    def _path(self, key: str) -> StorePath:
         assert self._folder is not None  # noqa: S101 - asked before
         return self._folder / f"{key}.json"

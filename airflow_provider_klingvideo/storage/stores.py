@@ -1,0 +1,75 @@
+"""Which kind of store a path lies in, decided at one place: a disk, an object store, or another one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DISK_PROTOCOLS = frozenset({"", "file", "local"})
+
+OBJECT_PROTOCOLS = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az"})
+"""Stores whose libraries (s3fs, gcsfs, adlfs) write an object whole or not at all, and send the condition with it when
+one is to be created only if it is absent. Of others, such as SFTP or HDFS, nothing of the kind is known."""
+
+
+class StoredObject(NamedTuple):
+    """A key in an object store.
+
+    :param store: the library's file system, as fsspec describes it.
+    :param key: bucket and key, as the library takes them.
+    """
+
+    store: Any
+    key: str
+
+
+def on_disk(path: object) -> Path | None:
+    """Return the path as a local one, None when it lies in a store of another kind."""
+    if isinstance(path, Path):
+        return path
+    return Path(_text_of(path)) if _protocol(path) in DISK_PROTOCOLS else None
+
+
+def stored_object(path: object) -> StoredObject | None:
+    """Return the path as a key of an object store, None when it lies in a store of another kind."""
+    if isinstance(path, Path) or _protocol(path) not in OBJECT_PROTOCOLS:
+        return None
+    return fsspec_path(path)
+
+
+def fsspec_path(path: object) -> StoredObject:
+    """Return a path that is not on a disk as its library takes it."""
+    return StoredObject(_file_system(path), _text_of(path))
+
+
+def store_key(path: object) -> tuple[object, ...]:
+    """Tell stores apart: what is true of one path is true of all paths with the same key.
+
+    :param path: on a disk it must exist.
+    """
+    if local := on_disk(path):
+        return "disk", local.stat().st_dev
+    endpoint = getattr(_file_system(path), "endpoint_url", None)
+    return _protocol(path), getattr(path, "conn_id", None), endpoint, _text_of(path).strip("/").partition("/")[0]
+
+
+def known_options(call: Callable[..., Any], **options: Any) -> dict[str, Any]:
+    """Return those of some options that a library's call knows: older and other libraries have fewer.
+
+    What fsspec makes of a coroutine has the coroutine's signature.
+    """
+    return {name: value for name, value in options.items() if name in inspect.signature(call).parameters}
+
+
+def _protocol(path: object) -> str:
+    return str(path.protocol)  # type: ignore[attr-defined]
+
+
+def _text_of(path: object) -> str:
+    return str(path.path)  # type: ignore[attr-defined]
+
+
+def _file_system(path: object) -> Any:
+    return path.fs  # type: ignore[attr-defined]
