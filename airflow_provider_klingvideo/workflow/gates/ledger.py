@@ -112,7 +112,7 @@ class Page(Generic[S]):
 
     :param number: the newest number that is taken, 0 before the first.
     :param state: what all entries together say.
-    :param checkpoint: the newest number whose entry carries the whole state.
+    :param checkpoint: the newest number whose entry carries the whole state, 0 when there is none.
     :param files: all files of the folder, those of others included, as they were listed.
     :param looked: when they were listed.
     """
@@ -123,10 +123,16 @@ class Page(Generic[S]):
     files: tuple[Entry, ...]
     looked: Moment
 
+    @property
+    def written(self) -> dict[int, float]:
+        """When the entries were written that are still there, by number: seconds of the epoch by the store's clock."""
+        times = ((_number_of(one.name), one.modified) for one in self.files)
+        return {number: modified.timestamp() for number, modified in times if number and modified}
+
 
 Decide = Callable[[Page[S]], Changes]
-"""Decides, by what a ledger says, what is to be entered; nothing when it says already what is wanted. It is called again
-when somebody else was quicker."""
+"""Decides, by what a ledger says, what is to be entered; nothing when it says already what is wanted. It is called
+again when somebody else was quicker."""
 
 
 class _ChangedMeanwhileError(Exception):
@@ -137,6 +143,13 @@ class _ChangedMeanwhileError(Exception):
 class _Read(Generic[S]):
     changes: Changes
     state: S | None
+
+
+@dataclass(frozen=True)
+class _Base(Generic[S]):
+    number: int
+    state: S
+    checkpoint: int
 
 
 class Ledger(Generic[S]):
@@ -193,42 +206,66 @@ class Ledger(Generic[S]):
         if known and known.files == listed and taken <= known.number:
             return known
         numbers = _numbers(listed) | ({taken} if taken else set())
-        base, state, later = self._read_back(numbers, is_last=is_last)
-        newest = max(later, default=base)
-        if not is_last and not numbers.issuperset(range(base + 1, newest)):
-            # Removed since the listing, whose order is no order of time; or not listed although it was there.
-            raise _ChangedMeanwhileError
+        base, later = self._read_back(numbers, is_last=is_last)
+        newest = max(later, default=base.number)
+        self._require_unbroken(numbers, base.number, newest, is_last=is_last)
+        state = base.state
         for number in sorted(later):
             state = self._applied(state, number, later[number])
         while newest + 1 in numbers:
             newest += 1
-        return Page(newest, state, base, listed, looked)
+        return Page(newest, state, base.checkpoint, listed, looked)
 
-    def _read_back(self, numbers: set[int], *, is_last: bool) -> tuple[int, S, dict[int, Changes]]:
-        """Read from the newest entry back to one after which the whole state is known."""
-        later: dict[int, Changes] = {}
+    def _read_back(self, numbers: set[int], *, is_last: bool) -> tuple[_Base[S], dict[int, Changes]]:
+        """Read from the newest entry back to one after which the whole state is known.
+
+        :param numbers: those that are taken; in the last look, those that prove free are removed from it.
+        """
+        known, later = self._known, dict[int, Changes]()
         for number in sorted(numbers, reverse=True):
-            if self._known and number == self._known.number:
-                return number, self._known.state, later
-            read = self._read(number, is_last=is_last)
+            if known and number == known.number:
+                return _Base(number, known.state, known.checkpoint), later
+            try:
+                read = self._read(number)
+            except FileNotFoundError:
+                if not is_last:
+                    raise _ChangedMeanwhileError from None
+                numbers.discard(number)
+                continue
             if read is not None and read.state is not None:
-                return number, read.state, later
+                return _Base(number, read.state, number), later
             if read is not None:
                 later[number] = read.changes
-        return 0, self._fold.empty, later
+        return _Base(0, self._fold.empty, 0), later
 
-    def _read(self, number: int, *, is_last: bool) -> _Read[S] | None:
+    def _require_unbroken(self, numbers: set[int], first: int, last: int, *, is_last: bool) -> None:
+        """Have the folder listed again when entries are missing in between.
+
+        They were removed since the listing, or are not listed although they are there: a listing is of no one moment.
+        """
+        if numbers.issuperset(range(first + 1, last)):
+            return
+        if not is_last:
+            raise _ChangedMeanwhileError
+        log.warning("Entries between %s and %s of %s are missing", first, last, self._folder)
+
+    def _read(self, number: int) -> _Read[S] | None:
+        """Read an entry; None for what is none.
+
+        :raises FileNotFoundError: there is no such file.
+        """
         path = self._path(number)
         try:
-            content = json.loads(read_whole(path))
+            stored = read_whole(path)
+        except IsADirectoryError:
+            return None
+        try:
+            content = json.loads(stored)
             changes, state = content["changes"], content.get("state")
             return _Read(list(changes), None if state is None else self._fold.load(state))
-        except FileNotFoundError:
-            if not is_last:
-                raise _ChangedMeanwhileError from None
         except UNREADABLE as error:
             log.warning("%s is passed over, it is no entry: %s", path, error)
-        return None
+            return None
 
     def _applied(self, state: S, number: int, changes: Changes) -> S:
         try:
@@ -273,19 +310,18 @@ class Ledger(Generic[S]):
                 return
 
     def _path(self, number: int) -> StorePath:
-        return self._folder / name_of(number)
+        return self._folder / _name(number)
 
 
-def name_of(number: int) -> str:
-    """Return the name of an entry's file."""
+def _name(number: int) -> str:
     return f"{number:06d}.json"
 
 
 def _numbers(files: Sequence[Entry]) -> set[int]:
-    return {number for one in files if (number := _number_of(one.name)) is not None}
+    return {number for one in files if not one.is_folder and (number := _number_of(one.name)) is not None}
 
 
 def _number_of(name: str) -> int | None:
     matched = _NAME.fullmatch(name)
     number = int(matched[1]) if matched else 0
-    return number if number and name == name_of(number) else None
+    return number if number and name == _name(number) else None
