@@ -16,7 +16,7 @@ from workshop import Workshop
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.gates.budget import Budget, Claims
+from airflow_provider_klingvideo.workflow.gates.budget import Budget
 
 PRICE = Decimal("1.5")
 

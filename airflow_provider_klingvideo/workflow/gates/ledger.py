@@ -40,7 +40,8 @@ Changes = Sequence[Any]
 # An entry carries the whole state up to this size; of a larger one every so many entries do.
 WHOLE_BYTES = 64 * 1024
 CHECKPOINT_EVERY = 32
-# So many of the newest entries are never removed, nor are others before they are so old: who reads them has the time.
+# So many of the newest entries are never removed, a checkpoint among them, nor are others before they are so old: who
+# reads them has the time.
 KEEP = 64
 KEEP_SECONDS = 60.0
 # Every so many entries their writer tidies, and removes so many at most.
@@ -76,7 +77,7 @@ class Fold(Protocol[S]):
     def apply(self, state: S, number: int, changes: Changes) -> S:
         """Return the state after an entry.
 
-        :raises ValueError: the changes are none that this ledger knows; any of ``UNREADABLE``.
+        :raises ValueError: the changes mean nothing, whatever the state; any of ``UNREADABLE``.
         """
 
     def dump(self, state: S) -> Any:
@@ -211,7 +212,7 @@ class Ledger(Generic[S]):
         self._require_unbroken(numbers, base.number, newest, is_last=is_last)
         state = base.state
         for number in sorted(later):
-            state = self._applied(state, number, later[number])
+            state = self._fold.apply(state, number, later[number])
         while newest + 1 in numbers:
             newest += 1
         return Page(newest, state, base.checkpoint, listed, looked)
@@ -261,18 +262,15 @@ class Ledger(Generic[S]):
             return None
         try:
             content = json.loads(stored)
-            changes, state = content["changes"], content.get("state")
-            return _Read(list(changes), None if state is None else self._fold.load(state))
+            changes, state = list(content["changes"]), content.get("state")
+            if state is not None:
+                return _Read(changes, self._fold.load(state))
+            # Whether changes mean anything depends on no state, and must be known before they count as an entry.
+            self._fold.apply(self._fold.empty, number, changes)
+            return _Read(changes, None)
         except UNREADABLE as error:
             log.warning("%s is passed over, it is no entry: %s", path, error)
             return None
-
-    def _applied(self, state: S, number: int, changes: Changes) -> S:
-        try:
-            return self._fold.apply(state, number, changes)
-        except UNREADABLE as error:
-            log.warning("%s is passed over, it says nothing known: %s", self._path(number), error)
-            return state
 
     def _enter(self, page: Page[S], changes: Changes) -> Page[S] | None:
         """Create the next entry; None when somebody else has, or when it may be one that nobody reads."""
@@ -290,7 +288,7 @@ class Ledger(Generic[S]):
         if page.looked.seconds_ago() > SLOW_SECONDS and self.look(taken=number).number - number >= KEEP:
             return None
         if number % TIDY_EVERY == 0:
-            self._tidy(page.files, min(number - KEEP, checkpoint - 1))
+            self._tidy(page.files, number - KEEP)
         self._known = Page(number, state, checkpoint, page.files, page.looked)
         return self._known
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_klingvideo.workflow.gates.ledger import Changes
@@ -45,10 +45,12 @@ class MarksFold:
         for one in changes:
             job = str(one["job"])
             if one["do"] == PUT:
-                marks[job] = Mark(_kind(one["what"]), str(one["pack"]), str(one["model"]), number, float(one["at"]))
-            elif one["do"] == DATE and job in marks and marks[job].number == one["number"]:
-                marks[job] = _dated(marks[job], float(one["stored"]))
-            elif one["do"] == DROP:
+                marks[job] = _mark(one["what"], one["pack"], one["model"], number, one["at"], None)
+            elif one["do"] == DATE:
+                entry, stored = int(one["number"]), float(one["stored"])
+                if job in marks and marks[job].number == entry:
+                    marks[job] = replace(marks[job], stored=stored)
+            else:
                 marks.pop(job, None)
         return marks
 
@@ -93,10 +95,6 @@ def as_notices(marks: Marks, written: Mapping[int, float]) -> list[Notice]:
 
 def _mark(what: str, pack: str, model: str, number: int, at: float, stored: float | None) -> Mark:
     return Mark(_kind(what), str(pack), str(model), int(number), float(at), None if stored is None else float(stored))
-
-
-def _dated(mark: Mark, stored: float) -> Mark:
-    return Mark(mark.what, mark.pack, mark.model, mark.number, mark.at, stored)
 
 
 def _kind(what: str) -> str:
