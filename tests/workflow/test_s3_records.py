@@ -86,20 +86,6 @@ class TestRecords:
         store.request_cancel("job-1", "Ann: enough")
         assert sorted(path.name for path in store.folder("job-1").iterdir()) == ["cancel.json", "job.json"]
 
-    def test_a_record_that_is_replaced_between_look_and_reading_is_read(self, store, record, monkeypatch):
-        from s3fs.core import S3File
-
-        store.save(job_in(S.VALIDATED))
-        fetch, later = S3File._fetch_range, [job_in(S.QUEUED), job_in(S.GENERATING)]
-
-        def overtaken(self, *arguments):
-            if later:
-                record.write(later.pop(0))
-            return fetch(self, *arguments)
-
-        monkeypatch.setattr(S3File, "_fetch_range", overtaken)
-        assert store.load("job-1").state is S.GENERATING
-
     def test_half_a_record_is_not_none(self, store, record, bucket):
         store.save(job_in(S.VALIDATED))
         bucket[record.key] = bucket[record.key][:20]
