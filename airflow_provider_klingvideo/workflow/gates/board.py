@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from airflow_provider_klingvideo.storage.listing import Entry, entries
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.stores import store_key
+from airflow_provider_klingvideo.storage.writing import write_whole
 from airflow_provider_klingvideo.workflow.gates.exactness import is_exact
 from airflow_provider_klingvideo.workflow.gates.ledger import Changes, Decide, Ledger, Page
 from airflow_provider_klingvideo.workflow.gates.marks import Marks, MarksFold, as_notices, dating, dropping
@@ -76,8 +77,7 @@ class SlotBoard:
     def put(self, notices: Iterable[Notice]) -> None:
         """Put notices up as files."""
         for notice in notices:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / notice.name).write_text("")
+            write_whole(self._folder / notice.name, b"")
 
     def take_down(self, notices: Iterable[Notice], page: Page[Marks] | None = None) -> None:
         """Remove notices; one that is gone already does not matter.
@@ -102,7 +102,7 @@ class SlotBoard:
 
         :returns: seconds of the epoch, None where the store tells no times; and the listing that has shown it.
         """
-        (self._folder / CLOCK_NAME).write_bytes(b"-")
+        write_whole(self._folder / CLOCK_NAME, b"")
         files = self.files()
         told = next((stored_at(one) for one in files if one.name == CLOCK_NAME), None)
         return told, files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -43,23 +43,52 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Reservation:
-    """Units that a job holds, spent or about to be spent."""
+    """Units that a job holds, spent or about to be spent.
+
+    :param revision: see :class:`Take`.
+    :param order: see :class:`Take`.
+    :param attempts: the tries that may spend them, for the same order, so that they are spent once; empty as long as
+        none is about to.
+    """
 
     units: Decimal
-    take: Take
+    revision: int
+    order: str
+    attempts: tuple[str, ...] = ()
 
-    def may_be_changed(self, take: Take, scope: Scope) -> bool:
-        """Whether a settlement by a try may change it."""
-        is_earlier = self.take.revision <= take.revision
-        return {
-            Scope.ATTEMPT: is_earlier and self.take.attempt in ("", take.attempt),
-            Scope.ORDER: self.take.order == take.order,
-            Scope.REVISION: is_earlier,
-        }[scope]
+    def is_for(self, take: Take) -> bool:
+        """Whether it is for the same order as a try's, in the same revision."""
+        return (self.revision, self.order) == (take.revision, take.order)
 
     def stays_before(self, take: Take) -> bool:
         """Whether it was made to be spent, while the other one of the same revision is not yet."""
-        return bool(self.take.attempt) and not take.attempt and self.take.revision == take.revision
+        return bool(self.attempts) and not take.attempt and self.revision == take.revision
+
+    def is_of(self, take: Take) -> bool:
+        """Whether a try is one of those that may spend it."""
+        return self.is_for(take) and take.attempt in (self.attempts or ("",))
+
+    def joined(self, take: Take, units: Decimal) -> Reservation:
+        """Return it with a try beside the others, who may still spend what they have reserved."""
+        if self.stays_before(take):
+            return replace(self, units=units)
+        others = [one for one in self.attempts if one != take.attempt] if self.is_for(take) and take.attempt else []
+        new = reservation_of(take, units)
+        return replace(new, units=max(units, self.units), attempts=(*others, take.attempt)) if others else new
+
+    def settled(self, take: Take, units: Decimal, scope: Scope) -> Reservation:
+        """Return it after a settlement by a try: unchanged where that is none of its business."""
+        is_earlier = self.revision <= take.revision
+        if scope is Scope.ATTEMPT and is_earlier and self.attempts:
+            return self._left_by(take.attempt, units)
+        is_meant = self.order == take.order if scope is Scope.ORDER else is_earlier
+        return replace(self, units=units) if is_meant else self
+
+    def _left_by(self, attempt: str, units: Decimal) -> Reservation:
+        others = tuple(one for one in self.attempts if one != attempt)
+        if others == self.attempts:
+            return self
+        return replace(self, attempts=others) if others else replace(self, units=units)
 
 
 Holdings = Mapping[str, Reservation]
@@ -73,16 +102,16 @@ class HoldingsFold:
 
     def apply(self, state: Holdings, number: int, changes: Changes) -> Holdings:
         """Return the state after an entry."""
-        held = {**state, **{str(one["holder"]): _reservation(one["units"], one["take"]) for one in changes}}
+        held = {**state, **{str(holder): _reservation(*fields) for holder, *fields in changes}}
         return {holder: reservation for holder, reservation in held.items() if reservation.units}
 
     def dump(self, state: Holdings) -> Any:
         """Return a state as JSON values."""
-        return {holder: [as_text(one.units), *one.take] for holder, one in state.items()}
+        return {holder: _stored(one) for holder, one in state.items()}
 
     def load(self, stored: Any) -> Holdings:
         """Read a state."""
-        return {str(holder): _reservation(units, take) for holder, (units, *take) in stored.items()}
+        return {str(holder): _reservation(*fields) for holder, fields in stored.items()}
 
 
 def total(held: Holdings, claims: Mapping[str, Decimal]) -> Decimal:
@@ -112,8 +141,8 @@ def reserving(
     if is_reserved(held, holder, take, units) or is_overtaken(held, holder, take):
         return []
     before = held.get(holder)
-    take = before.take if before and before.stays_before(take) else take
-    return [_change(holder, units, take)] if fits(held, claims, holder, units, limit) else []
+    new = before.joined(take, units) if before else reservation_of(take, units)
+    return [_change(holder, new)] if fits(held, claims, holder, new.units, limit) else []
 
 
 def is_reserved(held: Holdings, holder: str, take: Take, units: Decimal) -> bool:
@@ -121,26 +150,30 @@ def is_reserved(held: Holdings, holder: str, take: Take, units: Decimal) -> bool
     reservation = held.get(holder)
     if reservation is None:
         return not units
-    if reservation.stays_before(take):
-        return reservation.units >= units
-    return reservation == Reservation(units, take)
+    if reservation.stays_before(take) or len(reservation.attempts) > 1:
+        return reservation.units >= units and (not take.attempt or reservation.is_of(take))
+    return reservation.units == units and reservation.is_of(take)
 
 
 def is_overtaken(held: Holdings, holder: str, take: Take) -> bool:
     """Whether the job has been taken up again since the revision of this try, and holds units by that."""
-    return holder in held and held[holder].take.revision > take.revision
+    return holder in held and held[holder].revision > take.revision
 
 
 def settling(
     held: Holdings, claims: Mapping[str, Decimal], holder: str, take: Take, units: Decimal, scope: Scope
 ) -> Changes:
     """Decide what to enter for a settlement: nothing when it is somebody else's reservation, or settled already."""
-    reservation = held.get(holder)
-    if reservation is None:
-        return [_change(holder, units, take)] if units and units != claims.get(holder) else []
-    if reservation.units == units or not reservation.may_be_changed(take, scope):
-        return []
-    return [_change(holder, units, reservation.take)]
+    before = held.get(holder)
+    if before is None:
+        return [_change(holder, reservation_of(take, units))] if units and units != claims.get(holder) else []
+    after = before.settled(take, units, scope)
+    return [] if after == before else [_change(holder, after)]
+
+
+def reservation_of(take: Take, units: Decimal) -> Reservation:
+    """Return what a try reserves where nothing was reserved before."""
+    return Reservation(units, take.revision, take.order, (take.attempt,) if take.attempt else ())
 
 
 def as_text(units: Decimal) -> str:
@@ -159,10 +192,13 @@ def units_of(text: str) -> Decimal:
     return units
 
 
-def _change(holder: str, units: Decimal, take: Take) -> Mapping[str, Any]:
-    return {"holder": holder, "units": as_text(units), "take": list(take)}
+def _change(holder: str, reservation: Reservation) -> Sequence[Any]:
+    return [holder, *_stored(reservation)]
 
 
-def _reservation(units: str, take: Sequence[Any]) -> Reservation:
-    revision, order, attempt = take
-    return Reservation(units_of(units), Take(int(revision), str(order), str(attempt)))
+def _stored(reservation: Reservation) -> Sequence[Any]:
+    return [as_text(reservation.units), reservation.revision, reservation.order, *reservation.attempts]
+
+
+def _reservation(units: str, revision: int, order: str, *attempts: str) -> Reservation:
+    return Reservation(units_of(units), int(revision), str(order), tuple(str(one) for one in attempts))

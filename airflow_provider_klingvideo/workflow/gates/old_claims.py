@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
+from airflow_provider_klingvideo.storage.listing import entries
+from airflow_provider_klingvideo.storage.protocols import StorePath, remove
+from airflow_provider_klingvideo.storage.writing import write_whole
 from airflow_provider_klingvideo.workflow.gates.holdings import NO_UNITS, as_text, units_of
 
 _NAME = re.compile(r"(?P<holder>.+?)(?:~(?P<attempt>[0-9a-f]{8}))?@(?P<units>[0-9.]+)", re.DOTALL)
@@ -94,7 +96,9 @@ class Claims:
             if self.committed() > self._limit:
                 remove(self._folder / claim.name)
                 return False
-        self.settle(holder, units, attempt=attempt)
+        for one in own:
+            if one != claim and one.attempt in ("", attempt):
+                remove(self._folder / one.name)
         return True
 
     def settle(self, holder: str, units: Decimal, *, attempt: str = "", only_own: bool = False) -> None:
@@ -110,8 +114,7 @@ class Claims:
                 remove(self._folder / one.name)
 
     def _all(self) -> list[OldClaim]:
-        return old_claims([path.name for path in self._folder.iterdir()] if is_there(self._folder) else ())
+        return old_claims(file.name for file in entries(self._folder))
 
     def _write(self, claim: OldClaim) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / claim.name).write_text("")
+        write_whole(self._folder / claim.name, b"")
