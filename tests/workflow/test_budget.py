@@ -19,10 +19,11 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.gates import budget_book, ledger, old_claims
-from airflow_provider_klingvideo.workflow.gates.budget import Budget
+from airflow_provider_klingvideo.workflow.gates.budget import Budget, Reservations
 from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook
 from airflow_provider_klingvideo.workflow.gates.holdings import HoldingsFold, Scope, Take, as_text, total
 from airflow_provider_klingvideo.workflow.gates.old_claims import Claims, OldClaim
+from airflow_provider_klingvideo.workflow.job.job import Submission
 
 PRICE = Decimal("1.5")
 LIMIT = Decimal(10)
@@ -388,6 +389,61 @@ def test_an_unknown_price_fails_unless_the_user_allows_it(workshop, sandbox, tmp
     allowed = workshop.process(job(tmp_path, 100, 2, prompt="", unknown_price="allow", **unknown))
     assert allowed.state is S.COMPLETED, allowed.error
     assert committed(tmp_path) == Decimal(allowed.metadata["billed_units"])
+
+
+class TestTriesOfOneJob:
+    """A worker that has only lost touch goes on with a copy of the record that its successor has left behind."""
+
+    @pytest.fixture
+    def tries(self, tmp_path):
+        """Makes the view of one try: its own reservations, its own copy of the record."""
+
+        def made(revision=1, **fields):
+            one = job(tmp_path, 10)
+            order = Submission(external_task_id="job-1-fox-g1", fingerprint="fox", generation_number=1, **fields)
+            one.revision, one.submissions, one.external_task_id = revision, [order], order.external_task_id
+            one.metadata["estimate"] = {"units": "6"}
+            return Reservations(Path), one
+
+        return made
+
+    def refused(self, reservations, job):
+        job.submissions[0].outcome = "refused"
+        reservations.settle(job)
+
+    def test_a_late_refusal_takes_no_units_from_the_successor(self, tries, tmp_path):
+        zombie, successor = tries(), tries()
+        assert zombie[0].reserve(zombie[1])
+        assert successor[0].reserve(successor[1])
+        self.refused(*zombie)
+        assert committed(tmp_path) == 6
+        other = job(tmp_path, 10, 2)
+        other.metadata["estimate"] = {"units": "6"}
+        assert "6 are committed" in Reservations(Path).shortage(other), "12 units of 10"
+        self.refused(*successor)
+        assert Reservations(Path).shortage(other) is None
+
+    def test_the_end_of_the_task_is_told_by_whoever_has_waited_for_it(self, tries, tmp_path):
+        reservations, one = tries()
+        reservations.reserve(one)
+        reservations.settle(tries(task_id="t1", units="6")[1])
+        assert committed(tmp_path) == 6
+        Reservations(Path).settle(tries(task_id="t1", units="2", outcome="failed")[1])
+        assert committed(tmp_path) == 2
+
+    def test_the_end_of_the_job_gives_back_what_a_dead_try_has_reserved(self, tries, tmp_path):
+        reservations, one = tries()
+        reservations.reserve(one)
+        again = tries(revision=2, outcome="refused")
+        again[1].state = S.FAILED
+        Reservations(Path).settle(again[1])
+        assert committed(tmp_path) == 0
+
+    def test_what_only_the_queue_has_reserved_is_given_back_by_a_later_try(self, tries, tmp_path):
+        assert Reservations(Path).shortage(tries()[1]) is None
+        assert committed(tmp_path) == 6
+        self.refused(*tries())
+        assert committed(tmp_path) == 0
 
 
 def test_a_failed_task_gives_its_units_back(workshop, tmp_path):

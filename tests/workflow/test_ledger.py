@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from racing import DIED, STEPS, Turns, die_now_and_then, run_processes, said, say
 
+from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.workflow.gates import ledger as ledger_module
 from airflow_provider_klingvideo.workflow.gates.ledger import BusyLedgerError, Ledger, Page
 
@@ -97,8 +98,10 @@ class TestOneAfterAnother:
     def test_who_is_overtaken_for_ever_gives_up_with_an_error(self, tmp_path, monkeypatch):
         monkeypatch.setattr(ledger_module, "create", lambda path, content: False)
         monkeypatch.setattr(ledger_module, "LONGEST_PAUSE", 0)
-        with pytest.raises(BusyLedgerError, match="by others 100 times"):
+        with pytest.raises(BusyLedgerError, match="by others 100 times") as raised:
             enter(ledger_of(tmp_path), "a")
+        assert isinstance(raised.value, OSError)
+        assert (raised.value.retryable, raised.value.money) == (True, Money.NONE)
 
 
 class TestRaces:

@@ -234,6 +234,33 @@ class TestClocks:
         assert not (tmp_path / "slots" / "000001.json").exists()
         assert len(slots.grant(places(2), [], queue="q")) == 2, "the claim of the dead worker is known to be old"
 
+    def test_a_file_whose_time_was_set_ends_no_claim(self, board, tmp_path):
+        slots = Slots(board, SlotRules(total=1))
+        assert slots.grant([FOX], [], queue="q") == {"fox"}
+        slots.grant(places(1), [], queue="other")
+        for path in (tmp_path / "slots").glob("queue@*"):
+            os.utime(path, (time.time() + 300, time.time() + 300))
+        assert slots.grant(places(1), [], queue="other") == set()
+
+    @pytest.mark.parametrize("board", ["exact"], indirect=True)
+    def test_who_was_held_up_does_not_trust_what_it_knew_of_kling(self, board, monkeypatch):
+        """While it decided, another job had ordered; Kling lists that by now, but this look was made before."""
+        slots, create, held_up = Slots(board, SlotRules(total=1)), ledger_module.create, []
+
+        def slow(path, content):
+            if not held_up:
+                held_up.append(path)
+                slots.grant([FOX], [], queue="other")
+                slots.ordered(FOX)
+                for file in path.parent.iterdir():
+                    os.utime(file, (time.time() - 6, time.time() - 6))
+                monkeypatch.setattr(slots_module, "LISTED_WITHIN_SECONDS", 0)
+            return create(path, content)
+
+        monkeypatch.setattr(ledger_module, "create", slow)
+        assert slots.grant(places(1), [], queue="q") == set()
+        assert claimed(board) == []
+
     def test_a_queue_of_the_future_is_not_waited_for_for_ever(self, board, own_clock, clock):
         slots = Slots(board, SlotRules(total=1))
         own_clock(1200)

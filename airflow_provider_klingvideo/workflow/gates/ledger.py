@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.storage.errors import StorageError
 from airflow_provider_klingvideo.storage.exclusive import create
 from airflow_provider_klingvideo.storage.listing import Entry, entries
@@ -60,10 +61,14 @@ _NAME = re.compile(r"(\d{6,12})\.json")
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
 
 
-class BusyLedgerError(StorageError):
-    """So many others write that an entry of one's own found no place."""
+class BusyLedgerError(StorageError, OSError):
+    """So many others write that an entry of one's own found no place.
+
+    It is an ``OSError`` as well: who only tells others something goes on when the store fails.
+    """
 
     kind = "busy_ledger"
+    default_money = Money.NONE
     default_advice = "Try again later; nothing was reserved and nothing was ordered"
 
 
