@@ -36,11 +36,13 @@ FIGURES = ROOT / "benchmarks" / "figures"
 ERROR_HOMES = (
     "hooks.klingai",
     "kling.errors",
-    "workflow.errors",
-    "workflow.failure",
-    "workflow.store",
-    "operators.runtime",
+    "workflow.job.errors",
+    "workflow.job.failure",
+    "workflow.job.store",
+    "runtime.session",
+    "storage.errors",
     "media.errors",
+    "media.outputs.artifacts",
 )
 # What only groups other classes: it is never raised itself.
 GROUPS = {"vendor", "media"}

@@ -57,11 +57,9 @@ def is_proved(folder: StorePath) -> bool:
 
     It is tried once for every store and process: the same file is created twice, and the second time must fail.
 
-    :param folder: any folder of the store that may be written to.
+    :param folder: any folder of the store that may be written to; on a disk it is made.
     :raises OSError: the store refused, so that nothing is known; the next call tries again.
     """
-    if (local := on_disk(folder)) is not None:
-        local.mkdir(parents=True, exist_ok=True)
     key = store_key(folder)
     if key not in _proved:
         _proved[key] = _prove(folder)

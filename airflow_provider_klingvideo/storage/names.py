@@ -18,7 +18,7 @@ LONGEST_SEGMENT = 255
 """Bytes; more than most file systems take for the name of a file."""
 
 _NOT_PORTABLE = re.compile(r"[^A-Za-z0-9._=@-]+")
-_PORTABLE = re.compile(r"[A-Za-z0-9_=@](?:[A-Za-z0-9._=@-]*[A-Za-z0-9_=@-])?")
+_PORTABLE = re.compile(r"(?!\.)[A-Za-z0-9._=@-]+(?<!\.)")
 _MARK = "~"
 _DIGEST_DIGITS = 12
 _LONGEST_KEY = 40
@@ -32,9 +32,8 @@ def safe_name(text: str) -> str:
     """Make a file name of a text: of different texts different names.
 
     A text of portable characters (letters and digits of ASCII, ``.``, ``_``, ``=``, ``@``, ``-``) is its own name,
-    provided that it has at most 120 of them, begins with neither ``.`` nor ``-`` and does not end with ``.``. Any
-    other one is told by what is readable of it and a digest, ``{readable}~{12 hexadecimal digits}``; ``~`` is in no
-    text that is its own name.
+    provided that it has at most 120 of them and neither begins nor ends with ``.``. Any other one is told by what is
+    readable of it and a digest, ``{readable}~{12 hexadecimal digits}``; ``~`` is in no text that is its own name.
 
     The names differ byte by byte. Two texts of portable characters that differ in nothing but capitals have names
     that do so too; a disk that takes those for the same, as on macOS, has one file for both.

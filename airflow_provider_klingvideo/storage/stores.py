@@ -45,12 +45,10 @@ def fsspec_path(path: object) -> StoredObject:
 
 
 def store_key(path: object) -> tuple[object, ...]:
-    """Tell stores apart: what is true of one path is true of all paths with the same key.
-
-    :param path: on a disk it must exist.
-    """
-    if local := on_disk(path):
-        return "disk", local.stat().st_dev
+    """Tell stores apart: paths with the same key lie in the same store."""
+    if (local := on_disk(path)) is not None:
+        there = next(one for one in (local, *local.absolute().parents) if one.exists())
+        return "disk", there.stat().st_dev
     endpoint = getattr(_file_system(path), "endpoint_url", None)
     return _protocol(path), getattr(path, "conn_id", None), endpoint, _text_of(path).strip("/").partition("/")[0]
 

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import (
     AsyncKlingClient,
     ConcurrencyLimitError,
+    Estimate,
     GenerationRequest,
     RateLimitError,
     check_request,
@@ -52,7 +54,7 @@ from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
-from airflow_provider_klingvideo.workflow.ordering.preparation import prepared_request
+from airflow_provider_klingvideo.workflow.ordering.preparation import preparation_units, prepared_request
 from airflow_provider_klingvideo.workflow.ordering.submission import TakeRules, WantedVideo, call_for, ensure_task
 from airflow_provider_klingvideo.workflow.results import AskOutputs
 from airflow_provider_klingvideo.workflow.waiting.following import (
@@ -127,6 +129,14 @@ class StepSettings:
         return longest - ((now or utc_now()) - entered).total_seconds()
 
 
+def _expected(price: Estimate, preparation: Decimal | None) -> ExpectedPrice:
+    return ExpectedPrice(
+        units=f"{price.units:f}",
+        usd=None if price.usd is None else f"{price.usd:f}",
+        preparation=None if preparation is None else f"{preparation:f}",
+    )
+
+
 class VideoSteps:
     """The work of every state for one connection.
 
@@ -198,9 +208,7 @@ class VideoSteps:
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = (
-            None if price is None else ExpectedPrice(units=str(price.units), usd=price.usd and str(price.usd))
-        )
+        job.estimate = None if price is None else _expected(price, preparation_units(request))
         self._reservations.require_affordable(job)
 
     async def pass_gates(self, job: WorkflowJob, *, now: datetime | None = None) -> StateWait | None:

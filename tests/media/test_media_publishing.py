@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from airflow_provider_klingvideo.media import publish, remove_parts, sha256_of
 from airflow_provider_klingvideo.media.outputs.publishing import fetch
 from airflow_provider_klingvideo.storage.errors import StorageError
-from airflow_provider_klingvideo.storage.objects import require_free_space
 
 DATA = bytes(range(256)) * 20_000
 
@@ -129,12 +128,6 @@ def test_hashes_are_sha256(tmp_path_factory: pytest.TempPathFactory, data: bytes
 def test_a_missing_file_is_told(tmp_path: Path, read: Any) -> None:
     with pytest.raises(StorageError, match=r"missing\.mp4"):
         read(tmp_path / "missing.mp4")
-
-
-def test_room_is_asked_for_beforehand(tmp_path: Path) -> None:
-    require_free_space(tmp_path, 1)
-    with pytest.raises(StorageError, match="MiB are needed"):
-        require_free_space(tmp_path, 2**62)
 
 
 @pytest.mark.airflow

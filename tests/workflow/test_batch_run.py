@@ -125,7 +125,7 @@ def test_trouble_that_stays_is_told(batch, sandbox):
 def test_a_board_that_cannot_be_written_costs_no_paid_video(sandbox, tmp_path, monkeypatch):
     batch = Batch(sandbox, tmp_path, concurrency_limit=5)
 
-    def no_room(self, notices):
+    def no_room(self, notices, page=None):
         if list(notices):
             raise OSError(28, "No space left on device")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -108,17 +109,20 @@ def test_without_pyarrow_there_is_no_parquet_file_not_even_an_old_one(tmp_path, 
 def test_a_file_that_could_not_be_written_leaves_the_one_before(tmp_path, monkeypatch, suffix):
     path = written(tmp_path).with_suffix(suffix)
     before = path.read_bytes()
-    write = Path.write_bytes
+    open_file = Path.open
 
-    def torn(self, content):
-        if f"{suffix}." in self.name:
-            write(self, content[: len(content) // 2])
+    class Torn(io.FileIO):
+        def write(self, content):
+            super().write(content[: len(content) // 2])
             raise OSError("No space left on device")
-        return write(self, content)
 
-    monkeypatch.setattr(Path, "write_bytes", torn)
+    def torn(self, mode="r", *arguments):
+        return Torn(self, mode) if f"{suffix}." in self.name and "w" in mode else open_file(self, mode, *arguments)
+
+    monkeypatch.setattr(Path, "open", torn)
     with pytest.raises(OSError, match="No space"):
         written(tmp_path, (FAILED,))
+    monkeypatch.undo()
     assert path.read_bytes() == before
 
 

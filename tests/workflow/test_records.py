@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from airflow_provider_klingvideo.storage.names import job_id, safe_name
 from airflow_provider_klingvideo.workflow import (
     JobStore,
     Submission,
@@ -84,27 +80,6 @@ class TestStore:
         assert store.cancel_reason(job.id, job.revision) == "Ann: wrong prompt"
         revived = reopened(job, S.CREATED)
         assert store.cancel_reason(revived.id, revived.revision) is None
-
-
-class TestIdentity:
-    def test_a_job_has_the_same_id_on_every_try(self):
-        assert (
-            job_id("dag", "manual__2026-01-01T00:00:00+00:00", "video", 3)
-            == "video-3-" + job_id("dag", "manual__2026-01-01T00:00:00+00:00", "video", 3).rpartition("-")[2]
-        )
-
-    @given(st.lists(st.tuples(st.text(), st.text(), st.text(), st.integers(-1, 3)), unique=True, max_size=20))
-    def test_different_places_have_different_ids(self, places):
-        # NUL separates the parts; Airflow's names cannot contain it.
-        places = {tuple(part.replace("\0", "") if isinstance(part, str) else part for part in p) for p in places}
-        assert len({job_id(*place) for place in places}) == len(places)
-
-    @given(st.text())
-    def test_a_safe_name_stays_in_its_folder(self, text):
-        name = safe_name(text)
-        assert Path("/base", name).parent == Path("/base")
-        assert name not in {".", ".."}
-        assert len(name) <= 120
 
 
 class TestReopening:

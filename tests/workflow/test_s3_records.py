@@ -21,8 +21,9 @@ from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.rows import read_rows
-from airflow_provider_klingvideo.workflow.gates.budget import Claims
-from airflow_provider_klingvideo.workflow.gates.slots import CLAIM, Notice, SlotBoard
+from airflow_provider_klingvideo.workflow.gates.board import SlotBoard
+from airflow_provider_klingvideo.workflow.gates.notices import CLAIM, Notice
+from airflow_provider_klingvideo.workflow.gates.old_claims import Claims
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError, UnreadableRecordError
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
@@ -85,20 +86,6 @@ class TestRecords:
         assert store.load("job-1").state is S.COMPLETED
         store.request_cancel("job-1", "Ann: enough")
         assert sorted(path.name for path in store.folder("job-1").iterdir()) == ["cancel.json", "job.json"]
-
-    def test_a_record_that_is_replaced_between_look_and_reading_is_read(self, store, record, monkeypatch):
-        from s3fs.core import S3File
-
-        store.save(job_in(S.VALIDATED))
-        fetch, later = S3File._fetch_range, [job_in(S.QUEUED), job_in(S.GENERATING)]
-
-        def overtaken(self, *arguments):
-            if later:
-                record.write(later.pop(0))
-            return fetch(self, *arguments)
-
-        monkeypatch.setattr(S3File, "_fetch_range", overtaken)
-        assert store.load("job-1").state is S.GENERATING
 
     def test_half_a_record_is_not_none(self, store, record, bucket):
         store.save(job_in(S.VALIDATED))

@@ -489,7 +489,7 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
 
 def test_a_larger_pack_is_used_while_jobs_wait(sandbox, tmp_path, monkeypatch):
     monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.QUOTA_FRESH_SECONDS", 0)
-    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.occupancy.PROBE_SECONDS", 0.5)
     with KlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
         client.create(parse_request({"prompt": "someone else's [sandbox:slow=60]"}), external_task_id="other")
         running = client.in_flight("video")

@@ -1,44 +1,23 @@
-"""Budgets: units that several jobs share, reserved before anything is ordered, settled by what the vendor billed.
-
-A job's claim is an empty file of the budget's folder, whose name tells job and units, so that one listing shows what
-is committed. Nothing is locked. A job writes its claim first, lists all claims afterwards, and takes its own back when
-they exceed the limit together. Of the jobs that keep their claims, the one that listed last has seen those of all
-others, for each of them was written before its own listing; so what is kept never exceeds the limit. That several jobs
-take back what one of them could have had is possible; they come again.
-"""
+"""Budgets: units that several jobs share, reserved before anything is ordered, settled by what Kling has billed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from uuid import uuid4
 
-from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there, remove
+from airflow_provider_klingvideo.storage.protocols import OpenPath
+from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook
+from airflow_provider_klingvideo.workflow.gates.budget_queue import BudgetNeed
+from airflow_provider_klingvideo.workflow.gates.holdings import NO_UNITS, Scope, Take, as_text
 from airflow_provider_klingvideo.workflow.job.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.paid import CREATE, PaidCall
 from airflow_provider_klingvideo.workflow.job.sections import Budget
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
 UNKNOWN_PRICE = ("fail", "allow")
 FOLDER = "budgets"
-NONE = Decimal(0)
-_MARK = "@"
-
-
-@dataclass(frozen=True)
-class BudgetNeed:
-    """What a job needs of its budget, as JSON values.
-
-    :param folder: where the reservations lie, a path or URI.
-    :param limit: units of the whole budget, a decimal number as text.
-    :param holder: the job.
-    :param units: what it needs in all, likewise.
-    """
-
-    folder: str
-    limit: str
-    holder: str
-    units: str
 
 
 @dataclass(frozen=True)
@@ -46,67 +25,6 @@ class WaitForBudget(StateWait):
     """Wait until other jobs of the budget have ended for less than they reserved."""
 
     need: BudgetNeed = field(kw_only=True)
-
-
-class Claims:
-    """The claims of one budget.
-
-    :param folder: where they lie; made with the first of them.
-    :param limit: units.
-    """
-
-    def __init__(self, folder: StorePath, limit: Decimal) -> None:
-        self._folder = folder
-        self._limit = limit
-
-    def committed(self) -> Decimal:
-        """Add up all claims."""
-        return sum(self._by_job().values(), NONE)
-
-    def claim(self, job_id: str, units: Decimal) -> bool:
-        """Reserve units for a job, in place of what it has claimed before.
-
-        :returns: whether it has them; otherwise its claim is what it was.
-        """
-        before = self._by_job()
-        own = before.get(job_id, NONE)
-        if units > own:
-            if sum(before.values(), NONE) - own + units > self._limit:
-                return False
-            self._write(job_id, units)
-            if self.committed() > self._limit:
-                remove(self._path(job_id, units))
-                return False
-        self.settle(job_id, units)
-        return True
-
-    def settle(self, job_id: str, units: Decimal) -> None:
-        """Set a job's claim to what is certain, whatever the limit says."""
-        if units:
-            self._write(job_id, units)
-        for name in self._names():
-            job, _, claimed = name.rpartition(_MARK)
-            if job == job_id and Decimal(claimed) != units:
-                remove(self._folder / name)
-
-    def _by_job(self) -> dict[str, Decimal]:
-        """The claims; of a job that is just changing its own, the larger one counts."""
-        claims: dict[str, Decimal] = {}
-        for name in self._names():
-            job, _, units = name.rpartition(_MARK)
-            claims[job] = max(Decimal(units), claims.get(job, NONE))
-        return claims
-
-    def _names(self) -> list[str]:
-        paths = self._folder.iterdir() if is_there(self._folder) else ()
-        return [path.name for path in paths if _MARK in path.name]
-
-    def _write(self, job_id: str, units: Decimal) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._path(job_id, units).write_text("")
-
-    def _path(self, job_id: str, units: Decimal) -> StorePath:
-        return self._folder / f"{job_id}{_MARK}{units.normalize():f}"
 
 
 class Reservations:
@@ -117,6 +35,8 @@ class Reservations:
 
     def __init__(self, open_path: OpenPath) -> None:
         self._open_path = open_path
+        self._attempt = uuid4().hex[:8]
+        self._books: dict[str, BudgetBook] = {}
 
     def require_affordable(self, job: WorkflowJob) -> None:
         """Refuse a job that its budget can never cover.
@@ -126,64 +46,90 @@ class Reservations:
         budget = job.budget
         if budget is None:
             return
-        price = _price_of(job)
-        if price is None and budget.unknown_price != "allow":
+        if job.estimate is None and budget.unknown_price != "allow":
             raise BudgetError(
                 f"The price of this request is on no list, so the budget {budget.name} cannot cover it",
-                advice='Set unknown_price to "allow" to count what the vendor will have billed',
+                advice='Set unknown_price to "allow" to count what Kling will have billed',
             )
-        if (price or NONE) > Decimal(budget.units):
+        price = _price_of(job)
+        if price > Decimal(budget.units):
             raise BudgetError(f"The request costs {price} units, the whole budget {budget.name} has {budget.units}")
 
     def shortage(self, job: WorkflowJob) -> str | None:
-        """Reserve what the job's next vendor task will cost.
+        """Reserve what the job's next task at Kling will cost, as long as nobody has sent anything for it.
 
         :returns: what is missing, None when it is reserved.
         """
+        return self._missing(job, None, attempt="")
+
+    def need(self, job: WorkflowJob) -> BudgetNeed | None:
+        """Return what a job waits for whose budget is short; None for a job without a budget."""
         budget = job.budget
-        if budget is None:
-            return None
-        price = _price_of(job) or NONE
-        claims = self._claims(budget)
-        if claims.claim(job.id, _needed(job)):
-            return None
-        return f"the budget {budget.name} has {budget.units} units, {claims.committed()} are committed, {price} needed"
+        return budget and BudgetNeed(budget.folder, budget.units, job.id, as_text(_needed(job, None)))
 
     def reserve(self, job: WorkflowJob, call: PaidCall) -> None:
         """Reserve what a create request that is about to be sent will cost, and note it with the call.
 
+        Another try of the same job can give it back no more, unless it orders the same.
+
         :raises BudgetError: the budget is short.
         """
-        if missing := self.shortage(job):
+        if missing := self._missing(job, call, attempt=self._attempt):
             raise BudgetError(f"Not ordered: {missing}")
-        price = _price_of(job)
-        call.price = None if price is None else f"{price:f}"
-
-    def need_of(self, job: WorkflowJob) -> BudgetNeed:
-        """Return what a job that is short of budget needs."""
-        budget = job.budget
-        assert budget is not None  # noqa: S101 - asked before
-        return BudgetNeed(budget.folder, budget.units, job.id, f"{_needed(job):f}")
+        call.price = job.estimate and job.estimate.units
 
     def settle(self, job: WorkflowJob) -> None:
-        """Set the job's claim to what its vendor tasks have cost, or will have at most."""
+        """Set what the job holds to what its calls have cost, or will have cost at most."""
+        if job.budget is not None:
+            self._book(job.budget).settle(job.id, _take_of(job, self._attempt), _spent(job, None), _scope_of(job))
+
+    def _missing(self, job: WorkflowJob, call: PaidCall | None, *, attempt: str) -> str | None:
         budget = job.budget
-        if budget is not None:
-            self._claims(budget).settle(job.id, _spent(job))
+        if budget is None:
+            return None
+        book = self._book(budget)
+        if book.reserve(job.id, _take_of(job, attempt), _needed(job, call), Decimal(budget.units)):
+            return None
+        return (
+            f"the budget {budget.name} has {budget.units} units, {book.committed()} are committed, "
+            f"{_price_of(job)} needed"
+        )
 
-    def _claims(self, budget: Budget) -> Claims:
-        return Claims(self._open_path(budget.folder), Decimal(budget.units))
+    def _book(self, budget: Budget) -> BudgetBook:
+        if budget.folder not in self._books:
+            self._books[budget.folder] = BudgetBook(self._open_path(budget.folder))
+        return self._books[budget.folder]
 
 
-def _price_of(job: WorkflowJob) -> Decimal | None:
-    return Decimal(job.estimate.units) if job.estimate else None
+def _price_of(job: WorkflowJob) -> Decimal:
+    """What the job's next task will cost, with the paid look that has to come before it and was not made yet."""
+    if job.estimate is None:
+        return NO_UNITS
+    has_looked = any(call.what != CREATE and call.was_taken for call in job.calls)
+    look = NO_UNITS if has_looked else Decimal(job.estimate.preparation or 0)
+    return Decimal(job.estimate.units) + look
 
 
-def _spent(job: WorkflowJob) -> Decimal:
-    """What the job's calls have cost or may cost; of one that was not sent yet nothing."""
-    return sum((call.units for call in job.calls), NONE)
+def _take_of(job: WorkflowJob, attempt: str) -> Take:
+    return Take(job.revision, job.external_task_id or "", attempt)
 
 
-def _needed(job: WorkflowJob) -> Decimal:
-    """What the job will have cost once its next task is ordered."""
-    return _spent(job) + (_price_of(job) or NONE)
+def _scope_of(job: WorkflowJob) -> Scope:
+    """What a settlement is about: a job that has ended, an order whose end is known, or a try that gives up."""
+    if job.is_terminal:
+        return Scope.REVISION
+    ordered = any(call.was_taken and call.external_task_id == job.external_task_id for call in job.submissions)
+    return Scope.ORDER if ordered else Scope.ATTEMPT
+
+
+def _needed(job: WorkflowJob, call: PaidCall | None) -> Decimal:
+    """What the job holds once its next task at Kling is ordered.
+
+    :param call: the one that is about to be ordered, None where that is not known yet.
+    """
+    return _spent(job, call) + _price_of(job)
+
+
+def _spent(job: WorkflowJob, without: PaidCall | None) -> Decimal:
+    """What the job's calls have cost or may cost."""
+    return sum((call.units for call in job.calls if call is not without), NO_UNITS)

@@ -24,7 +24,8 @@ class BudgetGate:
             return None
         reservations = self._means.reservations
         missing: str | None = await self._means.run_blocking(lambda: reservations.shortage(job))
-        return None if missing is None else WaitForBudget(missing, need=reservations.need_of(job))
+        need = reservations.need(job)
+        return None if missing is None or need is None else WaitForBudget(missing, need=need)
 
     async def release(self, job: WorkflowJob) -> None:
         """Give back what the job has reserved and will not spend."""

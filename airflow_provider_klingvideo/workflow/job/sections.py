@@ -52,10 +52,12 @@ class ExpectedPrice(Section):
 
     :param units: of the product's pack, a decimal number as text.
     :param usd: the same in US dollars at the list price, None where a unit has no list price.
+    :param preparation: units of a paid look that has to come before the order, None where there is none.
     """
 
     units: str
     usd: str | None = None
+    preparation: str | None = None
 
 
 class Budget(Section):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient
+from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, registry
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 # A session at Kling lasts 24 hours (kling-api section 7.2).
 LIFETIME = timedelta(hours=23)
+
+
+def preparation_units(request: GenerationRequest) -> Decimal | None:
+    """Return what Kling charges for what has to be asked before a request is ordered; None where nothing has to be."""
+    prepare = PRODUCTS[request.kind].preparation
+    operation = prepare(request) if prepare else None
+    return registry().units(operation.what) if operation else None
 
 
 async def prepared_request(
