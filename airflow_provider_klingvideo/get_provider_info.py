@@ -31,7 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.video",
         ),
         "sensors": _modules("sensors.klingvideo"),
-        "triggers": _modules("triggers.batch", "triggers.klingvideo", "triggers.slots"),
+        "triggers": _modules("triggers.batch", "triggers.budgets", "triggers.klingvideo", "triggers.slots"),
         "task-decorators": [
             {"class-name": f"{_PACKAGE}.decorators.klingvideo.kling_video_task", "name": "kling_video"}
         ],

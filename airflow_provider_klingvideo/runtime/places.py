@@ -12,7 +12,7 @@ from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import JobStore
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.run import JobTerms
-from airflow_provider_klingvideo.workflow.gates.budget import UNKNOWN_PRICE
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import UNKNOWN_PRICE
 from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
 
 if TYPE_CHECKING:

@@ -31,10 +31,10 @@ from airflow_provider_klingvideo.workflow import (
 )
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.delivering import RenderListener
-from airflow_provider_klingvideo.workflow.gates.budget import FOLDER as BUDGETS
-from airflow_provider_klingvideo.workflow.gates.budget import Reservations
-from airflow_provider_klingvideo.workflow.gates.slots import FOLDER as SLOTS
-from airflow_provider_klingvideo.workflow.gates.slots import SlotBoard, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import FOLDER as BUDGETS
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
+from airflow_provider_klingvideo.workflow.gates.slots.slots import FOLDER as SLOTS
+from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
 from airflow_provider_klingvideo.workflow.job.journal import Journal, Listener, write_log

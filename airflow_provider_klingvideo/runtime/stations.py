@@ -14,8 +14,9 @@ from airflow_provider_klingvideo.runtime.connection import KlingConnection, Klin
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import slots_at
 from airflow_provider_klingvideo.storage.protocols import StorePath
-from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.gates.slots import SlotRules, Slots
+from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetQueue
+from airflow_provider_klingvideo.workflow.gates.slots.queue import SlotQueue
+from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotRules, Slots
 from airflow_provider_klingvideo.workflow.waiting.broker import Broker
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 
@@ -34,6 +35,7 @@ class Station:
         self._settings: KlingSettings | None = None
         self._client = SharedClient(self._open)
         self._queues: dict[str, SlotQueue] = {}
+        self._budgets: dict[float, BudgetQueue] = {}
         self.broker = Broker(self._client)
 
     async def queue(self, board_path: str, pause: float) -> SlotQueue:
@@ -48,6 +50,15 @@ class Station:
                 self._client, lambda: self._slots(board), pause=pause, on_look=self.broker.hear_of_running
             )
         return self._queues[board_path]
+
+    def budgets(self, pause: float) -> BudgetQueue:
+        """Return the queue for budgets.
+
+        :param pause: seconds between two looks.
+        """
+        if pause not in self._budgets:
+            self._budgets[pause] = BudgetQueue(sync_to_async(open_path), pause=pause)
+        return self._budgets[pause]
 
     def _slots(self, board: StorePath) -> Slots:
         settings = self._settings

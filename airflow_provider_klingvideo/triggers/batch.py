@@ -14,7 +14,7 @@ from airflow_provider_klingvideo.triggers.loading import load_modules
 
 ARGUMENTS = (
     *("klingai_conn_id", "followed", "queued", "board_path", "until"),
-    *("linger_seconds", "pause_seconds", "poll_min_seconds", "poll_max_seconds", "minimum_seconds"),
+    *("short", "linger_seconds", "pause_seconds", "poll_min_seconds", "poll_max_seconds", "minimum_seconds"),
 )
 
 
@@ -28,6 +28,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
         (from and to, seconds), ``timing``.
     :param queued: the places of those that wait for a slot, the first in turn: ``job_id``, ``pack``, ``model``,
         ``priority``, ``since``.
+    :param short: what jobs need of their budgets, the first in turn: ``folder``, ``limit``, ``holder``, ``units``.
     :param board_path: folder of the notices about slots, a path or URI.
     :param until: when to wake the batch in any case, ISO 8601.
     :param linger_seconds: after the first task has ended, wait so long for others, so that one resume serves several;
@@ -50,6 +51,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
         poll_min_seconds: float = 2,
         poll_max_seconds: float = 30,
         minimum_seconds: float = 10,
+        short: Sequence[Mapping[str, str]] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klingai_conn_id = klingai_conn_id
@@ -62,6 +64,7 @@ class KlingVideoBatchTrigger(BaseTrigger):
         self.poll_min_seconds = poll_min_seconds
         self.poll_max_seconds = poll_max_seconds
         self.minimum_seconds = minimum_seconds
+        self.short = short
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
@@ -83,10 +86,11 @@ class KlingVideoBatchTrigger(BaseTrigger):
         from airflow_provider_klingvideo.workflow.job.paid import utc_now
 
         seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()
-        waits = {asyncio.ensure_future(wait) for wait in (*self._ends(), *await self._slots(seconds))}
+        wanted = (*self._ends(), *await self._slots(seconds), *self._budgets(seconds))
+        waits = {asyncio.ensure_future(wait) for wait in wanted}
         try:
             _, left = await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
-            if left and not self.queued:
+            if left and not self.queued and not self.short:
                 await asyncio.wait(left, timeout=self.linger_seconds)
         finally:
             for wait in waits:
@@ -116,9 +120,16 @@ class KlingVideoBatchTrigger(BaseTrigger):
             for one in self.followed
         ]
 
+    def _budgets(self, seconds: float) -> list[Any]:
+        from airflow_provider_klingvideo.runtime.stations import station_of
+        from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed
+
+        queue = station_of(self.klingai_conn_id).budgets(self.pause_seconds)
+        return [queue.wait(BudgetNeed(**one), seconds) for one in self.short]
+
     async def _slots(self, seconds: float) -> list[Any]:
         from airflow_provider_klingvideo.runtime.stations import station_of
-        from airflow_provider_klingvideo.workflow.gates.slots import Place
+        from airflow_provider_klingvideo.workflow.gates.slots.slots import Place
 
         queue = await station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
         return [queue.wait(Place(**one), seconds) for one in self.queued]

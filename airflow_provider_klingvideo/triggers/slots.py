@@ -86,7 +86,7 @@ class KlingVideoSlotTrigger(BaseTrigger):
 
         from airflow_provider_klingvideo.runtime.session import Session
         from airflow_provider_klingvideo.runtime.stations import station_of
-        from airflow_provider_klingvideo.workflow.gates.slots import Place
+        from airflow_provider_klingvideo.workflow.gates.slots.slots import Place
 
         store = await sync_to_async(Session(self.klingai_conn_id).store_at)(self.records_path)
         place = Place(self.job_id, self.pack, self.model, self.priority, self.since)

@@ -12,12 +12,13 @@ from airflow_provider_klingvideo.runtime import configuration
 from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.triggers.batch import KlingVideoBatchTrigger
+from airflow_provider_klingvideo.triggers.budgets import KlingVideoBudgetTrigger
 from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
 from airflow_provider_klingvideo.triggers.slots import KlingVideoSlotTrigger
 from airflow_provider_klingvideo.workflow import GenerationWatch, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.run import Suspended
-from airflow_provider_klingvideo.workflow.gates.budget import WaitForBudget
-from airflow_provider_klingvideo.workflow.gates.slots import WaitForSlot
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.slots.slots import WaitForSlot
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.waiting.following import WaitForTask
@@ -60,6 +61,7 @@ def batch_trigger(
         klingai_conn_id=klingai_conn_id,
         followed=followed,
         queued=[asdict(place) for place in suspended.queued[:HEADS]],
+        short=[asdict(need) for need in suspended.short[:HEADS]],
         board_path=str(session.board_folder),
         until=min([*deadlines, utc_now() + LONGEST_DEFERRAL]).isoformat(),
         pause_seconds=configuration.slot_pause_seconds(),
@@ -104,6 +106,18 @@ def _slot(run: JobRun, wait: WaitForSlot) -> BaseTrigger:
     )
 
 
+def _budget(run: JobRun, wait: WaitForBudget) -> BaseTrigger:
+    return KlingVideoBudgetTrigger(
+        klingai_conn_id=run.task.klingai_conn_id,
+        need=asdict(wait.need),
+        until=(utc_now() + timedelta(seconds=wait.seconds)).isoformat(),
+        records_path=str(run.store.base),
+        revision=run.job.revision,
+        pause_seconds=configuration.slot_pause_seconds(),
+        minimum_seconds=configuration.minimum_deferral_seconds(),
+    )
+
+
 def _task(run: JobRun, wait: WaitForTask) -> BaseTrigger:
     watch = wait.watch
     return KlingVideoTaskTrigger(
@@ -126,6 +140,6 @@ def _task(run: JobRun, wait: WaitForTask) -> BaseTrigger:
 _TRIGGERS: Mapping[type[StateWait], Callable[[JobRun, Any], BaseTrigger]] = {
     WaitForSlot: _slot,
     WaitForTask: _task,
-    WaitForBudget: lambda _run, _wait: moment(configuration.slot_pause_seconds()),
+    WaitForBudget: _budget,
     WaitForMoment: lambda _run, wait: moment(wait.seconds),
 }

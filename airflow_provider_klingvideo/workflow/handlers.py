@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_klingvideo.workflow.driver import GENERATING, POST_PROCESSING, Driver
-from airflow_provider_klingvideo.workflow.gates.budget import WaitForBudget
-from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.gates.slots import Standing, WaitForSlot, place_of
+from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetQueue
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.slots.queue import SlotQueue
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Standing, WaitForSlot, place_of
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES, WorkflowState
@@ -52,6 +53,7 @@ class VideoHandlers:
             pause=steps.settings.slot_pause_seconds,
             on_look=self._broker.hear_of_running,
         )
+        self._budgets = BudgetQueue(steps.opened, pause=steps.settings.slot_pause_seconds)
         self._awaiting: Mapping[type[StateWait], Callable[[WorkflowJob, Any], Awaitable[None]]] = {
             WaitForSlot: self._await_slot,
             WaitForTask: self._await_task,
@@ -86,17 +88,18 @@ class VideoHandlers:
             await self._awaiting[type(wait)](job, wait)
 
     async def _await_slot(self, job: WorkflowJob, wait: WaitForSlot) -> None:
+        await self._queue.wait(wait.place, wait.seconds, is_cancelled=self._is_cancelled(job))
+
+    def _is_cancelled(self, job: WorkflowJob) -> Callable[[], bool]:
         store = self._steps.store
-        await self._queue.wait(
-            wait.place, wait.seconds, is_cancelled=lambda: store.cancel_reason(job.id, job.revision) is not None
-        )
+        return lambda: store.cancel_reason(job.id, job.revision) is not None
 
     async def _await_task(self, job: WorkflowJob, wait: WaitForTask) -> None:
         ended = await self._broker.follow(wait.watch, job.kind, timing_key(job))
         await self._steps.conclude(job, ended)
 
-    async def _await_budget(self, _job: WorkflowJob, wait: WaitForBudget) -> None:
-        await self._sleep(min(self._steps.settings.slot_pause_seconds, wait.seconds))
+    async def _await_budget(self, job: WorkflowJob, wait: WaitForBudget) -> None:
+        await self._budgets.wait(wait.need, wait.seconds, is_cancelled=self._is_cancelled(job))
 
     async def _await_moment(self, _job: WorkflowJob, wait: WaitForMoment) -> None:
         await self._sleep(wait.seconds)

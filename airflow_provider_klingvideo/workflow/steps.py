@@ -28,12 +28,12 @@ from airflow_provider_klingvideo.kling import (
     parse_request,
 )
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
-from airflow_provider_klingvideo.storage.protocols import OpenPath
+from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath
 from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener
-from airflow_provider_klingvideo.workflow.gates.budget import Reservations
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
 from airflow_provider_klingvideo.workflow.gates.gate import GateMeans
-from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
-from airflow_provider_klingvideo.workflow.gates.slots import (
+from airflow_provider_klingvideo.workflow.gates.slots.quota import learn_quota
+from airflow_provider_klingvideo.workflow.gates.slots.slots import (
     Place,
     SlotRules,
     Slots,
@@ -244,6 +244,11 @@ class VideoSteps:
             return
         for gate in self._gates:
             await self._tell(partial(gate.release, job))
+
+    async def opened(self, path: str) -> StorePath:
+        """Open a path or URI without blocking the event loop."""
+        opened: StorePath = await self._run_blocking(lambda: self._open_path(path))
+        return opened
 
     async def standing(self, job: WorkflowJob) -> Standing:
         """Tell whether a job has to wait for a slot, without asking Kling."""

@@ -13,8 +13,8 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.triggers.batch import KlingVideoBatchTrigger
 from airflow_provider_klingvideo.triggers.slots import KlingVideoSlotTrigger
 from airflow_provider_klingvideo.workflow import JobStore
-from airflow_provider_klingvideo.workflow.gates.board import SlotBoard
-from airflow_provider_klingvideo.workflow.gates.notices import Notice
+from airflow_provider_klingvideo.workflow.gates.slots.board import SlotBoard
+from airflow_provider_klingvideo.workflow.gates.slots.notices import Notice
 
 MODEL = "kling-2.5-turbo"
 CONN = "klingai_default"

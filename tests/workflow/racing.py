@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.protocols import remove
 from airflow_provider_klingvideo.storage.writing import read_whole
-from airflow_provider_klingvideo.workflow.gates import ledger
+from airflow_provider_klingvideo.workflow.gates.ledger import ledger
 
 LONGEST_SECONDS = 60.0
 DIED = 9

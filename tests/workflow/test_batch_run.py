@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import VideoSteps, WorkflowEngine, WorkflowState
 from airflow_provider_klingvideo.workflow.batch import run as batch_run
 from airflow_provider_klingvideo.workflow.batch.run import BatchRun, batch_job
-from airflow_provider_klingvideo.workflow.gates.slots import SlotBoard
+from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard
 
 S = WorkflowState
 REQUEST = {"prompt": "A fox", "model": "kling-2.5-turbo"}

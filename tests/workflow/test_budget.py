@@ -18,11 +18,13 @@ from workshop import Workshop
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.gates import budget_book, ledger, old_claims
-from airflow_provider_klingvideo.workflow.gates.budget import Budget, Reservations
-from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook
-from airflow_provider_klingvideo.workflow.gates.holdings import HoldingsFold, Scope, Take, as_text, total
-from airflow_provider_klingvideo.workflow.gates.old_claims import Claims, OldClaim
+from airflow_provider_klingvideo.workflow.gates.budgets import book as budget_book
+from airflow_provider_klingvideo.workflow.gates.budgets import old_claims
+from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import HoldingsFold, Scope, Take, as_text, total
+from airflow_provider_klingvideo.workflow.gates.budgets.old_claims import Claims, OldClaim
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Budget, Reservations
+from airflow_provider_klingvideo.workflow.gates.ledger import ledger
 from airflow_provider_klingvideo.workflow.job.job import Submission
 
 PRICE = Decimal("1.5")

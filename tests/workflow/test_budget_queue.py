@@ -10,11 +10,13 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_klingvideo.workflow import WorkflowJob
-from airflow_provider_klingvideo.workflow.gates import budget_queue, ledger, waiting_room
-from airflow_provider_klingvideo.workflow.gates.budget import Budget, Reservations
-from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook
-from airflow_provider_klingvideo.workflow.gates.budget_queue import BudgetNeed, BudgetQueue
-from airflow_provider_klingvideo.workflow.gates.holdings import Take
+from airflow_provider_klingvideo.workflow.gates import waiting_room
+from airflow_provider_klingvideo.workflow.gates.budgets import queue as budget_queue
+from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import Take
+from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed, BudgetQueue
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Budget, Reservations
+from airflow_provider_klingvideo.workflow.gates.ledger import ledger
 
 LIMIT = Decimal(10)
 LONG = 20

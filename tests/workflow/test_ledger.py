@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from racing import DIED, STEPS, Turns, die_now_and_then, run_processes, said, say
 
 from airflow_provider_klingvideo.errors import Money
-from airflow_provider_klingvideo.workflow.gates import ledger as ledger_module
-from airflow_provider_klingvideo.workflow.gates.ledger import BusyLedgerError, Ledger, Page
+from airflow_provider_klingvideo.workflow.gates.ledger import ledger as ledger_module
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import BusyLedgerError, Ledger, Page
 
 
 class Names:

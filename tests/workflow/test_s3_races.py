@@ -13,12 +13,12 @@ from s3_storage import requests_of
 
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.storage import exclusive
-from airflow_provider_klingvideo.workflow.gates import exactness, ledger
-from airflow_provider_klingvideo.workflow.gates.board import SlotBoard
-from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook
-from airflow_provider_klingvideo.workflow.gates.holdings import Take
-from airflow_provider_klingvideo.workflow.gates.notices import CLAIM
-from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import Take
+from airflow_provider_klingvideo.workflow.gates.ledger import exactness, ledger
+from airflow_provider_klingvideo.workflow.gates.slots.board import SlotBoard
+from airflow_provider_klingvideo.workflow.gates.slots.notices import CLAIM
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, SlotRules, Slots
 
 pytestmark = pytest.mark.airflow
 

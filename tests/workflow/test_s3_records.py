@@ -21,9 +21,9 @@ from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.rows import read_rows
-from airflow_provider_klingvideo.workflow.gates.board import SlotBoard
-from airflow_provider_klingvideo.workflow.gates.notices import CLAIM, Notice
-from airflow_provider_klingvideo.workflow.gates.old_claims import Claims
+from airflow_provider_klingvideo.workflow.gates.budgets.old_claims import Claims
+from airflow_provider_klingvideo.workflow.gates.slots.board import SlotBoard
+from airflow_provider_klingvideo.workflow.gates.slots.notices import CLAIM, Notice
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError, UnreadableRecordError
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler

@@ -8,9 +8,9 @@ import pytest
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.workflow.gates import slot_queue
-from airflow_provider_klingvideo.workflow.gates.slot_queue import SlotQueue
-from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots, Standing
+from airflow_provider_klingvideo.workflow.gates.slots import queue as slot_queue
+from airflow_provider_klingvideo.workflow.gates.slots.queue import SlotQueue
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, SlotBoard, SlotRules, Slots, Standing
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 
 PLACE = Place("fox", "video", "kling-3.0", since=1)

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from racing import DIED, STEPS, Turns, die_now_and_then, run_processes, said, say
 
 from airflow_provider_klingvideo.kling import Task, TaskStatus
-from airflow_provider_klingvideo.workflow.gates import board as board_module
-from airflow_provider_klingvideo.workflow.gates import ledger as ledger_module
-from airflow_provider_klingvideo.workflow.gates import slots as slots_module
-from airflow_provider_klingvideo.workflow.gates.marks import MarksFold, dating, dropping, putting
-from airflow_provider_klingvideo.workflow.gates.notices import CLAIM, LIMIT, QUEUE, QUOTA, RUNNING, Notice
-from airflow_provider_klingvideo.workflow.gates.occupancy import Occupancy
-from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots, Standing
+from airflow_provider_klingvideo.workflow.gates.ledger import ledger as ledger_module
+from airflow_provider_klingvideo.workflow.gates.slots import board as board_module
+from airflow_provider_klingvideo.workflow.gates.slots import slots as slots_module
+from airflow_provider_klingvideo.workflow.gates.slots.marks import MarksFold, dating, dropping, putting
+from airflow_provider_klingvideo.workflow.gates.slots.notices import CLAIM, LIMIT, QUEUE, QUOTA, RUNNING, Notice
+from airflow_provider_klingvideo.workflow.gates.slots.occupancy import Occupancy
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, SlotBoard, SlotRules, Slots, Standing
 
 MODEL = "kling-3.0"
 FOX = Place("fox", "video", MODEL, since=1)

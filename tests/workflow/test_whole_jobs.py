@@ -21,7 +21,7 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowState,
     reopened,
 )
-from airflow_provider_klingvideo.workflow.gates.slots import Place, SlotBoard, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.job.errors import ChangedRequestError
 from airflow_provider_klingvideo.workflow.job.job import utc_now
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
@@ -488,8 +488,8 @@ def test_twenty_jobs_share_three_slots(workshop, sandbox):
 
 
 def test_a_larger_pack_is_used_while_jobs_wait(sandbox, tmp_path, monkeypatch):
-    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.QUOTA_FRESH_SECONDS", 0)
-    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.occupancy.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.slots.QUOTA_FRESH_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.occupancy.PROBE_SECONDS", 0.5)
     with KlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
         client.create(parse_request({"prompt": "someone else's [sandbox:slow=60]"}), external_task_id="other")
         running = client.in_flight("video")

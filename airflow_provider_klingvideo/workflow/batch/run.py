@@ -19,8 +19,9 @@ from tenacity import (
 )
 
 from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.workflow.gates.budget import BudgetNeed, WaitForBudget
-from airflow_provider_klingvideo.workflow.gates.slots import Place, WaitForSlot
+from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, WaitForSlot
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job, is_same_request
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_klingvideo.workflow.gates.budget import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
 from airflow_provider_klingvideo.workflow.gates.gate import GateMeans
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.waits import StateWait

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_provider_klingvideo.kling import AsyncKlingClient
-from airflow_provider_klingvideo.workflow.gates.budget import Reservations
-from airflow_provider_klingvideo.workflow.gates.slots import Slots
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Slots
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.waits import StateWait

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_klingvideo.workflow.gates.gate import GateMeans
-from airflow_provider_klingvideo.workflow.gates.slots import Standing, WaitForSlot, place_of
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Standing, WaitForSlot, place_of
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 

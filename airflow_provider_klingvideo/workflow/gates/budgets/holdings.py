@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from airflow_provider_klingvideo.workflow.gates.ledger import Changes
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes
 
 NO_UNITS = Decimal(0)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_klingvideo.workflow.gates.ledger import Changes
-from airflow_provider_klingvideo.workflow.gates.notices import CLAIM, RUNNING, Notice
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes
+from airflow_provider_klingvideo.workflow.gates.slots.notices import CLAIM, RUNNING, Notice
 
 PUT, DROP, DATE = "put", "drop", "date"
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from uuid import uuid4
 
 from airflow_provider_klingvideo.storage.protocols import OpenPath
-from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook
-from airflow_provider_klingvideo.workflow.gates.budget_queue import BudgetNeed
-from airflow_provider_klingvideo.workflow.gates.holdings import NO_UNITS, Scope, Take, as_text
+from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import NO_UNITS, Scope, Take, as_text
+from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed
 from airflow_provider_klingvideo.workflow.job.errors import BudgetError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import CREATE, PaidCall
@@ -65,7 +65,9 @@ class Reservations:
     def need(self, job: WorkflowJob) -> BudgetNeed | None:
         """Return what a job waits for whose budget is short; None for a job without a budget."""
         budget = job.budget
-        return budget and BudgetNeed(budget.folder, budget.units, job.id, as_text(_needed(job, None)))
+        if budget is None:
+            return None
+        return BudgetNeed(budget.folder, budget.units, job.id, as_text(_needed(job, None)))
 
     def reserve(self, job: WorkflowJob, call: PaidCall) -> None:
         """Reserve what a create request that is about to be sent will cost, and note it with the call.
@@ -76,7 +78,7 @@ class Reservations:
         """
         if missing := self._missing(job, call, attempt=self._attempt):
             raise BudgetError(f"Not ordered: {missing}")
-        call.price = job.estimate and job.estimate.units
+        call.price = None if job.estimate is None else job.estimate.units
 
     def settle(self, job: WorkflowJob) -> None:
         """Set what the job holds to what its calls have cost, or will have cost at most."""

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
-from airflow_provider_klingvideo.workflow.gates.quota import learn_quota
-from airflow_provider_klingvideo.workflow.gates.slots import Place, Slots
+from airflow_provider_klingvideo.workflow.gates.slots.quota import learn_quota
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, Slots
 from airflow_provider_klingvideo.workflow.gates.waiting_room import Waiter, WaitingRoom
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
 

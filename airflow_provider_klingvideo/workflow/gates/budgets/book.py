@@ -7,8 +7,7 @@ from decimal import Decimal
 
 from airflow_provider_klingvideo.storage.listing import Entry
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
-from airflow_provider_klingvideo.workflow.gates.exactness import is_exact
-from airflow_provider_klingvideo.workflow.gates.holdings import (
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import (
     NO_UNITS,
     Holdings,
     HoldingsFold,
@@ -19,8 +18,9 @@ from airflow_provider_klingvideo.workflow.gates.holdings import (
     settling,
     total,
 )
-from airflow_provider_klingvideo.workflow.gates.ledger import Changes, Ledger, Page
-from airflow_provider_klingvideo.workflow.gates.old_claims import Claims, by_holder, old_claims
+from airflow_provider_klingvideo.workflow.gates.budgets.old_claims import Claims, by_holder, old_claims
+from airflow_provider_klingvideo.workflow.gates.ledger.exactness import is_exact
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes, Ledger, Page
 
 
 class BudgetBook:

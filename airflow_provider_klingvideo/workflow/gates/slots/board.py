@@ -10,10 +10,10 @@ from airflow_provider_klingvideo.storage.listing import Entry, entries
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.stores import store_key
 from airflow_provider_klingvideo.storage.writing import write_whole
-from airflow_provider_klingvideo.workflow.gates.exactness import is_exact
-from airflow_provider_klingvideo.workflow.gates.ledger import Changes, Decide, Ledger, Page
-from airflow_provider_klingvideo.workflow.gates.marks import Marks, MarksFold, as_notices, dating, dropping
-from airflow_provider_klingvideo.workflow.gates.notices import Notice, notices_of, stored_at
+from airflow_provider_klingvideo.workflow.gates.ledger.exactness import is_exact
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes, Decide, Ledger, Page
+from airflow_provider_klingvideo.workflow.gates.slots.marks import Marks, MarksFold, as_notices, dating, dropping
+from airflow_provider_klingvideo.workflow.gates.slots.notices import Notice, notices_of, stored_at
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from airflow_provider_klingvideo.storage.listing import Entry
 from airflow_provider_klingvideo.storage.protocols import StorePath
-from airflow_provider_klingvideo.workflow.gates.budget_book import BudgetBook, claimed
-from airflow_provider_klingvideo.workflow.gates.holdings import NO_UNITS, Holdings, fits, own
+from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook, claimed
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import NO_UNITS, Holdings, fits, own
 from airflow_provider_klingvideo.workflow.gates.waiting_room import LONGEST_PAUSE, IsCancelled, WaitingRoom
 
 OpenFolder = Callable[[str], Awaitable[StorePath]]

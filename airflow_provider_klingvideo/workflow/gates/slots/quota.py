@@ -7,7 +7,7 @@ import logging
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, last_thirty_days, quota
-from airflow_provider_klingvideo.workflow.gates.slots import Slots
+from airflow_provider_klingvideo.workflow.gates.slots.slots import Slots
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from airflow_provider_klingvideo.kling import Task
-from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
-from airflow_provider_klingvideo.workflow.gates.notices import (
+from airflow_provider_klingvideo.workflow.gates.slots.notices import (
     CLAIM,
     HASTY_PROBE_SECONDS,
     LIMIT,
@@ -18,6 +17,7 @@ from airflow_provider_klingvideo.workflow.gates.notices import (
     RUNNING,
     Notice,
 )
+from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
 
 LISTED_SOON = (CLAIM, RUNNING)
 # By more than this no clock that is right differs from another one.

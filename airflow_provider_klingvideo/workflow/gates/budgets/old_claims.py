@@ -17,7 +17,7 @@ from typing import NamedTuple
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.writing import write_whole
-from airflow_provider_klingvideo.workflow.gates.holdings import NO_UNITS, as_text, units_of
+from airflow_provider_klingvideo.workflow.gates.budgets.holdings import NO_UNITS, as_text, units_of
 
 _NAME = re.compile(r"(?P<holder>.+?)(?:~(?P<attempt>[0-9a-f]{8}))?@(?P<units>[0-9.]+)", re.DOTALL)
 

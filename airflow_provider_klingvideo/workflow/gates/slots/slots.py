@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airflow_provider_klingvideo.kling import PRODUCTS, Task
-from airflow_provider_klingvideo.workflow.gates.board import SlotBoard, View, view_of
-from airflow_provider_klingvideo.workflow.gates.ledger import Changes, Page
-from airflow_provider_klingvideo.workflow.gates.marks import Marks, dropping, putting
-from airflow_provider_klingvideo.workflow.gates.notices import (
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes, Page
+from airflow_provider_klingvideo.workflow.gates.slots.board import SlotBoard, View, view_of
+from airflow_provider_klingvideo.workflow.gates.slots.marks import Marks, dropping, putting
+from airflow_provider_klingvideo.workflow.gates.slots.notices import (
     CLAIM,
     LIMIT,
     LISTED_WITHIN_SECONDS,
@@ -30,7 +30,7 @@ from airflow_provider_klingvideo.workflow.gates.notices import (
     Notice,
     notices_of,
 )
-from airflow_provider_klingvideo.workflow.gates.occupancy import Occupancy, Place, SlotRules
+from airflow_provider_klingvideo.workflow.gates.slots.occupancy import Occupancy, Place, SlotRules
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState

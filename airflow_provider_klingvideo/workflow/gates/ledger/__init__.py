@@ -1,0 +1,1 @@
+"""The bounded ledger of entries that exactly one writer creates."""

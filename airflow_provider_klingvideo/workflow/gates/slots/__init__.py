@@ -1,0 +1,1 @@
+"""Places among the tasks that Kling runs at once."""
