@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
 from airflow_provider_klingvideo.runtime.options import Option, Required, documented, options_of, settings_from
@@ -48,7 +49,33 @@ def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
 
 
-class KlingVideoTask:
+class TriedAgain:
+    """An operator that is tried again as this provider has it, also where it is mapped."""
+
+    @classmethod
+    def partial(cls, **arguments: Any) -> Any:
+        """Return the operator with arguments set, to be expanded over others.
+
+        Airflow asks no constructor then: it takes its own defaults before those of this provider could count, and of
+        the task's ``default_args`` its own arguments only.
+
+        :param arguments: of the constructor.
+        """
+        given = arguments.pop("default_args", None) or {}
+        around = _defaults_around(arguments.get("dag"), arguments.get("task_group"))
+        own = {name: given[name] for name in inspect.signature(cls.__init__).parameters if name in given}
+        chosen = with_retry_defaults({**own, **arguments, "default_args": {**around, **given}})
+        return super().partial(**chosen)  # type: ignore[misc]
+
+
+def _defaults_around(dag: Any, group: Any) -> Mapping[str, Any]:
+    """The ``default_args`` of the DAG and the groups in which a task is being made."""
+    dag = dag or DagContext.get_current()
+    group = group or (dag and TaskGroupContext.get_current(dag))
+    return {**(dag.default_args if dag else {}), **(group.default_args if group else {})}
+
+
+class KlingVideoTask(TriedAgain):
     """A task with options of :mod:`~airflow_provider_klingvideo.runtime.options`.
 
     A class that names a task of that table, ``class MyOperator(..., task="queued")``, gets from it the arguments of its

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow.sdk import TaskGroup
-from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
-from airflow_provider_klingvideo.operators.base import with_retry_defaults
 from airflow_provider_klingvideo.operators.batch import KlingVideoBatchOperator, KlingVideoReadRowsOperator
 from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 from airflow_provider_klingvideo.task_groups.klingvideo import KlingVideoWorkflow, kling_video_workflow
@@ -53,26 +51,16 @@ def kling_video_batch(
 
 def _compact(build: KlingVideoWorkflow, chunks: Any, options: Mapping[str, Any]) -> Any:
     # The verdict judges all chunks together.
-    fixed = _for_mapping({**build.arguments("videos"), **options, "max_failed_share": 1.0})
-    return KlingVideoBatchOperator.partial(task_id="videos", **fixed).expand(chunk=chunks)
+    arguments = {**build.arguments("videos"), **options, "max_failed_share": 1.0}
+    return KlingVideoBatchOperator.partial(task_id="videos", **arguments).expand(chunk=chunks)
 
 
 def _single(build: KlingVideoWorkflow, requests: Any, _options: Mapping[str, Any]) -> Any:
-    return KlingVideoOperator.partial(task_id="video", **_for_mapping(build.arguments("video"))).expand(
-        request=requests
-    )
+    return KlingVideoOperator.partial(task_id="video", **build.arguments("video")).expand(request=requests)
 
 
 def _mapped(build: KlingVideoWorkflow, requests: Any, _options: Mapping[str, Any]) -> Any:
     return build.mapped(requests)
-
-
-def _for_mapping(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapped operator gets its defaults before its own constructor is asked: those of DAG and group come first."""
-    group = TaskGroupContext.get_current(DagContext.get_current())
-    around = {**(group.dag.default_args if group and group.dag else {}), **(group.default_args if group else {})}
-    chosen = {**around, **(arguments.get("default_args") or {})}
-    return {**with_retry_defaults({**arguments, "default_args": chosen}), "default_args": chosen}
 
 
 _MODES: Mapping[str, Callable[[KlingVideoWorkflow, Any, Mapping[str, Any]], Any]] = {
