@@ -9,7 +9,7 @@ from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_d
 from airflow.sdk.definitions.context import context_merge
 
 from airflow_provider_klingvideo._compat import determine_kwargs
-from airflow_provider_klingvideo.operators.base import with_defaults_around
+from airflow_provider_klingvideo.operators.base import defaults_around, with_retry_defaults
 from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 
 if TYPE_CHECKING:
@@ -71,8 +71,12 @@ def kling_video_task(
     :param python_callable: the function.
     :param arguments: of the operator: the connection, timeouts, budget ...
     """
+    around = {**defaults_around(), **(arguments.get("default_args") or {})}
     return task_decorator_factory(
         python_callable=python_callable,
         decorated_operator_class=_KlingVideoDecoratedOperator,
-        **with_defaults_around(arguments),
+        # Airflow fixes the defaults of a mapped task before the constructor is asked.
+        **with_retry_defaults(
+            {**arguments, "default_args": {**defaults_around(), **(arguments.get("default_args") or {})}}
+        ),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_klingvideo.operators.base import UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.operators.base import UI_COLORS, TriedAgain, with_retry_defaults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["KlingVideoAssembleOperator"]
 
 
-class KlingVideoAssembleOperator(BaseOperator):
+class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
     """Make one film of several videos: ``film.mp4``, ``poster.jpg`` and ``film.json``, which tells what it is made of.
 
     Orders nothing and costs nothing at the vendor. Run again with the same clips and plan, it keeps the film that lies

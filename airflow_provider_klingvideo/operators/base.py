@@ -49,22 +49,33 @@ def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
 
 
-def with_defaults_around(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a mapped task with this provider's way of trying again, where nothing else is said.
+class TriedAgain:
+    """An operator that is tried again as this provider has it, also where it is mapped."""
 
-    Airflow fixes the defaults of a mapped task before its constructor is asked, so that those of the DAG and group
-    that it is made in are looked at here.
+    @classmethod
+    def partial(cls, **arguments: Any) -> Any:
+        """Return the operator with arguments set, to be expanded over others.
 
-    :param arguments: of ``partial``.
-    """
-    group = TaskGroupContext.get_current(arguments.get("dag") or DagContext.get_current())
-    around: dict[str, Any] = {**(group.dag.default_args if group and group.dag else {})}
-    around |= group.default_args if group else {}
-    chosen = {**around, **(arguments.get("default_args") or {}), **arguments}
-    return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
+        Airflow asks no constructor then: it takes its own defaults before those of this provider could count, and of
+        the task's ``default_args`` its own arguments only.
+
+        :param arguments: of the constructor.
+        """
+        given = arguments.pop("default_args", None) or {}
+        around = defaults_around(arguments.get("dag"), arguments.get("task_group"))
+        own = {name: given[name] for name in inspect.signature(cls.__init__).parameters if name in given}
+        chosen = with_retry_defaults({**own, **arguments, "default_args": {**around, **given}})
+        return super().partial(**chosen)  # type: ignore[misc]
 
 
-class KlingVideoTask:
+def defaults_around(dag: Any = None, group: Any = None) -> Mapping[str, Any]:
+    """Return the ``default_args`` of the DAG and the groups in which a task is being made."""
+    dag = dag or DagContext.get_current()
+    group = group or (dag and TaskGroupContext.get_current(dag))
+    return {**(dag.default_args if dag else {}), **(group.default_args if group else {})}
+
+
+class KlingVideoTask(TriedAgain):
     """A task with options of :mod:`~airflow_provider_klingvideo.runtime.options`.
 
     A class that names a task of that table, ``class MyOperator(..., task="queued")``, gets from it the arguments of its
@@ -159,8 +170,3 @@ class KlingVideoBaseOperator(KlingVideoTask, BaseOperator):
     """Base of the operators."""
 
     ui_color = UI_COLORS["work"]
-
-    @classmethod
-    def partial(cls, **kwargs: Any) -> Any:
-        """Return the operator with some arguments set, to be expanded over others."""
-        return super().partial(**with_defaults_around(kwargs))

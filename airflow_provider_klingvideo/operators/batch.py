@@ -59,7 +59,7 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state."""
         from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL, Chunk
-        from airflow_provider_klingvideo.runtime.outlets import tell_outlets
+        from airflow_provider_klingvideo.runtime.outlets import tell_of_videos
         from airflow_provider_klingvideo.triggers.waits import BACKSTOP, batch_trigger
         from airflow_provider_klingvideo.workflow.batch.judge import judged
 
@@ -71,7 +71,7 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
             self.defer(trigger=trigger, method_name="resume", timeout=LONGEST_DEFERRAL + BACKSTOP)
         summary = judged(chunk.jobs, self.max_failed_share)
         self.log.info("%s", summary)
-        tell_outlets(self.outlets, context, chunk.jobs)
+        tell_of_videos(self.outlets, context, chunk.jobs)
         if not summary["accepted"]:
             raise AirflowFailException(f"{summary['failed']} of {summary['total']} jobs failed")
         return summary

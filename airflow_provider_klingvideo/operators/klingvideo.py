@@ -160,9 +160,9 @@ class KlingVideoCompleteOperator(_PhaseOperator, task="completed"):
 
     def tell(self, run: JobRun) -> None:
         """Tell the assets."""
-        from airflow_provider_klingvideo.runtime.outlets import tell_outlets
+        from airflow_provider_klingvideo.runtime.outlets import tell_of_video
 
-        tell_outlets(self.outlets, run.context, [run.job])
+        tell_of_video(self.outlets, run.context, run.job)
 
 
 def phase_of(operator: KlingVideoBaseOperator) -> Phase:

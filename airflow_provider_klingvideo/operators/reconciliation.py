@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_klingvideo.operators.base import UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.operators.base import UI_COLORS, TriedAgain, with_retry_defaults
 from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["KlingVideoReconcileOperator"]
 ENDED_RUNS = frozenset({"success", "failed"})
 
 
-class KlingVideoReconcileOperator(BaseOperator):
+class KlingVideoReconcileOperator(TriedAgain, BaseOperator):
     """Compare the vendor's tasks of the last 30 days with the job records; it never orders anything.
 
     Returns counts by finding, how many are left to a person (``open``), and where the whole report lies.

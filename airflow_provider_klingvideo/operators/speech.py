@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_klingvideo.operators.base import UI_COLORS, with_retry_defaults
+from airflow_provider_klingvideo.operators.base import UI_COLORS, TriedAgain, with_retry_defaults
 from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["KlingVideoSpeakOperator"]
 
 
-class KlingVideoSpeakOperator(BaseOperator):
+class KlingVideoSpeakOperator(TriedAgain, BaseOperator):
     """Speak a text; returns the ``audio_id`` that requests for avatars and lip-sync take.
 
     The vendor answers at once and charges for it. Run again with the same words, it returns the speech on record, for

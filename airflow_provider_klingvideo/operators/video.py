@@ -53,7 +53,7 @@ class KlingVideoOperator(KlingVideoBaseOperator, task="video"):
         return self._go_on(run)
 
     def _go_on(self, run: JobRun) -> dict[str, Any]:
-        from airflow_provider_klingvideo.runtime.outlets import tell_outlets
+        from airflow_provider_klingvideo.runtime.outlets import tell_of_video
         from airflow_provider_klingvideo.workflow import WorkflowState
 
         wait = run.work(lambda driver: self._work(run, driver))
@@ -67,7 +67,7 @@ class KlingVideoOperator(KlingVideoBaseOperator, task="video"):
             raise AirflowSkipException(f"Job {job.id} was CANCELLED. {job.error}")
         for warning in job.files.warnings:
             self.log.warning("%s", warning)
-        tell_outlets(self.outlets, run.context, [job])
+        tell_of_video(self.outlets, run.context, job)
         return job.as_json()
 
     async def _work(self, run: JobRun, driver: Driver) -> StateWait | None:

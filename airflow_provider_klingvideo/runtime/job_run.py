@@ -25,7 +25,7 @@ from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import Driver, JobStore, WorkflowEngine, WorkflowJob, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.run import batch_job
 from airflow_provider_klingvideo.workflow.driver import Phase
-from airflow_provider_klingvideo.workflow.inputs.creation import RESUMABLE_ENDS
+from airflow_provider_klingvideo.workflow.inputs.creation import RESUMABLE_ENDS, with_another_take
 from airflow_provider_klingvideo.workflow.job.blocking import inline
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
@@ -157,9 +157,7 @@ class JobRun:
 
     def order_again(self, take: int) -> None:
         """Take a job that has its video up again when a person asks for another take of it."""
-        last = max((call.take for call in self.job.submissions), default=take)
-        if take > last and self.job.state is not WorkflowState.QUEUED:
-            self.reopen(WorkflowState.QUEUED)
+        self.job = with_another_take(self.engine, self.job, take)
 
     def upstream_in(self, states: Collection[str]) -> list[str]:
         """Name the direct upstream tasks of this very map index that are in one of some states."""

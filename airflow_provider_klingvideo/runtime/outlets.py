@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def tell_outlets(outlets: Iterable[Any], context: Context, jobs: Sequence[WorkflowJob]) -> None:
-    """Give every asset of a task the facts of the videos as its extra.
+def tell_of_video(outlets: Iterable[Any], context: Context, job: WorkflowJob) -> None:
+    """Give every asset of a task the facts of its completed video as the extra."""
+    _tell(outlets, context, _facts(job))
 
-    :param outlets: the assets.
-    :param jobs: the task's; of several jobs the extra has the list, under ``videos``.
-    """
-    facts = [_facts(job) for job in jobs if job.state is WorkflowState.COMPLETED]
-    extra: Any = facts[0] if len(jobs) == 1 and facts else {"videos": facts}
+
+def tell_of_videos(outlets: Iterable[Any], context: Context, jobs: Iterable[WorkflowJob]) -> None:
+    """Give every asset of a task the list of its completed videos, under ``videos``, as the extra."""
+    _tell(outlets, context, {"videos": [_facts(job) for job in jobs if job.state is WorkflowState.COMPLETED]})
+
+
+def _tell(outlets: Iterable[Any], context: Context, extra: dict[str, Any]) -> None:
     for outlet in outlets:
         context["outlet_events"][outlet].extra = extra
 

@@ -51,8 +51,8 @@ def kling_video_batch(
 
 def _compact(build: KlingVideoWorkflow, chunks: Any, options: Mapping[str, Any]) -> Any:
     # The verdict judges all chunks together.
-    fixed = {**build.arguments("videos"), **options, "max_failed_share": 1.0}
-    return KlingVideoBatchOperator.partial(task_id="videos", **fixed).expand(chunk=chunks)
+    arguments = {**build.arguments("videos"), **options, "max_failed_share": 1.0}
+    return KlingVideoBatchOperator.partial(task_id="videos", **arguments).expand(chunk=chunks)
 
 
 def _single(build: KlingVideoWorkflow, requests: Any, _options: Mapping[str, Any]) -> Any:

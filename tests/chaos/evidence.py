@@ -60,7 +60,7 @@ class Evidence:
 
 
 def _faults(folder: Path, job: WorkflowJob) -> list[str]:
-    artifacts = job.metadata["artifacts"]
+    artifacts = job.files.artifacts
     faults = [] if "master.mp4" in artifacts else [f"{job.id} has no master"]
     for name, artifact in artifacts.items():
         path = folder / name

@@ -23,6 +23,7 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
@@ -36,6 +37,7 @@ FOLDER_VARIABLE = "KLINGVIDEO_CHAOS_POINTS"
 LOG_NAME = "strikes.jsonl"
 PACKAGE = "airflow_provider_klingvideo"
 SOURCE = "source.mp4"
+FOREIGN = {"pathlib"}
 
 Victim = Literal["task", "worker", "frozen"]
 Condition = Callable[..., bool]
@@ -70,7 +72,7 @@ def to_source(_local: Any, destination: Any) -> bool:
 class Point:
     """Where a process dies.
 
-    :param module: module of the function; what does not begin with a package's name lies in the product.
+    :param module: module of the function; see :data:`FOREIGN` for those that do not lie in the product.
     :param function: its name, with that of its class.
     :param when: before the call or after it.
     :param condition: whether a call counts, told its arguments.
@@ -84,29 +86,29 @@ class Point:
 
 SENSOR = ("sensors.klingvideo", "KlingVideoGenerationSensor")
 POINTS: Mapping[str, Point] = {
-    "before_created": Point("workflow.creation", "created_job", "before"),
-    "after_created": Point("workflow.creation", "created_job", "after"),
+    "before_created": Point("workflow.inputs.creation", "created_job", "before"),
+    "after_created": Point("workflow.inputs.creation", "created_job", "after"),
     # A record lies whole under its temporary name.
-    "mid_record": Point("airflow.sdk", "ObjectStoragePath.replace", "before", part_of_record),
+    "mid_record": Point("pathlib", "Path.replace", "before", part_of_record),
     # Nothing of the order is on record.
-    "before_intent": Point("workflow.submission", "SubmissionProtocol.ensure_task", "before"),
+    "before_intent": Point("workflow.ordering.submission", "ensure_task", "before"),
     # The intent is on record, nothing was sent.
-    "after_intent": Point("kling.client", "AsyncKlingClient.create", "before"),
+    "after_intent": Point("kling.client.client", "AsyncKlingClient.create", "before"),
     # The vendor has accepted, its answer is known to this process alone.
-    "after_post": Point("kling.client", "AsyncKlingClient.create", "after"),
+    "after_post": Point("kling.client.client", "AsyncKlingClient.create", "after"),
     # The vendor's id is on record, Airflow knows nothing of it.
-    "after_record": Point("workflow.submission", "SubmissionProtocol.ensure_task", "after"),
+    "after_record": Point("workflow.ordering.submission", "ensure_task", "after"),
     "before_defer": Point(SENSOR[0], f"{SENSOR[1]}.defer", "before"),
     "on_resume": Point(SENSOR[0], f"{SENSOR[1]}.execute_complete", "before"),
     # The first bytes have come.
-    "during_download": Point("media.transfer", "_Transfer._sniff", "before"),
+    "during_download": Point("media.fetch.transfer", "_Transfer._sniff", "before"),
     # The source lies whole under its temporary name.
-    "mid_publish": Point("airflow.sdk", "ObjectStoragePath.replace", "before", part_of_source),
+    "mid_publish": Point("pathlib", "Path.replace", "before", part_of_source),
     # Loaded, not on record.
     "after_source_published": Point("media.delivery", "publish", "after", to_source),
-    "during_render": Point("media.runner", "_report", "before"),
-    "before_completed_record": Point("workflow.store", "JobStore.save", "before", completed),
-    "after_completed_record": Point("workflow.store", "JobStore.save", "after", completed),
+    "during_render": Point("media.ffmpeg.runner", "_report", "before"),
+    "before_completed_record": Point("workflow.job.store", "JobStore.save", "before", completed),
+    "after_completed_record": Point("workflow.job.store", "JobStore.save", "after", completed),
 }
 
 
@@ -221,10 +223,11 @@ def install() -> None:
     if FOLDER_VARIABLE not in os.environ or getattr(install, "done", False):
         return
     install.done = True  # type: ignore[attr-defined]
-    _wrap(f"{PACKAGE}.operators.runtime", "JobRun.start", _remember_job)
-    _wrap(f"{PACKAGE}.workflow.engine", "WorkflowEngine.process", _remember_processed)
+    _wrap(f"{PACKAGE}.runtime.job_run", "JobRun.start", _remember_job)
+    _wrap(f"{PACKAGE}.runtime.job_run", "JobRun.create", _remember_job)
+    _wrap(f"{PACKAGE}.workflow.job.engine", "WorkflowEngine.process", _remember_processed)
     for name, point in POINTS.items():
-        module = point.module if point.module.startswith("airflow.") else f"{PACKAGE}.{point.module}"
+        module = point.module if point.module in FOREIGN else f"{PACKAGE}.{point.module}"
         _wrap(module, point.function, functools.partial(_pointed, name, point))
 
 
@@ -233,12 +236,18 @@ def _wrap(module: str, function: str, wrapper: Callable[[Any], Any]) -> None:
     *path, name = function.split(".")
     for step in path:
         owner = getattr(owner, step)
-    setattr(owner, name, wrapper(getattr(owner, name)))
+    original = getattr(owner, name)
+    wrapped = wrapper(original)
+    setattr(owner, name, wrapped)
+    # Modules that were loaded before have the function under their own names.
+    for known in [one for key, one in sys.modules.items() if key.startswith(PACKAGE)] if not path else ():
+        if vars(known).get(name) is original:
+            setattr(known, name, wrapped)
 
 
 def _remember_job(start: Any) -> Any:
-    def remembering(_cls: Any, task: Any, context: Any) -> Any:
-        run = start(task, context)
+    def remembering(_cls: Any, *arguments: Any) -> Any:
+        run = start(*arguments)
         _note_job([run])
         return run
 

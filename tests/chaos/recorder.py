@@ -207,13 +207,13 @@ class Recorder:
             if record is None:
                 yield Video(planned.number, "", shown, expected=planned.end)
                 continue
-            billed = record["metadata"].get("billed_units")
+            billed = [Decimal(call["billed"]) for call in record["calls"] if call["billed"] is not None]
             yield Video(
                 planned.number,
                 record["state"],
                 shown,
                 money=(record["failure"] or {}).get("money", ""),
-                billed=None if billed is None else Decimal(billed),
+                billed=sum(billed, Decimal(0)) if billed else None,
                 files=list(_artifacts(self.folder / record["id"], record)) if record["state"] == "COMPLETED" else [],
                 revisions=self._revisions_of(record),
                 handles=_handles(record),
@@ -304,7 +304,7 @@ def _revision(record: Mapping[str, Any]) -> Revision:
 
 
 def _handles(record: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(one["task_id"] for one in record["submissions"] if one["task_id"])
+    return frozenset(one["task_id"] for one in record["calls"] if one["task_id"])
 
 
 def _vendor_task(row: Mapping[str, Any]) -> VendorTask:
@@ -318,7 +318,7 @@ def _name(row: Mapping[str, Any]) -> str:
 
 
 def _artifacts(folder: Path, record: Mapping[str, Any]) -> Iterator[StoredFile]:
-    artifacts = record["metadata"].get("artifacts", {})
+    artifacts = record["files"]["artifacts"]
     for name in {"source.mp4", "master.mp4"} - artifacts.keys():
         yield StoredFile(name, ["is not on record"])
     for name, artifact in artifacts.items():

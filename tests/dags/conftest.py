@@ -117,3 +117,15 @@ def airflow(
     output = tmp_path_factory.mktemp("videos")
     monkeypatch.setenv("AIRFLOW__KLINGVIDEO__OUTPUT_PATH", f"file://{output}")
     return Airflow(output)
+
+
+@pytest.fixture
+def killed_at(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """End a task as if it was killed, at the last of some moments: events of the journal, states that jobs enter."""
+    import klingvideo_tests
+
+    monkeypatch.setenv("AIRFLOW__KLINGVIDEO__LISTENERS", "klingvideo_tests.die_where_asked")
+    yield lambda *moments: klingvideo_tests.moments_to_live.extend(moments)
+    left = list(klingvideo_tests.moments_to_live)
+    klingvideo_tests.moments_to_live.clear()
+    assert not left, "nothing was killed"

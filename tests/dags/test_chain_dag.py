@@ -26,7 +26,7 @@ def test_picture_character_video_lips_and_the_next_shot(airflow, connect, large_
     jobs = {key: run.job(key=key) for key in JOBS}
     assert (run.state, {job.state for job in jobs.values()}) == ("success", {WorkflowState.COMPLETED})
     assert jobs["picture"].processed_url.endswith("/image-1.png")
-    assert jobs["character"].metadata["outputs"][0]["type"] == "element"
+    assert jobs["character"].result.outputs[0]["type"] == "element"
     # Each was ordered once; the lips needed a speech and a look for faces.
     assert sorted(task["product"] for task in large_sandbox.ledger()["tasks"]) == [
         *("custom-element", "identify-face", "image-generation", "image-to-video", "image-to-video"),

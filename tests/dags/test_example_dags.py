@@ -55,7 +55,7 @@ def test_a_storyboard_shows_one_character_in_every_shot(airflow, shop):
     run = airflow.run("storyboard", shots=["@hero wakes up", "@hero runs"], seconds=3)
     assert run.state == "success"
     assert [run.job(index, key="shots.jobs").prompt for index in range(2)] == ["@hero wakes up", "@hero runs"]
-    element = run.job(key="character").metadata["outputs"][0]["id"]
+    element = run.job(key="character").result.outputs[0]["id"]
     for index in range(2):
         reference = run.job(index, key="shots.jobs").params["elements"][0]["element_id"]["id_of"]
         assert reference["output_id"] == element

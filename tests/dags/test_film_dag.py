@@ -30,7 +30,7 @@ def test_six_shots_become_one_film_which_is_made_once(airflow, sandbox):
     assert run.state == "success"
     record, folder = film_of(run)
     jobs = [run.job(index, key="shots.jobs") for index in range(SHOTS)]
-    masters = [job.metadata["artifacts"]["master.mp4"] for job in jobs]
+    masters = [job.files.artifacts["master.mp4"] for job in jobs]
     film = probe(folder / "film.mp4", find_binaries())
     # The vendor's clips last a frame longer than was ordered.
     shown = sum(master["duration"] for master in masters) - (SHOTS - 1) * FADE

@@ -1,4 +1,4 @@
-"""A batch from rows, in both granularities: the same records, and only what is new is ordered again."""
+"""A batch from rows, in all granularities: the same records, and only what is new is ordered again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .conftest import FOX
 pytestmark = pytest.mark.airflow
 
 S = WorkflowState
-MODES = pytest.mark.parametrize("mode", ["compact", "mapped"])
+MODES = pytest.mark.parametrize("mode", ["compact", "mapped", "single"])
 
 
 def rows(*keys, **prompts):
@@ -25,13 +25,19 @@ def rows(*keys, **prompts):
 class Batch:
     """A batch's records by row key."""
 
-    def __init__(self, airflow, mode):
+    def __init__(self, airflow, mode, *, name="rows"):
         self.airflow = airflow
-        self.dag_id = f"rows_{mode}"
+        self.dag_id = f"{name}_{mode}"
         self.folder = airflow.output / self.dag_id / "spring"
 
     def run(self, given, **params):
         return self.airflow.run(self.dag_id, rows=given, batch="spring", **params)
+
+    def run_again(self, given):
+        return self.airflow.run_again(self.dag_id, rows=given, batch="spring")
+
+    def manifest(self):
+        return json.loads((self.folder / "videos.manifest.json").read_text())
 
     def jobs(self):
         store = JobStore(self.folder)
@@ -82,6 +88,18 @@ def test_what_failed_is_tried_again_and_nothing_else(airflow, sandbox, mode):
 
 
 @MODES
+def test_a_higher_take_orders_every_video_once_more(airflow, sandbox, mode):
+    batch = Batch(airflow, mode)
+    batch.run(rows("a", "b"))
+    run = batch.run(rows("a", "b", "c"), take=2)
+    assert (run.state, batch.states()) == ("success", dict.fromkeys("abc", S.COMPLETED))
+    takes = {key: [call.take for call in job.submissions] for key, job in batch.jobs().items()}
+    assert takes == {"a": [1, 2], "b": [1, 2], "c": [2]}
+    assert batch.run(rows("a", "b", "c"), take=2).state == "success"
+    assert len(sandbox.ledger()["tasks"]) == 5
+
+
+@MODES
 def test_a_cancelled_row_costs_nothing(airflow, sandbox, mode, connect):
     batch = Batch(airflow, mode)
     batch.run(rows("a"))
@@ -119,3 +137,39 @@ def test_a_compact_batch_takes_a_task_for_each_chunk(airflow, sandbox):
         ("videos.verdict", -1),
         *(("videos.videos", index) for index in range(3)),
     ]
+
+
+def test_the_assets_of_a_compact_batch_get_the_list_of_videos_of_each_chunk(airflow, sandbox):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    batch = Batch(airflow, "compact")
+    run = batch.run(rows(*"abc", b="x [sandbox:fail]"))
+    with create_session() as session:
+        events = session.query(AssetEvent).filter_by(source_run_id=run.dag_run.run_id).order_by(AssetEvent.id).all()
+        told = [[video["path"] for video in event.extra["videos"]] for event in events]
+    jobs = batch.jobs()
+    assert told == [[jobs["a"].processed_url], [jobs["c"].processed_url]]
+
+
+@pytest.mark.scenario(42)
+def test_a_chunk_that_ends_in_the_middle_fails_the_batch_and_its_paid_videos_can_be_taken_later(
+    airflow, sandbox, killed_at
+):
+    sandbox.settings(generation_seconds=20)
+    killed_at(*["call_answered"] * 3)
+    batch = Batch(airflow, "compact", name="whole")
+    run = batch.run(rows(*"abc"))
+    ordered = {task["id"] for task in sandbox.ledger()["tasks"]}
+    assert (run.tasks(0, "videos.")["videos"], run.tasks(prefix="videos.")["verdict"], run.state) == ("failed",) * 3
+    assert batch.manifest()["states"] == {"FAILED": 3}
+    jobs = batch.jobs().values()
+    assert {(job.failure["kind"], job.failure["state"], job.failure["money"]) for job in jobs} == {
+        ("abandoned", "GENERATING", "maybe")
+    }
+    assert {job.klingai_job_id for job in jobs} == ordered
+    assert all(f"{job.klingai_job_id} at Kling cannot be cancelled" in job.error for job in jobs)
+
+    assert batch.run_again(rows(*"abc")).state == "success"
+    assert batch.states() == dict.fromkeys("abc", S.COMPLETED)
+    assert {task["id"] for task in sandbox.ledger()["tasks"]} == ordered

@@ -49,11 +49,13 @@ def picture(path):
 
 def assert_stored_as_recorded(bucket, job):
     prefix = f"videos/{job.processed_url.partition('/videos/')[2].rpartition('/')[0]}/"
-    files = [file for artifact in job.metadata["artifacts"].values() for file in (artifact, *artifact.get("parts", ()))]
+    files = [file for artifact in job.files.artifacts.values() for file in (artifact, *artifact.get("parts", ()))]
     for file in files:
         content = bucket[prefix + file["name"]]
         assert (file["size"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
-    assert bucket.keys(prefix) == sorted(["job.json", *(file["name"] for file in files)])
+    (call,) = job.calls
+    notes = [f"calls/{token}.json" for token in call.sends]
+    assert bucket.keys(prefix) == sorted(["job.json", *notes, *(file["name"] for file in files)])
 
 
 def test_a_video_is_made_in_the_bucket_and_nowhere_else(s3_airflow, sandbox, bucket, tmp_path, monkeypatch):
@@ -93,4 +95,4 @@ def test_a_budget_is_kept_in_the_bucket(s3_airflow, sandbox, bucket):
     run = s3_airflow.run("budgeted", requests=[FOX, FOX], budget_units=100, budget_key="spring")
     assert run.state == "success"
     jobs = [run.job(index, key="videos.jobs") for index in range(2)]
-    assert bucket.keys("videos/budgets/spring/") == sorted(f"{job.id}@{job.metadata['billed_units']}" for job in jobs)
+    assert bucket.keys("videos/budgets/spring/") == sorted(f"{job.id}@{job.billed_units:f}" for job in jobs)

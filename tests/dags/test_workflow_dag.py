@@ -15,7 +15,9 @@ from .conftest import FOX
 pytestmark = pytest.mark.airflow
 
 S = WorkflowState
-FILES = {"source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg", "job.json"}
+# What a job has besides its videos: the record, and a note of each call that cost.
+KEPT = {"job.json", "calls"}
+FILES = {"source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg", *KEPT}
 
 
 def creates(sandbox):
@@ -33,7 +35,7 @@ def test_a_video_goes_through_every_state_and_its_files_lie_in_the_store(airflow
     assert job.path == [S.CREATED, S.VALIDATED, S.QUEUED, S.GENERATING, S.POST_PROCESSING, S.COMPLETED]
     assert {path.name for path in run.store.folder(job.id).iterdir()} == FILES
     assert run.tasks()["failed"] == run.tasks()["cancelled"] == "skipped"
-    assert (sandbox.ledger()["spent_units"], job.metadata["billed_units"], job.metadata["estimate"]["units"]) == (
+    assert (sandbox.ledger()["spent_units"], f"{job.billed_units:f}", job.estimate.units) == (
         "1.5",
         "1.5",
         "1.5",
@@ -45,7 +47,7 @@ def test_a_plan_decides_what_is_made_of_the_video(airflow):
     run = airflow.run("planned", request=FOX, plan=json.dumps(plan))
     assert run.state == "success"
     files = {path.name for path in run.store.folder(run.job().id).iterdir()}
-    assert files == {"source.mp4", "master.mp4", "tall.mp4", "job.json"}
+    assert files == {"source.mp4", "master.mp4", "tall.mp4", *KEPT}
 
 
 def test_a_plan_that_is_none_fails_before_anything_is_spent(airflow, sandbox):

@@ -35,7 +35,7 @@ def test_it_makes_four_videos_and_says_where_they_lie(tmp_path):
     assert [record["state"] for record in records] == ["COMPLETED"] * 4
     assert told.count("master.mp4") == 4
     for record in records:
-        assert record["metadata"]["artifacts"]["master.mp4"]["sha256"][:16] in told
+        assert record["files"]["artifacts"]["master.mp4"]["sha256"][:16] in told
     assert "1 COMPLETED  2 COMPLETED  3 COMPLETED  4 COMPLETED" in told
     assert "SANDBOX" in told
 

@@ -25,6 +25,7 @@ from airflow_provider_klingvideo.runtime.places import (
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.run import BatchRun, Suspended, batch_job
+from airflow_provider_klingvideo.workflow.inputs.creation import with_another_take
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class ChunkTask(JobTask, Protocol):
     chunk: Mapping[str, int] | None
     patience: float
     deferrable: bool
+
+    def option(self, name: str) -> Any:
+        """Return the value of an option."""
 
 
 @dataclass
@@ -70,11 +74,12 @@ class Chunk:
             chosen = task.chunk or {"first": 0, "count": len(rows)}
             first = chosen["first"]
             origin = origin_of(context, batch=task.batch, turn=turn_of(task, context))
-            terms, engine = terms_of(session, task, context), session.engine(store)
-            jobs = [
+            terms, engine, take = terms_of(session, task, context), session.engine(store), task.option("take")
+            made = (
                 batch_job(engine, row.job_id, row.request, origin=origin, terms=terms)
                 for row in rows[first : first + chosen["count"]]
-            ]
+            )
+            jobs = [with_another_take(engine, job, take) for job in made]
         return cls(task, session, store, jobs)
 
     def work(self) -> Suspended | None:

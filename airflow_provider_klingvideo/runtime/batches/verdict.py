@@ -56,7 +56,8 @@ class BatchVerdict:
         rows = row_book_of(self.session, task, self.context).read() if task.batch else ()
         ids = [row.job_id for row in rows] or self._ids(key)
         jobs = [self.store.load(one) for one in ids]
-        close_unended(self.session.engine(self.store), [job for job in jobs if job], CAUSE)
+        for job in close_unended(self.session.engine(self.store), [one for one in jobs if one], CAUSE):
+            self.session.reservations.settle(job)
         summary = judged(jobs, task.max_failed_share, failed_tasks=self._failed_tasks())
         manifest = write_manifest(self.store, key, jobs, summary, keys=[row.key for row in rows] or None)
         return {**summary, "manifest": manifest}

@@ -44,17 +44,19 @@ def faults_of(
     return faults
 
 
-def close_unended(engine: WorkflowEngine, jobs: Iterable[WorkflowJob], cause: str) -> None:
+def close_unended(engine: WorkflowEngine, jobs: Iterable[WorkflowJob], cause: str) -> list[WorkflowJob]:
     """End, as abandoned, the jobs that nobody has brought to their ends, and keep their records.
 
     :param engine: with a store, where records lie.
     :param cause: what ended them, where a record does not say.
+    :returns: those that were ended here.
     """
-    for job in jobs:
-        if not job.is_terminal:
-            close(engine, job, cause)
-            if engine.store is not None:
-                engine.store.save(job)
+    unended = [job for job in jobs if not job.is_terminal]
+    for job in unended:
+        close(engine, job, cause)
+        if engine.store is not None:
+            engine.store.save(job)
+    return unended
 
 
 def judged(

@@ -52,6 +52,17 @@ def created_job(engine: WorkflowEngine, job_id: str, request: Mapping[str, Any],
     return job
 
 
+def with_another_take(engine: WorkflowEngine, job: WorkflowJob, take: int) -> WorkflowJob:
+    """Take a job up again in the queue where a person asks for another take of its video.
+
+    :param take: the number of the take that is asked for.
+    :returns: the job itself where nothing was ordered yet, or where it is the take that was ordered last.
+    """
+    last = max((call.take for call in job.submissions), default=take)
+    has_left_queue = WorkflowState.QUEUED in job.path[:-1] and job.state not in RESUMABLE_ENDS
+    return engine.reopen(job, WorkflowState.QUEUED) if take > last and has_left_queue else job
+
+
 def is_same_request(job: WorkflowJob, request: Mapping[str, Any]) -> bool:
     """Whether a job is about this very request."""
     return (job.prompt, job.params) == _asked_for(request)

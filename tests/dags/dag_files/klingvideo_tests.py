@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.operators.klingvideo import (
 )
 from airflow_provider_klingvideo.operators.reconciliation import KlingVideoReconcileOperator
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
+from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 from airflow_provider_klingvideo.task_groups.chaining import file_of, id_of, last_frame_of
@@ -68,26 +69,59 @@ with DAG("strict_batch", schedule=None, params={**PARAMS, "requests": Param([], 
 ROWS = {"rows": Param([], type=["array", "string"]), "batch": Param("", type="string")}
 
 
-def rows_dag(mode: str) -> DAG:
+def rows_dag(mode: str, *, name: str = "rows", chunk_size: int = 2, retries: int = 1) -> DAG:
     """Make the DAG of a batch from rows."""
-    with DAG(f"rows_{mode}", schedule=None, params={**PARAMS, **ROWS}, render_template_as_native_obj=True) as rows:
+    with DAG(f"{name}_{mode}", schedule=None, params={**PARAMS, **ROWS}, render_template_as_native_obj=True) as rows:
         kling_video_batch(
             "{{ params.rows }}",
             mode=mode,
-            chunk_size=2,
+            chunk_size=chunk_size,
             patience=5,
             batch="{{ params.batch or run_id }}",
             group_id="videos",
+            outlets=[Asset(f"{name}_{mode}", uri=f"file:///videos/{name}_{mode}.mp4")],
             generation_timeout=60,
             take="{{ params.take }}",
             on_changed_request="{{ params.on_changed_request }}",
-            default_args={"retry_delay": timedelta(seconds=0.2), "retries": 1},
+            default_args={"retry_delay": timedelta(seconds=0.2), "retries": retries},
         )
     return rows
 
 
 rows_compact = rows_dag("compact")
 rows_mapped = rows_dag("mapped")
+rows_single = rows_dag("single")
+whole_compact = rows_dag("compact", name="whole", chunk_size=50, retries=0)
+
+
+def elsewhere_dag(mode: str) -> DAG:
+    """Make the DAG of a batch that leaves the connection and the retries to the DAG's defaults."""
+    defaults = {"klingai_conn_id": "klingai_elsewhere", "retries": 3, "retry_delay": timedelta(seconds=0.2)}
+    params = {"requests": Param([], type="array")}
+    with DAG(f"elsewhere_{mode}", schedule=None, params=params, default_args=defaults) as elsewhere:
+        kling_video_batch(the_requests(), mode=mode, group_id="videos")
+        KlingVideoOperator.partial(task_id="mapped").expand(request=the_requests.override(task_id="again")())
+    return elsewhere
+
+
+elsewhere_compact = elsewhere_dag("compact")
+elsewhere_mapped = elsewhere_dag("mapped")
+elsewhere_single = elsewhere_dag("single")
+
+ONE_TASK = {
+    "generation_timeout": 60,
+    "take": "{{ params.take }}",
+    "klingai_conn_id": "{{ params.conn_id }}",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=0.2),
+}
+
+with DAG("one_task", schedule=None, params=PARAMS) as one_task:
+    asset = Asset("video_of_one_task", uri="file:///videos/one_task.mp4")
+    KlingVideoOperator(task_id="video", request=the_request(), outlets=[asset], **ONE_TASK)
+
+with DAG("one_task_each", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as one_task_each:
+    KlingVideoOperator.partial(task_id="video", **ONE_TASK).expand(request=the_requests())
 
 BUDGET = {"budget_units": Param(None, type=["number", "null"]), "budget_key": Param(None, type=["string", "null"])}
 with DAG("budgeted", schedule=None, params={**PARAMS, **BUDGET, "requests": Param([], type="array")}) as budgeted:
@@ -151,6 +185,19 @@ with DAG("chain", schedule=None, params={**PARAMS, "character": Param({}, type="
         group_id="second",
         request={"first_frame": last_frame_of(lips), "model": "kling-2.5-turbo", "prompt": "It runs into the snow"},
     )
+
+
+moments_to_live: list[str] = []
+"""At the last of these, events or states of any jobs, a task ends as if it was killed; see :func:`die_where_asked`."""
+
+
+def die_where_asked(entry) -> None:
+    """A listener of the journal: end the task's process, or what stands for it in ``dag.test()``."""
+    moment = str(entry.data["to"] if entry.event == "transition" else entry.event)
+    if moments_to_live and moment == moments_to_live[0]:
+        moments_to_live.pop(0)
+        if not moments_to_live:
+            raise SystemExit(f"killed at {moment}")
 
 
 def break_where_asked(context) -> None:
