@@ -76,7 +76,5 @@ def kling_video_task(
         python_callable=python_callable,
         decorated_operator_class=_KlingVideoDecoratedOperator,
         # Airflow fixes the defaults of a mapped task before the constructor is asked.
-        **with_retry_defaults(
-            {**arguments, "default_args": {**defaults_around(), **(arguments.get("default_args") or {})}}
-        ),
+        **with_retry_defaults({**arguments, "default_args": around}),
     )
