@@ -81,6 +81,7 @@ class Driver:
         self.engine = engine
         self.steps = steps
         self._guards = guards or {}
+        self._done: set[tuple[str, str, int]] = set()
 
     async def do(self, phase: Phase, job: WorkflowJob) -> StateWait | None:
         """Do one phase: enter its state, where the job comes to it, and do its work.
@@ -105,13 +106,19 @@ class Driver:
         """
         here = job.state
         for phase in PHASES:
-            if phase.state is here:
+            # After a wait only what is left is done: inputs are not read again for what was ordered.
+            if phase.state is here and _stay(phase, job) not in self._done:
                 wait = await self.do(phase, job)
                 if wait is not None:
                     return wait
+                self.skip(phase, job)
         if job.state is here:
             await self._enter(job, _after(here))
         return None
+
+    def skip(self, phase: Phase, job: WorkflowJob) -> None:
+        """Do a phase no more as long as the job stays in its state: it is done."""
+        self._done.add(_stay(phase, job))
 
     async def go_on(self, job: WorkflowJob) -> StateWait | None:
         """Go on until the job has ended or has to wait; the record is kept after every state."""
@@ -148,6 +155,10 @@ class Driver:
         if state is WorkflowState.POST_PROCESSING:
             # What is paid is on record before the long work begins.
             await self.engine.save(job)
+
+
+def _stay(phase: Phase, job: WorkflowJob) -> tuple[str, str, int]:
+    return job.id, phase.name, len(job.history)
 
 
 def _after(state: WorkflowState) -> WorkflowState:

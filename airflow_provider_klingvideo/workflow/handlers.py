@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow_provider_klingvideo.workflow.driver import GENERATING, POST_PROCESSING, Driver
+from airflow_provider_klingvideo.workflow.driver import GENERATING, POST_PROCESSING, QUEUED, Driver
 from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetQueue
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
 from airflow_provider_klingvideo.workflow.gates.slots.queue import SlotQueue
-from airflow_provider_klingvideo.workflow.gates.slots.slots import Standing, WaitForSlot, place_of
+from airflow_provider_klingvideo.workflow.gates.slots.slots import WaitForSlot
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES, WorkflowState
@@ -72,16 +72,21 @@ class VideoHandlers:
         return {**handlers, WorkflowState.QUEUED: self._queued}
 
     async def _step(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
-        driver = Driver(engine, self._steps, self._guards)
+        await self._drive(Driver(engine, self._steps, self._guards), job)
+
+    async def _drive(self, driver: Driver, job: WorkflowJob) -> None:
         while (wait := await driver.step(job)) is not None:
             await self._await(job, wait)
 
     async def _queued(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         # Whoever has to wait anyway joins the queue at once: one look of the queue serves all, instead of one for each.
-        if await self._steps.standing(job) is Standing.WAITING:
-            wait = WaitForSlot("every slot is taken", self._steps.settings.seconds_left(job), place=place_of(job))
+        driver = Driver(engine, self._steps, self._guards)
+        wait = await self._steps.pass_gates(job, looks=False)
+        if wait is None:
+            driver.skip(QUEUED, job)
+        else:
             await self._await(job, wait)
-        await self._step(engine, job)
+        await self._drive(driver, job)
 
     async def _await(self, job: WorkflowJob, wait: StateWait) -> None:
         with self._noted(job, wait):

@@ -211,26 +211,32 @@ class VideoSteps:
         job.estimate = None if price is None else _expected(price, preparation_units(request))
         self._reservations.require_affordable(job)
 
-    async def pass_gates(self, job: WorkflowJob, *, now: datetime | None = None) -> StateWait | None:
+    async def pass_gates(
+        self, job: WorkflowJob, *, looks: bool = True, now: datetime | None = None
+    ) -> StateWait | None:
         """Bring a job in QUEUED through all gates.
 
+        :param looks: whether Kling is asked for a free slot; otherwise somebody looks for all that wait.
         :returns: what it has to wait for, None when it may order.
         :raises CancelRequestedError: somebody has cancelled it.
         :raises QueueTimeoutError: it waited too long.
         """
         try:
-            return await self._first_wait(job, now)
+            return await self._first_wait(job, looks, now)
         except KlingVideoError as error:
             if not error.retryable:
                 await self.release(job)
             raise
 
-    async def _first_wait(self, job: WorkflowJob, now: datetime | None) -> StateWait | None:
+    async def _first_wait(self, job: WorkflowJob, looks: bool, now: datetime | None) -> StateWait | None:
         if reason := await self._run_blocking(lambda: self.store.cancel_reason(job.id, job.revision)):
             raise CancelRequestedError(f"Cancelled in the queue: {reason}")
-        for gate in self._gates:
-            wait = await gate.wait_for(job)
+        for number, gate in enumerate(self._gates, start=1):
+            wait = await gate.wait_for(job, looks=looks)
             if wait is not None:
+                # Whoever stands here holds nothing that others could use meanwhile.
+                for behind in self._gates[number:]:
+                    await self._tell(partial(behind.release, job))
                 left = self.settings.seconds_left(job, now)
                 if left <= 0:
                     limit = self.settings.queue_seconds

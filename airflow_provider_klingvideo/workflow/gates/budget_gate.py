@@ -17,7 +17,7 @@ class BudgetGate:
     def __init__(self, means: GateMeans) -> None:
         self._means = means
 
-    async def wait_for(self, job: WorkflowJob) -> StateWait | None:
+    async def wait_for(self, job: WorkflowJob, *, looks: bool) -> StateWait | None:
         """Reserve what the job's next task will cost."""
         # A task that exists is adopted and costs nothing more; should another one be ordered, it is reserved then.
         if any(not call.is_refused and call.verdict != "failed" for call in job.submissions):

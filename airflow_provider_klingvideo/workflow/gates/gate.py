@@ -32,9 +32,10 @@ class GateMeans:
 class Gate(Protocol):
     """One condition under which a job may order."""
 
-    async def wait_for(self, job: WorkflowJob) -> StateWait | None:
+    async def wait_for(self, job: WorkflowJob, *, looks: bool) -> StateWait | None:
         """Return what the job has to wait for, None when it may pass.
 
+        :param looks: whether to ask Kling; otherwise what is known here has to do, since somebody looks for all.
         :raises KlingVideoError: it never will.
         """
 

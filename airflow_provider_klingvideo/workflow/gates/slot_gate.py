@@ -17,11 +17,13 @@ class SlotGate:
     def __init__(self, means: GateMeans) -> None:
         self._means = means
 
-    async def wait_for(self, job: WorkflowJob) -> StateWait | None:
+    async def wait_for(self, job: WorkflowJob, *, looks: bool) -> StateWait | None:
         """Ask Kling what runs, where slots are limited, and take one if it is the job's turn."""
         means, place = self._means, place_of(job)
         if await means.run_blocking(lambda: means.slots.standing(place)) is not Standing.WAITING:
             return None
+        if not looks:
+            return WaitForSlot("every slot is taken", place=place)
         in_flight = await means.client.in_flight(place.pack)
         granted = await means.run_blocking(lambda: means.slots.grant([place], in_flight))
         if job.id in granted:
