@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import scenarios as faults
+from airflow.sdk import BaseOperator
 from pydantic import BaseModel
 
 from airflow_provider_klingvideo import media
@@ -26,6 +27,9 @@ from airflow_provider_klingvideo.kling.client.endpoints import endpoints as all_
 from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.kling.products.base import Part
 from airflow_provider_klingvideo.media.outputs.presets import PRESETS
+from airflow_provider_klingvideo.operators.base import KlingVideoTask
+from airflow_provider_klingvideo.runtime.options import OPTIONS, Option, Required
+from airflow_provider_klingvideo.task_groups.klingvideo import GROUP_ARGUMENTS, GROUP_OPTIONS
 from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES
 from airflow_provider_klingvideo.workflow.job.transitions import TRANSITIONS
 
@@ -34,19 +38,35 @@ FIGURES = ROOT / "benchmarks" / "figures"
 
 # Where the errors are defined that a record or a task's log can name, in the order of their table.
 ERROR_HOMES = (
-    "hooks.klingai",
+    "runtime.connection",
+    "runtime.options",
     "kling.errors",
     "workflow.job.errors",
     "workflow.job.failure",
+    "workflow.job.migrations",
     "workflow.job.store",
-    "runtime.session",
-    "storage.errors",
+    "runtime.job_run",
+    "runtime.paths",
     "media.errors",
     "media.outputs.artifacts",
+    "storage.errors",
 )
 # What only groups other classes: it is never raised itself.
 GROUPS = {"vendor", "media"}
 VENDOR_CODES = range(1000, 6000)
+# Where the classes of tasks are defined, in the order of their table.
+TASK_HOMES = (
+    "operators.video",
+    "operators.klingvideo",
+    "sensors.klingvideo",
+    "operators.outcome",
+    "operators.batch",
+    "operators.reconciliation",
+    "operators.speech",
+    "operators.assembly",
+)
+REST_ROLE = re.compile(r":\w+:`~?[\w.]*?(\w+)`")
+FEW = 3
 PARAM = re.compile(r"^:param (\w+): (.*(?:\n    .*)*)", re.MULTILINE)
 
 
@@ -64,6 +84,66 @@ def options() -> str:
         for name, one in get_provider_info()["config"]["klingvideo"]["options"].items()
     ]
     return _table(["option", "type", "default", "meaning"], rows)
+
+
+def group() -> str:
+    """List the arguments of a task group."""
+    rows = [
+        *([f"`{name}`", "", _markdown(words)] for name, words in GROUP_ARGUMENTS.items()),
+        *([f"`{one.name}`", _default_of(one), _markdown(one.words)] for one in GROUP_OPTIONS),
+    ]
+    fixed = [*GROUP_ARGUMENTS, *(one.name for one in GROUP_OPTIONS if not one.is_templated)]
+    note = f"All are templated but {', '.join(f'`{name}`' for name in fixed)}."
+    return f"{_table(['argument', 'default', 'meaning'], rows)}\n\n{note}"
+
+
+def operators() -> str:
+    """List the classes of tasks with the arguments that each takes."""
+    rows = [
+        [f"`{home}`", f"`{task.__name__}`", ", ".join(f"`{name}`" for name in _arguments(task))]
+        for home, task in _tasks()
+    ]
+    return _table(["module", "class", "arguments"], rows)
+
+
+def arguments() -> str:
+    """List the arguments that tasks have and their group has not."""
+    takers = {task.task_name: task.__name__ for _, task in _tasks() if issubclass(task, KlingVideoTask)}
+    rows = []
+    for one in OPTIONS:
+        if one in GROUP_OPTIONS:
+            continue
+        names = [f"`{takers[name]}`" for name in one.tasks]
+        of = f"{len(names)} classes" if len(names) > FEW else ", ".join(names)
+        rows.append([f"`{one.name}`", of, _default_of(one), _markdown(one.words)])
+    return _table(["argument", "of", "default", "meaning"], rows)
+
+
+def _tasks() -> Iterator[tuple[str, type[BaseOperator]]]:
+    for home in TASK_HOMES:
+        module = import_module(f"airflow_provider_klingvideo.{home}")
+        for thing in vars(module).values():
+            is_task = (
+                isinstance(thing, type) and issubclass(thing, BaseOperator) and thing.__module__ == module.__name__
+            )
+            if is_task and not thing.__name__.startswith("_"):
+                yield home, thing
+
+
+def _arguments(task: type[BaseOperator]) -> list[str]:
+    parameters = inspect.signature(task.__init__).parameters.values()
+    return [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+
+
+def _default_of(option: Option) -> str:
+    if option.default is Required:
+        return "required"
+    default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+    return "" if default is None else f"`{default}`"
+
+
+def _markdown(words: str) -> str:
+    return REST_ROLE.sub(r"`\1`", words.replace("``", "`"))
 
 
 def models() -> str:
@@ -237,6 +317,9 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "states": ("README.md", states),
+    "group": ("docs/operators.md", group),
+    "operators": ("docs/operators.md", operators),
+    "arguments": ("docs/operators.md", arguments),
     "options": ("docs/configuration.md", options),
     "models": ("docs/requests.md", models),
     "products": ("docs/products.md", products),

@@ -80,19 +80,23 @@ def test_the_requests_that_the_page_on_requests_shows_are_legal():
 
 
 def test_the_page_on_operators_names_every_operator_and_argument():
-    from dataclasses import fields
-
-    from airflow_provider_klingvideo.operators import assembly, klingvideo, outcome
-    from airflow_provider_klingvideo.task_groups.klingvideo import KlingVideoWorkflow
+    from airflow_provider_klingvideo.operators import (
+        assembly,
+        batch,
+        klingvideo,
+        outcome,
+        reconciliation,
+        speech,
+        video,
+    )
+    from airflow_provider_klingvideo.runtime.options import OPTIONS
+    from airflow_provider_klingvideo.task_groups.klingvideo import GROUP_ARGUMENTS
 
     text = (ROOT / "docs" / "operators.md").read_text()
-    for name in [
-        *assembly.__all__,
-        *klingvideo.__all__,
-        *outcome.__all__,
-        *(one.name for one in fields(KlingVideoWorkflow)),
-    ]:
-        assert name in text, name
+    homes = (assembly, batch, klingvideo, outcome, reconciliation, speech, video)
+    classes = [name for home in homes for name in home.__all__]
+    for name in [*classes, *GROUP_ARGUMENTS, *(one.name for one in OPTIONS)]:
+        assert f"`{name}`" in text, name
 
 
 def test_a_row_without_a_proof_and_a_mark_of_no_row_are_found():

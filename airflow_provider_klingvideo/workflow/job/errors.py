@@ -68,7 +68,7 @@ class ResultExpiredError(KlingVideoError):
 
     kind = "expired"
     default_money = Money.BILLED
-    default_advice = "The video is lost; order it again with a higher generation_number if it is still wanted"
+    default_advice = "The video is lost; order it again with a higher take if it is still wanted"
 
 
 class CancelRequestedError(KlingVideoError):
