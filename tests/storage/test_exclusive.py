@@ -68,6 +68,12 @@ def test_a_store_of_which_nothing_is_known_is_not_relied_upon(unknown_folder):
     assert (folder / "a").read_bytes() == b"first"
 
 
+def test_nor_is_a_path_of_another_kind(folder_in):
+    folder = folder_in("plain")
+    assert not is_proved(folder)
+    assert [create(folder / "a", b"first"), create(folder / "a", b"second")] == [True, False]
+
+
 def test_a_creation_is_one_request(folder_in):
     folder = folder_in("seaweed")
     for created in (True, False):
