@@ -16,13 +16,16 @@ from workshop import Workshop
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.gates.budget import Budget, Claims
+from airflow_provider_klingvideo.workflow.gates.budget import Claims
+from airflow_provider_klingvideo.workflow.job.sections import Budget
 
 PRICE = Decimal("1.5")
 
 
 class SteppedFolder:
     """A folder whose every look and change waits for its turn."""
+
+    protocol = "stepped"
 
     def __init__(self, path, turn):
         self._path = path
@@ -51,11 +54,13 @@ class Claimer(threading.Thread):
         self._go.acquire()
 
     def run(self):
-        self.has_it = self._claims.claim(f"job-{self._number}", self._units)
-        self._stopped.release()
+        try:
+            self.has_it = self._claims.claim(f"job-{self._number}", self._units)
+        finally:
+            self._stopped.release()
 
     def step(self):
-        if self.has_it is None:
+        if self.is_alive() and self.has_it is None:
             self._go.release()
             self._stopped.acquire()
 
@@ -119,12 +124,12 @@ def workshop(sandbox, tmp_path):
 
 
 def job(tmp_path, units, number=1, *, prompt="A fox", unknown_price="fail", **params):
-    budget = Budget("october", str(units), str(tmp_path / "budget"), unknown_price)
+    budget = Budget(name="october", units=str(units), folder=str(tmp_path / "budget"), unknown_price=unknown_price)
     return WorkflowJob(
         id=f"job-{number}",
         prompt=prompt,
         params=params or {"model": "kling-2.5-turbo"},
-        metadata={"budget": budget.as_json()},
+        budget=budget,
     )
 
 
@@ -165,7 +170,7 @@ def test_an_unknown_price_fails_unless_the_user_allows_it(workshop, sandbox, tmp
     assert sandbox.ledger()["tasks"] == []
     allowed = workshop.process(job(tmp_path, 100, 2, prompt="", unknown_price="allow", **unknown))
     assert allowed.state is S.COMPLETED, allowed.error
-    assert committed(tmp_path) == Decimal(allowed.metadata["billed_units"])
+    assert committed(tmp_path) == allowed.billed_units
 
 
 def test_a_failed_task_gives_its_units_back(workshop, tmp_path):
