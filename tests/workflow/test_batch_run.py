@@ -12,8 +12,9 @@ from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import VideoSteps, WorkflowEngine, WorkflowState
 from airflow_provider_klingvideo.workflow.batch import run as batch_run
-from airflow_provider_klingvideo.workflow.batch.run import BatchRun, batch_job
+from airflow_provider_klingvideo.workflow.batch.run import BatchRun, JobTerms, batch_job
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard
+from airflow_provider_klingvideo.workflow.job.sections import Origin
 
 S = WorkflowState
 REQUEST = {"prompt": "A fox", "model": "kling-2.5-turbo"}
@@ -44,11 +45,11 @@ class Batch(Workshop):
     def jobs(self, *numbers, turn="run-1", **words):
         return [
             batch_job(
-                self.store,
+                WorkflowEngine(store=self.store),
                 f"job-{number}",
                 {**REQUEST, "prompt": f"Shot {number} {words.get(f'n{number}', '')}"},
-                turn=turn,
-                metadata={"run_id": "run-1"},
+                origin=Origin(run_id="run-1", turn=turn),
+                terms=JobTerms(),
             )
             for number in numbers
         ]

@@ -23,9 +23,10 @@ from airflow_provider_klingvideo.workflow.gates.budgets import old_claims
 from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
 from airflow_provider_klingvideo.workflow.gates.budgets.holdings import HoldingsFold, Scope, Take, as_text, total
 from airflow_provider_klingvideo.workflow.gates.budgets.old_claims import Claims, OldClaim
-from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Budget, Reservations
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
 from airflow_provider_klingvideo.workflow.gates.ledger import ledger
-from airflow_provider_klingvideo.workflow.job.job import Submission
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.sections import Budget, ExpectedPrice
 
 PRICE = Decimal("1.5")
 LIMIT = Decimal(10)
@@ -344,12 +345,12 @@ def workshop(sandbox, tmp_path):
 
 
 def job(tmp_path, units, number=1, *, prompt="A fox", unknown_price="fail", **params):
-    budget = Budget("october", str(units), str(tmp_path / "budget"), unknown_price)
+    budget = Budget(name="october", units=str(units), folder=str(tmp_path / "budget"), unknown_price=unknown_price)
     return WorkflowJob(
         id=f"job-{number}",
         prompt=prompt,
         params=params or {"model": "kling-2.5-turbo"},
-        metadata={"budget": budget.as_json()},
+        budget=budget,
     )
 
 
@@ -390,7 +391,7 @@ def test_an_unknown_price_fails_unless_the_user_allows_it(workshop, sandbox, tmp
     assert sandbox.ledger()["tasks"] == []
     allowed = workshop.process(job(tmp_path, 100, 2, prompt="", unknown_price="allow", **unknown))
     assert allowed.state is S.COMPLETED, allowed.error
-    assert committed(tmp_path) == Decimal(allowed.metadata["billed_units"])
+    assert committed(tmp_path) == allowed.billed_units
 
 
 class TestTriesOfOneJob:
@@ -402,41 +403,43 @@ class TestTriesOfOneJob:
 
         def made(revision=1, **fields):
             one = job(tmp_path, 10)
-            order = Submission(external_task_id="job-1-fox-g1", fingerprint="fox", generation_number=1, **fields)
-            one.revision, one.submissions, one.external_task_id = revision, [order], order.external_task_id
-            one.metadata["estimate"] = {"units": "6"}
+            order = PaidCall(external_task_id="job-1-fox-g1", fingerprint="fox", **fields)
+            one.revision, one.calls, one.external_task_id = revision, [order], order.external_task_id
+            one.estimate = ExpectedPrice(units="6")
             return Reservations(Path), one
 
         return made
 
     def refused(self, reservations, job):
-        job.submissions[0].outcome = "refused"
+        call = job.submissions[0]
+        call.sends = dict.fromkeys(call.sends, "refused")
         reservations.settle(job)
 
     def test_a_late_refusal_takes_no_units_from_the_successor(self, tries, tmp_path):
         zombie, successor = tries(), tries()
-        assert zombie[0].reserve(zombie[1])
-        assert successor[0].reserve(successor[1])
+        for reservations, one in (zombie, successor):
+            reservations.reserve(one, one.submissions[0])
+            one.submissions[0].begin()
         self.refused(*zombie)
         assert committed(tmp_path) == 6
         other = job(tmp_path, 10, 2)
-        other.metadata["estimate"] = {"units": "6"}
+        other.estimate = ExpectedPrice(units="6")
         assert "6 are committed" in Reservations(Path).shortage(other), "12 units of 10"
         self.refused(*successor)
         assert Reservations(Path).shortage(other) is None
 
     def test_the_end_of_the_task_is_told_by_whoever_has_waited_for_it(self, tries, tmp_path):
         reservations, one = tries()
-        reservations.reserve(one)
-        reservations.settle(tries(task_id="t1", units="6")[1])
+        reservations.reserve(one, one.submissions[0])
+        reservations.settle(tries(task_id="t1", price="6")[1])
         assert committed(tmp_path) == 6
-        Reservations(Path).settle(tries(task_id="t1", units="2", outcome="failed")[1])
+        Reservations(Path).settle(tries(task_id="t1", billed="2", verdict="failed")[1])
         assert committed(tmp_path) == 2
 
     def test_the_end_of_the_job_gives_back_what_a_dead_try_has_reserved(self, tries, tmp_path):
         reservations, one = tries()
-        reservations.reserve(one)
-        again = tries(revision=2, outcome="refused")
+        reservations.reserve(one, one.submissions[0])
+        again = tries(revision=2)
         again[1].state = S.FAILED
         Reservations(Path).settle(again[1])
         assert committed(tmp_path) == 0

@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.workflow import (
     HandlerError,
     InvalidTransitionError,
     JobStore,
+    PaidCall,
     TransitionTable,
     UnsoundTableError,
     WorkflowEngine,
@@ -113,9 +114,9 @@ def test_the_facts_of_our_own_errors_are_kept():
 
 
 def test_an_error_never_claims_that_no_money_was_spent_while_a_task_may_exist():
-    from airflow_provider_klingvideo.workflow import Submission
-
-    job = WorkflowJob(submissions=[Submission(external_task_id="e", fingerprint="f", generation_number=1)])
+    call = PaidCall(external_task_id="e", fingerprint="f")
+    call.begin()
+    job = WorkflowJob(calls=[call])
     process(engine_with(POST_PROCESSING=raises(KlingVideoError("disk full"))), job)
     assert job.failure["money"] == Money.MAYBE
 

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_klingvideo.kling import ApiFamily, parse_request
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Video
 from airflow_provider_klingvideo.media import find_binaries
-from airflow_provider_klingvideo.workflow import WorkflowJob
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.inputs.reader import (
     MEGABYTE,
     PICTURES,
@@ -37,7 +37,7 @@ def png(width=400, height=400, size=0):
 
 
 def reader(video_of=lambda job: f"https://cdn.example.org/{job.klingai_job_id}.mp4?sig=1"):
-    return InputReader(Path, video_of)
+    return InputReader(Path, JobStore, video_of)
 
 
 class Dance(GenerationRequest):
@@ -120,9 +120,9 @@ class TestVideosOfOtherJobs:
 
     def stored(self, folder, **fields):
         job = WorkflowJob(id="job-1", prompt="x", **fields)
-        (folder / "job.json").write_text(job.model_dump_json(by_alias=True))
-        (folder / "master.mp4").write_bytes(b"")
-        return folder / "master.mp4"
+        JobStore(folder).save(job)
+        (folder / "job-1" / "master.mp4").write_bytes(b"")
+        return folder / "job-1" / "master.mp4"
 
     def test_the_vendor_is_given_a_fresh_address_of_its_own_video(self, tmp_path):
         request = self.request(self.stored(tmp_path, klingai_job_id="77"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -12,10 +11,11 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from pyarrow.parquet import read_table
 
-from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
+from airflow_provider_klingvideo.workflow import JobStore, PaidCall, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.job.sections import ExpectedPrice, Result
 
 DONE = WorkflowJob(
     id="done-1",
@@ -23,9 +23,11 @@ DONE = WorkflowJob(
     state=S.COMPLETED,
     klingai_job_id="867283741759111202",
     processed_url="s3://b/done-1/master.mp4",
-    metadata={"billed_units": "2.50", "estimate": {"units": "3", "usd": None}, "seconds": 5.041},
+    calls=[PaidCall(fingerprint="f", task_id="867283741759111202", billed="2.50")],
+    estimate=ExpectedPrice(units="3"),
+    result=Result(seconds=5.041),
 )
-FAILED = WorkflowJob(id="failed-1", prompt="A hare", state=S.FAILED, error="No.", metadata={"estimate": None})
+FAILED = WorkflowJob(id="failed-1", prompt="A hare", state=S.FAILED, error="No.")
 JOBS = (DONE, FAILED, WorkflowJob(id="cancelled-1", state=S.CANCELLED), None)
 COLUMNS = (
     "index",
@@ -109,21 +111,21 @@ def test_without_pyarrow_there_is_no_parquet_file_not_even_an_old_one(tmp_path, 
 def test_a_file_that_could_not_be_written_leaves_the_one_before(tmp_path, monkeypatch, suffix):
     path = written(tmp_path).with_suffix(suffix)
     before = path.read_bytes()
-    open_file = Path.open
+    opened = Path.open
 
-    class Torn(io.FileIO):
-        def write(self, content):
-            super().write(content[: len(content) // 2])
-            raise OSError("No space left on device")
+    def on_a_full_disk(self, mode="r", **options):
+        if "w" in mode and f"{suffix}." in self.name:
+            with opened(self, mode) as half:
+                half.write(before[: len(before) // 2])
+            return opened(Path("/dev/full"), mode)
+        return opened(self, mode, **options)
 
-    def torn(self, mode="r", *arguments):
-        return Torn(self, mode) if f"{suffix}." in self.name and "w" in mode else open_file(self, mode, *arguments)
-
-    monkeypatch.setattr(Path, "open", torn)
+    monkeypatch.setattr(Path, "open", on_a_full_disk)
     with pytest.raises(OSError, match="No space"):
         written(tmp_path, (FAILED,))
     monkeypatch.undo()
     assert path.read_bytes() == before
+    assert not [one.name for one in tmp_path.iterdir() if one.name.startswith(".")]
 
 
 def test_it_is_written_to_an_object_store_as_well(tmp_path):

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from airflow_provider_klingvideo.workflow import WorkflowJob
 from airflow_provider_klingvideo.workflow.inputs.references import reduced, resolved
 from airflow_provider_klingvideo.workflow.job.errors import InputError
+from airflow_provider_klingvideo.workflow.job.sections import Result
 
 DONE = WorkflowJob(
     id="shot-1",
     state="COMPLETED",
     processed_url="s3://b/shot-1/master.mp4",
-    metadata={"outputs": [{"type": "video", "url": "https://cdn/x.mp4"}, {"type": "element", "id": "829"}]},
+    result=Result(outputs=[{"type": "video", "url": "https://cdn/x.mp4"}, {"type": "element", "id": "829"}]),
 ).as_json()
 
 
@@ -45,7 +46,7 @@ def test_a_job_that_did_not_complete_is_no_input(state):
 @pytest.mark.parametrize("form", ["file_of", "last_frame_of", "id_of"])
 def test_a_job_without_such_a_result_is_no_input(form):
     with pytest.raises(InputError, match=f"has no result for {form}"):
-        resolved([{form: {**DONE, "metadata": {}, "processed_url": None}}])
+        resolved([{form: {**DONE, "result": None, "processed_url": None}}])
 
 
 @given(

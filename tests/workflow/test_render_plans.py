@@ -48,7 +48,7 @@ def test_the_plan_decides_what_is_made_and_the_record_says_it(workshop):
     shop = workshop("master", TALL, "hls")
     job = shop.process(fox())
     assert job.state is S.COMPLETED, job.error
-    artifacts = job.metadata["artifacts"]
+    artifacts = job.files.artifacts
     assert set(artifacts) == {"source.mp4", "master.mp4", "tall.mp4", "hls/index.m3u8"}
     folder = shop.store.folder(job.id)
     assert probe(folder / "tall.mp4", find_binaries()).display_size == (90, 160)
@@ -62,10 +62,10 @@ def test_a_missing_segment_is_missed(workshop):
     shop = workshop("hls")
     job = shop.process(fox())
     folder = shop.store.folder(job.id)
-    parts = [part["name"] for part in job.metadata["artifacts"]["hls/index.m3u8"]["parts"]]
+    parts = [part["name"] for part in job.files.artifacts["hls/index.m3u8"]["parts"]]
     (folder / parts[-1]).unlink()
     with pytest.raises(StoredFilesError, match=f"{parts[-1]} is missing"):
-        asyncio.run(VideoSteps(None, shop.store, outputs=shop.outputs).complete(job))
+        asyncio.run(VideoSteps(None, shop.store, outputs=shop.outputs).prove(job))
     half_written = folder / "hls" / f".{Path(parts[0]).name}.1234.part"
     half_written.write_bytes(b"half")
     again = shop.process(reopened(job, S.POST_PROCESSING))
@@ -86,7 +86,7 @@ def test_what_is_made_is_on_record_when_a_required_output_is_not(workshop, sandb
     shop = workshop("master", {"preset": "web", "logo": {"file": "nowhere.png"}, "required": True})
     job = shop.process(fox())
     assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "output", "billed")
-    assert set(job.metadata["artifacts"]) == {"source.mp4", "master.mp4"}
+    assert set(job.files.artifacts) == {"source.mp4", "master.mp4"}
     assert workshop("master").process(reopened(job, S.POST_PROCESSING)).state is S.COMPLETED
     assert [count for what, count in sandbox.ledger()["requests"].items() if "/media/" in what] == [1]
 
@@ -99,8 +99,8 @@ def test_a_video_that_fails_a_gate_is_kept_and_said_to_be_paid(workshop, sandbox
     subprocess.run([find_binaries().ffmpeg, "-v", "error", *black, str(folder / "source.mp4")], check=True)
     job = shop.process(fox())
     assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "gate", "billed")
-    assert set(job.metadata["artifacts"]) == {"source.mp4", "master.mp4"}
-    assert [gate["gate"] for gate in job.metadata["gates"] if not gate["passed"]] == ["black"]
+    assert set(job.files.artifacts) == {"source.mp4", "master.mp4"}
+    assert [gate["gate"] for gate in job.files.gates if not gate["passed"]] == ["black"]
     lenient = workshop("master", black="warn")
     assert lenient.process(reopened(job, S.POST_PROCESSING)).state is S.COMPLETED
     assert len(sandbox.ledger()["tasks"]) == 1

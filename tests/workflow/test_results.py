@@ -41,7 +41,7 @@ def test_a_result_that_is_not_offered_is_told(offered):
 
 
 def test_a_job_that_ordered_nothing_follows_no_task():
-    with pytest.raises(ValueError, match="Job fox has no vendor task yet; it is CREATED"):
+    with pytest.raises(ValueError, match="Job fox has no task at Kling yet; it is CREATED"):
         task_id_of(WorkflowJob(id="fox"))
 
 

@@ -105,6 +105,6 @@ def test_a_store_that_throttles_costs_tries_and_no_money(server, first, count, e
         (task,) = server.ledger()["tasks"]
         assert job.klingai_job_id == task["id"]
         folder = Path(name) / "run" / "job-1"
-        for name, artifact in job.metadata["artifacts"].items():
+        for name, artifact in job.files.artifacts.items():
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == artifact["sha256"]
         assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
