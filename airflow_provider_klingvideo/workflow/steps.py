@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import (
     AsyncKlingClient,
     ConcurrencyLimitError,
+    Estimate,
     GenerationRequest,
     RateLimitError,
     check_request,
@@ -198,9 +199,7 @@ class VideoSteps:
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = (
-            None if price is None else ExpectedPrice(units=str(price.units), usd=price.usd and str(price.usd))
-        )
+        job.estimate = None if price is None else _expected(price)
         self._reservations.require_affordable(job)
 
     async def pass_gates(self, job: WorkflowJob, *, now: datetime | None = None) -> StateWait | None:
@@ -383,3 +382,8 @@ class VideoSteps:
         if video is None:
             raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after they were made")
         return video.url
+
+
+def _expected(price: Estimate) -> ExpectedPrice:
+    # What costs nothing is a price, too.
+    return ExpectedPrice(units=str(price.units), usd=None if price.usd is None else str(price.usd))
