@@ -2,7 +2,7 @@
 
 .. code-block:: console
 
-    $ make bench-batches                         # 200 videos, 20 slots, 20 seconds each, compact and mapped
+    $ make bench-batches                         # 200 videos, 20 slots, 20 seconds each, in every granularity
     $ make bench-storm                           # 50 videos for 5 slots that somebody else holds for a minute
     $ make bench-mapped                          # 1000 videos, mapped, in ten DAG runs
 """
@@ -27,7 +27,7 @@ from chaos.run import preload
 from live_airflow import ENDED
 
 DAGS = Path(__file__).parent / "dags"
-MODES = ("compact", "mapped")
+MODES = ("compact", "single", "mapped")
 LONGEST_SECONDS = 3 * 3600.0
 PAGE = 100
 # Between two looks at the pages.

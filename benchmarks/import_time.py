@@ -16,6 +16,7 @@ VARIANTS = {
     "airflow.sdk alone": (),
     "this provider": (
         "airflow_provider_klingvideo.operators.klingvideo",
+        "airflow_provider_klingvideo.operators.video",
         "airflow_provider_klingvideo.operators.outcome",
         "airflow_provider_klingvideo.operators.speech",
         "airflow_provider_klingvideo.operators.batch",

@@ -58,12 +58,21 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state."""
+        from airflow_provider_klingvideo.runtime.places import is_beginning
+
+        return self._go_on(context, is_beginning=is_beginning(self, context))
+
+    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Go on with the jobs on record."""
+        return self._go_on(context, is_beginning=False)
+
+    def _go_on(self, context: Context, *, is_beginning: bool) -> dict[str, Any]:
         from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL, Chunk
         from airflow_provider_klingvideo.runtime.outlets import tell_of_videos
         from airflow_provider_klingvideo.triggers.waits import BACKSTOP, batch_trigger
         from airflow_provider_klingvideo.workflow.batch.judge import judged
 
-        chunk = Chunk.load(self, context)
+        chunk = Chunk.load(self, context, is_beginning=is_beginning)
         suspended = chunk.work()
         if suspended is not None:
             self.log.info("Waiting, deferred: %s", suspended.words)

@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors, end_of_job
 from airflow_provider_klingvideo.runtime.places import (
     JobTask,
+    is_beginning,
     job_id_of,
     origin_of,
     session_of,
@@ -106,6 +107,7 @@ class JobRun:
                 request,
                 origin=origin_of(context, batch=task.batch, turn=turn_of(task, context)),
                 terms=terms_of(session, task, context),
+                is_beginning=is_beginning(task, context),
             )
         log.info("Job %s is %s; its record lies in %s", job.id, job.state, store.folder(job.id))
         return cls(task, context, session, store, engine, job)

@@ -91,9 +91,21 @@ def origin_of(context: Context, **known: Any) -> Origin:
 
 def turn_of(task: Any, context: Context) -> str:
     """Name what a person has started: a run, or a clear of it. Airflow's own tries do not count."""
-    ti = context["ti"]
-    cleared = (ti.max_tries or 0) - (task.retries or 0)
-    return f"{ti.run_id}#{cleared}"
+    return f"{context['ti'].run_id}#{_tries_before(task, context)}"
+
+
+def is_beginning(task: Any, context: Context) -> bool:
+    """Whether this is the first try since a person has started the task.
+
+    A run that was deleted and made again has the same turns as the old one, whose jobs must not stay failed for that.
+    """
+    tries: int = context["ti"].try_number
+    return tries == _tries_before(task, context) + 1
+
+
+def _tries_before(task: Any, context: Context) -> int:
+    """The number of tries before a person has cleared the task last."""
+    return (context["ti"].max_tries or 0) - (task.retries or 0)
 
 
 def terms_of(session: Session, task: Any, context: Context) -> JobTerms:

@@ -1,4 +1,4 @@
-"""The DAGs of the benchmarks: the same rows in both granularities."""
+"""The DAGs of the benchmarks: the same rows in all granularities."""
 
 from __future__ import annotations
 
@@ -27,3 +27,4 @@ def bench_dag(mode: str, chunk_size: int) -> DAG:
 
 compact = bench_dag("compact", 50)
 mapped = bench_dag("mapped", 50)
+single = bench_dag("single", 50)

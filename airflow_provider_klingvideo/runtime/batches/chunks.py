@@ -62,9 +62,10 @@ class Chunk:
     jobs: list[WorkflowJob]
 
     @classmethod
-    def load(cls, task: ChunkTask, context: Context) -> Chunk:
+    def load(cls, task: ChunkTask, context: Context, *, is_beginning: bool) -> Chunk:
         """Read the rows of a task instance, and make or find the records of their jobs.
 
+        :param is_beginning: see :func:`batch_job`.
         :raises AirflowException: when the rows are missing or the budget makes no sense.
         """
         with airflow_errors():
@@ -76,7 +77,7 @@ class Chunk:
             origin = origin_of(context, batch=task.batch, turn=turn_of(task, context))
             terms, engine, take = terms_of(session, task, context), session.engine(store), task.option("take")
             made = (
-                batch_job(engine, row.job_id, row.request, origin=origin, terms=terms)
+                batch_job(engine, row.job_id, row.request, origin=origin, terms=terms, is_beginning=is_beginning)
                 for row in rows[first : first + chosen["count"]]
             )
             jobs = [with_another_take(engine, job, take) for job in made]

@@ -54,7 +54,13 @@ class JobTerms:
 
 
 def batch_job(
-    engine: WorkflowEngine, job_id: str, request: Mapping[str, Any], *, origin: Origin, terms: JobTerms
+    engine: WorkflowEngine,
+    job_id: str,
+    request: Mapping[str, Any],
+    *,
+    origin: Origin,
+    terms: JobTerms,
+    is_beginning: bool = False,
 ) -> WorkflowJob:
     """Return the job of a row, its record kept.
 
@@ -64,11 +70,13 @@ def batch_job(
 
     :param origin: where the job comes from; its ``turn`` names what a person has started.
     :param terms: under what the job may be ordered.
+    :param is_beginning: whether the turn is only beginning, so that what has ended did so in another one of its name.
     """
     store = engine.store
     assert store is not None  # noqa: S101 - a batch has records
     existing = store.load(job_id)
-    if existing and existing.origin.turn == origin.turn and is_same_request(existing, request):
+    is_taken_up = not is_beginning and existing is not None and existing.origin.turn == origin.turn
+    if existing and is_taken_up and is_same_request(existing, request):
         return existing
     job = created_job(engine, job_id, request, origin=origin)
     if not job.is_terminal:
