@@ -374,6 +374,14 @@ class TestCost:
         enter(ledger_of(tmp_path), "c")
         assert counted.of(ledger.look) == ["entries", "read_whole"]
 
+    def test_a_look_that_shows_nothing_new_is_a_look(self, tmp_path, small, counted):
+        small(SLOW_SECONDS=0.2)
+        ledger = ledger_of(tmp_path)
+        enter(ledger, "a")
+        ledger.look()
+        time.sleep(0.3)
+        assert counted.of(lambda: enter(ledger, "b")) == ["entries", "create"]
+
     def test_of_a_large_state_only_what_is_new_is_read(self, tmp_path, small, counted):
         small(CHECKPOINT_EVERY=10**6, KEEP=10**6)
         ledger = ledger_of(tmp_path)

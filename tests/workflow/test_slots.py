@@ -254,6 +254,7 @@ class TestClocks:
                 slots.ordered(FOX)
                 for file in path.parent.iterdir():
                     os.utime(file, (time.time() - 6, time.time() - 6))
+                board.put([Notice(QUEUE, "video", MODEL, "other", time.time())])
                 monkeypatch.setattr(slots_module, "LISTED_WITHIN_SECONDS", 0)
             return create(path, content)
 

@@ -22,7 +22,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from airflow_provider_klingvideo.errors import Money
@@ -210,7 +210,7 @@ class Ledger(Generic[S]):
     def _page(self, listed: tuple[Entry, ...], looked: Moment, taken: int, *, is_last: bool) -> Page[S]:
         known = self._known
         if known and known.files == listed and taken <= known.number:
-            return known
+            return replace(known, looked=looked)
         numbers = _numbers(listed) | ({taken} if taken else set())
         base, later = self._read_back(numbers, is_last=is_last)
         newest = max(later, default=base.number)
