@@ -130,6 +130,7 @@ class StepSettings:
 
 
 def _expected(price: Estimate, preparation: Decimal | None) -> ExpectedPrice:
+    # What costs nothing is a price, too.
     return ExpectedPrice(
         units=f"{price.units:f}",
         usd=None if price.usd is None else f"{price.usd:f}",
@@ -402,8 +403,3 @@ class VideoSteps:
         if video is None:
             raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after they were made")
         return video.url
-
-
-def _expected(price: Estimate) -> ExpectedPrice:
-    # What costs nothing is a price, too.
-    return ExpectedPrice(units=str(price.units), usd=None if price.usd is None else str(price.usd))

@@ -182,6 +182,16 @@ class TestWithoutExclusiveCreation:
         book.settle("fox", Take(1, "o", "00000002"), Decimal(2), Scope.ORDER)
         assert book.committed() == 2
 
+    @pytest.mark.usefixtures("approximate")
+    def test_each_of_two_tries_may_still_spend_it(self, tmp_path):
+        book, tries = BudgetBook(tmp_path), (Take(1, "o", "00000001"), Take(1, "o", "00000002"))
+        assert all(book.reserve("fox", take, Decimal(6), LIMIT) for take in tries)
+        left = []
+        for take in reversed(tries):
+            book.settle("fox", take, Decimal(0))
+            left.append(book.committed())
+        assert left == [6, 0]
+
     @settings(max_examples=100, deadline=None)
     @given(
         amounts=st.lists(st.integers(1, 6), min_size=2, max_size=4),

@@ -119,7 +119,8 @@ class TestRaces:
         assert page.number == workers * 3
 
     def test_processes_that_die_anywhere_take_nothing_with_them(self, tmp_path, small):
-        small()
+        # Entries are removed at once here, so that every writer has to make sure that its own one counts.
+        small(SLOW_SECONDS=-1.0)
         folder, noted = tmp_path / "ledger", tmp_path / "entered"
 
         def work(worker):
@@ -373,6 +374,14 @@ class TestCost:
         assert counted.of(ledger.look) == ["entries"]
         enter(ledger_of(tmp_path), "c")
         assert counted.of(ledger.look) == ["entries", "read_whole"]
+
+    def test_a_look_that_shows_nothing_new_is_a_look(self, tmp_path, small, counted):
+        small(SLOW_SECONDS=0.2)
+        ledger = ledger_of(tmp_path)
+        enter(ledger, "a")
+        ledger.look()
+        time.sleep(0.3)
+        assert counted.of(lambda: enter(ledger, "b")) == ["entries", "create"]
 
     def test_of_a_large_state_only_what_is_new_is_read(self, tmp_path, small, counted):
         small(CHECKPOINT_EVERY=10**6, KEEP=10**6)

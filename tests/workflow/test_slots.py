@@ -254,6 +254,7 @@ class TestClocks:
                 slots.ordered(FOX)
                 for file in path.parent.iterdir():
                     os.utime(file, (time.time() - 6, time.time() - 6))
+                board.put([Notice(QUEUE, "video", MODEL, "other", time.time())])
                 monkeypatch.setattr(slots_module, "LISTED_WITHIN_SECONDS", 0)
             return create(path, content)
 
@@ -291,13 +292,12 @@ class TestClocks:
 class TestStoresWithoutTimes:
     @pytest.fixture(autouse=True)
     def timeless(self, monkeypatch):
-        entries = board_module.entries
+        entries = ledger_module.entries
         monkeypatch.setattr(board_module, "_timeless", set())
 
         def timeless(folder):
             return [replace(one, modified=None) for one in entries(folder)]
 
-        monkeypatch.setattr(board_module, "entries", timeless)
         monkeypatch.setattr(ledger_module, "entries", timeless)
 
     def test_claims_end_by_our_own_clock_and_that_is_said_once(self, board, own_clock, caplog):
@@ -335,7 +335,6 @@ class TestRaces:
         with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name:
             for step, action in STEPS.items():
                 patch.setattr(ledger_module, step, turns.stepped(action))
-            patch.setattr(board_module, "entries", turns.stepped(board_module.entries))
             patch.setattr(ledger_module, "LONGEST_PAUSE", 0)
             # Threads that are held up for the sake of the schedule are not late.
             patch.setattr(slots_module, "LISTED_WITHIN_SECONDS", 100)

@@ -86,8 +86,6 @@ class Reservation:
 
     def _left_by(self, attempt: str, units: Decimal) -> Reservation:
         others = tuple(one for one in self.attempts if one != attempt)
-        if others == self.attempts:
-            return self
         return replace(self, attempts=others) if others else replace(self, units=units)
 
 

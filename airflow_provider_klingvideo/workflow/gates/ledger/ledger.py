@@ -22,7 +22,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from airflow_provider_klingvideo.errors import Money
@@ -48,7 +48,8 @@ KEEP_SECONDS = 60.0
 # Every so many entries their writer tidies, and removes so many at most.
 TIDY_EVERY = 32
 TIDY_AT_ONCE = 2 * TIDY_EVERY
-# A writer that took longer than this from its look to its entry makes sure that the entry counts; well below the above.
+# A writer that took longer than this from its look to its entry makes sure that the entry counts. It is far less than
+# KEEP_SECONDS, so that a quicker writer cannot have met a number that was removed.
 SLOW_SECONDS = 5.0
 # So often a folder is looked at again that others change meanwhile.
 LOOKS = 5
@@ -113,21 +114,42 @@ class Moment(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Listing:
+    """What lies in a folder.
+
+    :param files: all its files.
+    :param looked: when they were listed, or a moment before.
+    """
+
+    files: tuple[Entry, ...]
+    looked: Moment
+
+    @classmethod
+    def of(cls, folder: StorePath) -> Listing:
+        """List a folder."""
+        looked = Moment.now()
+        return cls(tuple(entries(folder)), looked)
+
+
+@dataclass(frozen=True)
 class Page(Generic[S]):
     """What a ledger says at one moment.
 
     :param number: the newest number that is taken, 0 before the first.
     :param state: what all entries together say.
     :param checkpoint: the newest number whose entry carries the whole state, 0 when there is none.
-    :param files: all files of the folder, those of others included, as they were listed.
-    :param looked: when they were listed.
+    :param listing: what lay in the folder, files of others included.
     """
 
     number: int
     state: S
     checkpoint: int
-    files: tuple[Entry, ...]
-    looked: Moment
+    listing: Listing
+
+    @property
+    def files(self) -> tuple[Entry, ...]:
+        """The files of the folder."""
+        return self.listing.files
 
     @property
     def written(self) -> dict[int, float]:
@@ -170,19 +192,17 @@ class Ledger(Generic[S]):
         self._fold = fold
         self._known: Page[S] | None = None
 
-    def look(self, files: Sequence[Entry] | None = None, *, taken: int = 0) -> Page[S]:
+    def look(self, listing: Listing | None = None, *, taken: int = 0) -> Page[S]:
         """Read what has been entered: by one listing, and one read unless the state is very large.
 
-        :param files: a listing of the folder, when the caller has just made one.
+        :param listing: of the folder, when the caller has just made one.
         :param taken: a number that is known to be taken, whether it is listed or not.
         """
         for is_last in [False] * (LOOKS - 1) + [True]:
-            looked = Moment.now()
-            listed = tuple(entries(self._folder) if files is None else files)
             try:
-                self._known = self._page(listed, looked, taken, is_last=is_last)
+                self._known = self._page(listing or Listing.of(self._folder), taken, is_last=is_last)
             except _ChangedMeanwhileError:
-                files = None
+                listing = None
             else:
                 return self._known
         raise AssertionError("the last look reads what it can")
@@ -207,11 +227,11 @@ class Ledger(Generic[S]):
             page = self.look(taken=page.number + 1)
         raise BusyLedgerError(f"{self._folder} was written by others {ATTEMPTS} times in a row")
 
-    def _page(self, listed: tuple[Entry, ...], looked: Moment, taken: int, *, is_last: bool) -> Page[S]:
+    def _page(self, listing: Listing, taken: int, *, is_last: bool) -> Page[S]:
         known = self._known
-        if known and known.files == listed and taken <= known.number:
-            return known
-        numbers = _numbers(listed) | ({taken} if taken else set())
+        if known and known.files == listing.files and taken <= known.number:
+            return replace(known, listing=listing)
+        numbers = _numbers(listing.files) | ({taken} if taken else set())
         base, later = self._read_back(numbers, is_last=is_last)
         newest = max(later, default=base.number)
         self._require_unbroken(numbers, base.number, newest, is_last=is_last)
@@ -220,7 +240,7 @@ class Ledger(Generic[S]):
             state = self._fold.apply(state, number, later[number])
         while newest + 1 in numbers:
             newest += 1
-        return Page(newest, state, base.checkpoint, listed, looked)
+        return Page(newest, state, base.checkpoint, listing)
 
     def _read_back(self, numbers: set[int], *, is_last: bool) -> tuple[_Base[S], dict[int, Changes]]:
         """Read from the newest entry back to one after which the whole state is known.
@@ -290,11 +310,11 @@ class Ledger(Generic[S]):
             checkpoint = page.checkpoint
         if not create(self._path(number), whole):
             return None
-        if page.looked.seconds_ago() > SLOW_SECONDS and self.look(taken=number).number - number >= KEEP:
+        if page.listing.looked.seconds_ago() > SLOW_SECONDS and self.look(taken=number).number - number >= KEEP:
             return None
         if number % TIDY_EVERY == 0:
             self._tidy(page.files, number - KEEP)
-        self._known = Page(number, state, checkpoint, page.files, page.looked)
+        self._known = Page(number, state, checkpoint, page.listing)
         return self._known
 
     def _tidy(self, files: Sequence[Entry], last: int) -> None:
@@ -303,7 +323,7 @@ class Ledger(Generic[S]):
         newest = max((one.modified for one in aged.values() if one.modified), default=None)
         for number in sorted(number for number in aged if number <= last)[:TIDY_AT_ONCE]:
             written = aged[number].modified
-            if newest and written and (newest - written).total_seconds() < KEEP_SECONDS:
+            if not newest or not written or (newest - written).total_seconds() < KEEP_SECONDS:
                 return
             try:
                 remove(self._path(number))

@@ -6,12 +6,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_klingvideo.storage.listing import Entry, entries
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.stores import store_key
 from airflow_provider_klingvideo.storage.writing import write_whole
 from airflow_provider_klingvideo.workflow.gates.ledger.exactness import is_exact
-from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes, Decide, Ledger, Page
+from airflow_provider_klingvideo.workflow.gates.ledger.ledger import Changes, Decide, Ledger, Listing, Page
 from airflow_provider_klingvideo.workflow.gates.slots.marks import Marks, MarksFold, as_notices, dating, dropping
 from airflow_provider_klingvideo.workflow.gates.slots.notices import Notice, notices_of, stored_at
 
@@ -47,16 +46,16 @@ class SlotBoard:
         self._folder = folder
         self._ledger: Ledger[Marks] = Ledger(folder, MarksFold())
 
-    def files(self) -> list[Entry]:
+    def files(self) -> Listing:
         """List the folder."""
-        return entries(self._folder)
+        return Listing.of(self._folder)
 
-    def view(self, files: Sequence[Entry] | None = None) -> View:
+    def view(self, listing: Listing | None = None) -> View:
         """Read everything: by one listing, and one read when anybody has a slot.
 
-        :param files: a listing that was made just now.
+        :param listing: of the folder, that was made just now.
         """
-        view = view_of(self._ledger.look(files))
+        view = view_of(self._ledger.look(listing))
         if any(one.stored is None for one in view.notices):
             _say_timeless(self._folder)
         return view
@@ -97,15 +96,15 @@ class SlotBoard:
         """Whether a ledger can be kept; see :func:`is_exact`."""
         return is_exact(self._folder)
 
-    def store_time(self) -> tuple[float | None, list[Entry]]:
+    def store_time(self) -> tuple[float | None, Listing]:
         """Ask the store for the present, by writing a file.
 
         :returns: seconds of the epoch, None where the store tells no times; and the listing that has shown it.
         """
         write_whole(self._folder / CLOCK_NAME, b"")
-        files = self.files()
-        told = next((stored_at(one) for one in files if one.name == CLOCK_NAME), None)
-        return told, files
+        listing = self.files()
+        told = next((stored_at(one) for one in listing.files if one.name == CLOCK_NAME), None)
+        return told, listing
 
     def _drop(self, marked: Mapping[str, int], page: Page[Marks]) -> None:
         """Take slots away, unless the job has got another one meanwhile."""

@@ -112,10 +112,10 @@ class Slots:
 
     def standing(self, place: Place) -> Standing:
         """Tell whether a job may order already, without asking Kling."""
-        files = self._board.files()
-        if not self._occupancy(place.pack, (), notices_of(files)).is_limited(place.model):
+        listing = self._board.files()
+        if not self._occupancy(place.pack, (), notices_of(listing.files)).is_limited(place.model):
             return Standing.UNLIMITED
-        claims = self._occupancy(place.pack, (), self._board.view(files).notices).claims
+        claims = self._occupancy(place.pack, (), self._board.view(listing).notices).claims
         return Standing.CLAIMED if any(one.subject == place.job_id for one in claims) else Standing.WAITING
 
     def grant(self, waiting: Collection[Place], in_flight: Sequence[Task], *, queue: str | None = None) -> set[str]:
@@ -128,12 +128,12 @@ class Slots:
         :returns: the ids of the jobs that may order now.
         """
         look = _Look(next(iter(waiting)).pack, waiting, in_flight, queue, time.monotonic())
-        files = self._board.files()
-        occupancy = self._occupancy(look.pack, in_flight, notices_of(files))
+        listing = self._board.files()
+        occupancy = self._occupancy(look.pack, in_flight, notices_of(listing.files))
         if not any(occupancy.is_limited(one.model) for one in waiting):
             admitted = occupancy.admissible(look.candidates(occupancy))
         else:
-            view, told = self._view_for(look, self._board.view(files))
+            view, told = self._view_for(look, self._board.view(listing))
             occupancy = self._occupancy(look.pack, in_flight, view.notices, told)
             enter = self._enter_claims if self._board.is_exact() else self._put_claims
             admitted = enter(look, view, told)
@@ -192,8 +192,8 @@ class Slots:
         occupancy = self._occupancy(look.pack, look.in_flight, view.notices)
         if len(occupancy.admissible(look.waiting)) == len(look.waiting) or not occupancy.is_doubtful():
             return view, None
-        told, files = self._board.store_time()
-        return self._board.view(files), told
+        told, listing = self._board.store_time()
+        return self._board.view(listing), told
 
     def _enter_claims(self, look: _Look, view: View, told: float | None) -> list[Place]:
         """Give slots by the ledger: of several that do so in the same moment, each one sees those before it."""
@@ -237,13 +237,13 @@ class Slots:
 
     def _view_of_limited(self, place: Place) -> View | None:
         """Read the board for a job whose model is limited; what it says of another one ends by itself."""
-        files = self._board.files()
-        is_limited = self._occupancy(place.pack, (), notices_of(files)).is_limited(place.model)
-        return self._board.view(files) if is_limited else None
+        listing = self._board.files()
+        is_limited = self._occupancy(place.pack, (), notices_of(listing.files)).is_limited(place.model)
+        return self._board.view(listing) if is_limited else None
 
     def _listed(self, pack: str) -> Occupancy:
         """Return what the files of the board say, for what the ledger does not tell."""
-        return self._occupancy(pack, (), notices_of(self._board.files()))
+        return self._occupancy(pack, (), notices_of(self._board.files().files))
 
     def _occupancy(
         self, pack: str, in_flight: Sequence[Task], notices: Iterable[Notice], told: float | None = None
