@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -197,9 +198,7 @@ class VideoSteps:
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = (
-            None if price is None else ExpectedPrice(units=str(price.units), usd=price.usd and str(price.usd))
-        )
+        job.estimate = None if price is None else ExpectedPrice(units=str(price.units), usd=_as_text(price.usd))
         self._reservations.require_affordable(job)
 
     async def pass_gates(self, job: WorkflowJob, *, now: datetime | None = None) -> StateWait | None:
@@ -382,3 +381,7 @@ class VideoSteps:
         if video is None:
             raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after they were made")
         return video.url
+
+
+def _as_text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
