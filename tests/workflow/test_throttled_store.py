@@ -51,6 +51,10 @@ class ThrottledFileSystem(LocalFileSystem):
         self._pass()
         return super().info(path, **options)
 
+    def ls(self, path, detail=False, **options):
+        self._pass()
+        return super().ls(path, detail, **options)
+
     def makedirs(self, path, exist_ok=False):
         self._pass()
         return super().makedirs(path, exist_ok=exist_ok)
