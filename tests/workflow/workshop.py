@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
 from airflow_provider_klingvideo.media import MediaSettings
 from airflow_provider_klingvideo.workflow import (
-    Journal,
     JobStore,
+    Journal,
     PollPolicy,
     StepSettings,
     VideoHandlers,
