@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from workshop import KEY, Workshop
+from workshop import KEY, Workshop, slots_of
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
@@ -59,7 +59,13 @@ class Batch(Workshop):
 
     async def _run(self, jobs, *, seconds=None, **how):
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url, read_attempts=1) as client:
-            steps = VideoSteps(client, self.store, outputs=self.outputs, settings=self.settings)
+            steps = VideoSteps(
+                client,
+                self.store,
+                outputs=self.outputs,
+                settings=self.settings,
+                slots=slots_of(self.store, self.settings),
+            )
             async with asyncio.timeout(seconds):
                 return await BatchRun(WorkflowEngine(store=self.store), steps).run(jobs, **how)
 

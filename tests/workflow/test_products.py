@@ -33,7 +33,7 @@ class Studio(Workshop):
         return job
 
     def files(self, job):
-        return sorted(path.name for path in self.store.folder(job.id).iterdir())
+        return sorted(path.name for path in self.store.folder(job.id).iterdir() if path.is_file())
 
     def called(self, request):
         return self.sandbox.ledger()["requests"].get(request, 0)
@@ -50,14 +50,14 @@ def test_pictures_are_stored_one_by_one(studio):
     pictures = ["image-1-watermark.png", "image-1.png", "image-2-watermark.png", "image-2.png"]
     assert studio.files(job) == [*pictures, "job.json"]
     assert job.processed_url.endswith("/image-1.png")
-    assert job.metadata["artifacts"]["image-2.png"]["width"] > 0
-    assert job.metadata["billed_units"] == "16"
+    assert job.files.artifacts["image-2.png"]["width"] > 0
+    assert job.billed_units == 16
 
 
 def test_a_sound_is_stored_in_both_formats(studio):
     job = studio.make("job", kind="text_to_audio", prompt="rain")
     assert studio.files(job) == ["audio-1.mp3", "audio-1.wav", "job.json"]
-    assert job.metadata["artifacts"]["audio-1.mp3"]["duration"] == pytest.approx(5, abs=0.5)
+    assert job.files.artifacts["audio-1.mp3"]["duration"] == pytest.approx(5, abs=0.5)
 
 
 def test_an_element_has_an_id_and_no_file(studio):
@@ -65,7 +65,7 @@ def test_an_element_has_an_id_and_no_file(studio):
     looks = {"frontal_image": picture.processed_url, "reference_images": [picture.processed_url]}
     job = studio.make("job", kind="custom_element", name="Fox", description="a red fox", **looks)
     assert studio.files(job) == ["job.json"]
-    assert (job.metadata["outputs"][0]["type"], job.processed_url.endswith("/job/job.json")) == ("element", True)
+    assert (job.result.outputs[0]["type"], job.processed_url.endswith("/job/job.json")) == ("element", True)
 
 
 def test_subtitles_come_with_the_video_and_beside_it(studio):
@@ -90,7 +90,8 @@ class TestFacesBeforeLips:
 
     def test_faces_are_looked_for_once_and_kept_on_record(self, studio):
         job = studio.make("job", **self.params(studio))
-        assert job.metadata["preparation"]["fields"]["face_id"]
+        (look,) = (call for call in job.calls if call.what == "identify_faces")
+        assert look.answer["face_id"]
         assert studio.called(FACES) == 1
 
     def test_a_job_that_is_taken_up_again_does_not_look_twice(self, studio):
@@ -108,7 +109,7 @@ class TestFacesBeforeLips:
         studio.sandbox.add_rule({"match": look, "action": {"type": "refuse", "code": 1301}})
         job = studio.process(WorkflowJob(id="job", params=params))
         assert (job.state, job.failure["kind"]) == (S.FAILED, "content_policy")
-        assert [one.outcome for one in job.submissions] == ["refused"]
+        assert [one.is_refused for one in job.submissions] == [True]
         assert studio.called("POST /v1/videos/advanced-lip-sync 200/0") == 0
 
 
@@ -117,5 +118,5 @@ def test_a_picture_that_comes_damaged_loses_nothing(studio):
     failed = studio.process(WorkflowJob(id="job", prompt="a red fox", params={"kind": "image", "n": 2}))
     assert (failed.state, failed.failure["money"]) == (S.FAILED, "billed")
     again = studio.process(reopened(failed, S.POST_PROCESSING))
-    assert (again.state, len(again.metadata["artifacts"])) == (S.COMPLETED, 2)
+    assert (again.state, len(again.files.artifacts)) == (S.COMPLETED, 2)
     assert len(studio.sandbox.ledger()["tasks"]) == 1

@@ -12,9 +12,9 @@ from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, VideoSteps, WorkflowEngine, WorkflowJob
+from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
 SLOW = {"generation_seconds": 1.5}
@@ -57,7 +57,7 @@ def compare(workshop, base, *, adopt=False, close_stale=False, **options):
             reconciler = Reconciler(
                 client,
                 base,
-                steps_for=lambda store: VideoSteps(client, store, outputs=workshop.outputs, settings=workshop.settings),
+                open_store=lambda store: workshop.working_on(client, store),
                 **options,
             )
             return await reconciler.compare(adopt=adopt, close_stale=close_stale)
@@ -122,7 +122,7 @@ def test_an_orphan_gets_a_record_and_its_video(workshop, sandbox, base):
     report = compare(workshop, base, adopt=True)
     assert report.open_rows == []
     done = JobStore(base / "adopted").load("job-1")
-    assert (done.state, done.klingai_job_id, done.metadata["reconciled"]) == (S.COMPLETED, job.klingai_job_id, True)
+    assert (done.state, done.klingai_job_id, done.origin.is_reconciled) == (S.COMPLETED, job.klingai_job_id, True)
     assert all(TRANSITIONS.allows(old, new) for old, new in pairwise(done.path))
     assert (base / "adopted" / "job-1" / "master.mp4").exists()
     assert creates(sandbox) == sent
@@ -154,10 +154,8 @@ def test_a_task_that_the_vendor_does_not_list_is_missing(workshop, sandbox, base
 def test_a_record_that_nobody_works_on_is_closed_and_its_video_adopted(workshop, sandbox, base, over):
     done = workshop.process(fox())
     job = fox()
-    job.submissions, job.klingai_job_id, job.metadata = done.submissions, done.klingai_job_id, done.metadata
+    job.calls, job.klingai_job_id, job.request = done.calls, done.klingai_job_id, done.request
     job.external_task_id = done.external_task_id
-    for key in ("artifacts", "artifacts_of", "outputs"):
-        job.metadata.pop(key)
     for state in (S.VALIDATED, S.QUEUED, S.GENERATING):
         WorkflowEngine().transition(job, state)
     job.updated_at = utc_now() - timedelta(hours=25)

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_klingvideo.workflow import (
     JobStore,
-    Submission,
+    PaidCall,
     WorkflowEngine,
     WorkflowJob,
     WorkflowState,
@@ -18,10 +18,11 @@ from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job
 from airflow_provider_klingvideo.workflow.job.closing import cancel, close
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
+from airflow_provider_klingvideo.workflow.job.sections import Origin
 from airflow_provider_klingvideo.workflow.job.store import UnreadableRecordError
 
 S = WorkflowState
-ORIGIN = {"dag_id": "d", "run_id": "r", "map_index": -1}
+ORIGIN = Origin(dag_id="d", run_id="r", map_index=-1)
 
 
 def walked(*states, **fields):
@@ -32,12 +33,12 @@ def walked(*states, **fields):
 
 
 def in_generating(**fields):
-    submission = Submission(external_task_id="e-1", fingerprint="f", generation_number=1, task_id="867283741759111202")
+    call = PaidCall(external_task_id="e-1", fingerprint="f", task_id="867283741759111202")
     return walked(
         S.VALIDATED,
         S.QUEUED,
         S.GENERATING,
-        submissions=[submission],
+        calls=[call],
         external_task_id="e-1",
         klingai_job_id="867283741759111202",
         **fields,
@@ -98,11 +99,13 @@ class TestReopening:
             reopened(failed, S.GENERATING)
 
 
+def created(store, request):
+    return created_job(WorkflowEngine(store=store), "j", request, origin=ORIGIN)
+
+
 class TestCreation:
     def test_empty_values_count_as_not_given(self, tmp_path):
-        job = created_job(
-            JobStore(tmp_path), "j", {"prompt": "a", "model": "", "audio": None, "seed": 0}, origin=ORIGIN
-        )
+        job = created(JobStore(tmp_path), {"prompt": "a", "model": "", "audio": None, "seed": 0})
         assert (job.prompt, job.params) == ("a", {"seed": 0})
 
     def test_the_same_request_again_changes_nothing(self, tmp_path):
@@ -110,13 +113,13 @@ class TestCreation:
         request = {"prompt": "a", "duration": 5}
         job = in_generating(id="j", prompt="a", params={"duration": 5})
         store.save(job)
-        assert created_job(store, "j", request, origin=ORIGIN) == job
+        assert created(store, request) == job
 
     def test_an_edited_prompt_starts_anew_and_keeps_the_old_handle_on_record(self, tmp_path):
         store = JobStore(tmp_path)
         old = in_generating(id="j", prompt="a")
         store.save(old)
-        job = created_job(store, "j", {"prompt": "b"}, origin=ORIGIN)
+        job = created(store, {"prompt": "b"})
         assert (job.prompt, job.state, job.revision) == ("b", S.CREATED, 2)
         assert job.submissions == old.submissions
         assert WorkflowJob.model_validate_json((tmp_path / "j" / "job.r1.json").read_text()) == old
@@ -124,11 +127,11 @@ class TestCreation:
     def test_a_failed_job_starts_anew(self, tmp_path):
         store = JobStore(tmp_path)
         store.save(walked(S.FAILED, id="j", prompt="a"))
-        assert created_job(store, "j", {"prompt": "a"}, origin=ORIGIN).path == [S.CREATED]
+        assert created(store, {"prompt": "a"}).path == [S.CREATED]
 
     @pytest.mark.parametrize("picture", ["data:image/png;base64,iVBORw0KGgo=", "A" * 4000])
     def test_a_picture_never_gets_into_the_record(self, tmp_path, picture):
-        created_job(JobStore(tmp_path), "j", {"prompt": "a", "first_frame": picture}, origin=ORIGIN)
+        created(JobStore(tmp_path), {"prompt": "a", "first_frame": picture})
         assert picture not in (tmp_path / "j" / "job.json").read_text()
 
 
@@ -154,7 +157,7 @@ class TestClosing:
         close(WorkflowEngine(), job, "stopped")
         assert job.failure["kind"] == "abandoned"
         assert job.failure["money"] == "maybe"
-        assert "867283741759111202 cannot be cancelled and runs on" in job.error
+        assert "867283741759111202 at Kling cannot be cancelled and runs on" in job.error
 
     def test_the_error_of_the_last_try_is_the_reason(self):
         job = in_generating()

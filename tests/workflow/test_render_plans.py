@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from workshop import Workshop
+from workshop import Workshop, slots_of
 
 from airflow_provider_klingvideo.media import RenderPlan, find_binaries, probe
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
@@ -65,7 +65,7 @@ def test_a_missing_segment_is_missed(workshop):
     parts = [part["name"] for part in job.files.artifacts["hls/index.m3u8"]["parts"]]
     (folder / parts[-1]).unlink()
     with pytest.raises(StoredFilesError, match=f"{parts[-1]} is missing"):
-        asyncio.run(VideoSteps(None, shop.store, outputs=shop.outputs).prove(job))
+        asyncio.run(VideoSteps(None, shop.store, outputs=shop.outputs, slots=slots_of(shop.store)).prove(job))
     half_written = folder / "hls" / f".{Path(parts[0]).name}.1234.part"
     half_written.write_bytes(b"half")
     again = shop.process(reopened(job, S.POST_PROCESSING))

@@ -215,8 +215,9 @@ class TestWholeJobs:
         workshop = Workshop(sandbox, store.base)
         job = workshop.process(WorkflowJob(id="job-1", prompt="A fox"))
         assert (job.state, record.read().state) == (S.COMPLETED, S.COMPLETED)
-        sizes = {one["name"]: one["size"] for one in job.metadata["artifacts"].values()}
-        assert bucket.keys("videos/run/job-1/") == sorted([*sizes, "job.json"])
+        sizes = {one["name"]: one["size"] for one in job.files.artifacts.values()}
+        (note,) = bucket.keys("videos/run/job-1/calls/")
+        assert bucket.keys("videos/run/job-1/") == sorted([*sizes, "job.json", f"calls/{note}"])
         assert {name: len(bucket[f"videos/run/job-1/{name}"]) for name in sizes} == sizes
         assert job.processed_url == f"{bucket.uri}/videos/run/job-1/master.mp4"
 
@@ -226,7 +227,7 @@ class TestWholeJobs:
 
         async def compare():
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
-                reconciler = Reconciler(client, open_path(bucket.uri), steps_for=lambda found: None)
+                reconciler = Reconciler(client, open_path(bucket.uri), open_store=lambda found: None)
                 return await reconciler.compare(adopt=False, close_stale=False)
 
         (row,) = asyncio.run(compare()).rows

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from airflow_provider_klingvideo.workflow.ordering.speech import spoken_once
 
 from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.kling import (
     AmbiguousSubmissionError,
     ApiKeyAuth,
+    AsyncKlingClient,
     InvalidRequestError,
-    KlingClient,
     NetworkError,
 )
 from airflow_provider_klingvideo.sandbox import SandboxServer
 from airflow_provider_klingvideo.workflow import JobStore
-from airflow_provider_klingvideo.workflow.job.errors import SpeechUnknownError
+from airflow_provider_klingvideo.workflow.job.errors import UnansweredCallError
+from airflow_provider_klingvideo.workflow.ordering.calls import call_once
 
 WORDS = {"text": "Hello there", "voice_id": "oversea_male1"}
 PATH = "/v1/audio/tts"
@@ -27,6 +29,10 @@ def server():
         yield server
 
 
+def read(speech):
+    return {"audio_id": speech.audio_id, "duration": speech.duration}
+
+
 class Speaker:
     """Speaks by the sandbox and keeps its records in a folder."""
 
@@ -35,11 +41,11 @@ class Speaker:
         self.server, self.store = server, JobStore(folder)
 
     def __call__(self, words=WORDS, url=None, **options):
-        def speak():
-            with KlingClient(ApiKeyAuth("sandbox-key"), base_url=url or self.server.url) as client:
-                return client.speak(**words)
+        async def speak():
+            async with AsyncKlingClient(ApiKeyAuth("sandbox-key"), base_url=url or self.server.url) as client:
+                return await client.speak(**words)
 
-        return spoken_once(self.store, "speech-1", words, speak, **options)
+        return asyncio.run(call_once(self.store, "speech-1", "tts", words, speak, read, **options))
 
     @property
     def paid(self):
@@ -63,7 +69,7 @@ def test_a_lost_answer_is_not_ordered_again_unless_that_is_wanted(speaker):
     speaker.server.add_rule({"match": {"path": PATH}, "action": {"type": "drop_after"}, "times": 1})
     with pytest.raises(AmbiguousSubmissionError):
         speaker()
-    with pytest.raises(SpeechUnknownError, match="repeat_unanswered") as caught:
+    with pytest.raises(UnansweredCallError, match="repeat_unanswered") as caught:
         speaker()
     assert caught.value.money is Money.MAYBE
     assert speaker(repeat_unanswered=True)["audio_id"]

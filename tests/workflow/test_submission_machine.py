@@ -17,7 +17,8 @@ from airflow_provider_klingvideo.kling import ApiFamily, ApiKeyAuth, AsyncKlingC
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowEngine, WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.ordering.submission import Order, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
+from airflow_provider_klingvideo.workflow.ordering.submission import TakeRules, WantedVideo, call_for, ensure_task
 
 CREATE = {"method": "POST", "path": "/text-to-video/*"}
 FAULTS = [
@@ -55,7 +56,7 @@ class Submissions(RuleBasedStateMachine):
         self.store = JobStore(Path(self.folder.name))
         self.store.save(generating("a"))
         self.records_lost = 0
-        # What somebody has asked for: prompt and generation number.
+        # What somebody has asked for: prompt and take.
         self.asked = set()
         self.number = 1
 
@@ -90,30 +91,36 @@ class Submissions(RuleBasedStateMachine):
         self.store.save(generating(prompt))
         self.records_lost += 1
 
-    @rule(dies_at=st.one_of(st.none(), st.integers(1, 3)))
+    @rule(dies_at=st.one_of(st.none(), st.integers(1, 6)))
     def submit(self, dies_at):
         job = self.store.load("job-1")
         saves = 0
 
-        async def save(one):
+        async def keep(call, token, *, first):
             nonlocal saves
-            saves += 1
-            if saves == dies_at:
-                raise CrashError
-            await asyncio.to_thread(self.store.save, one)
+            for save in (lambda: self.store.note(job.id, call, token, first=first), lambda: self.store.save(job)):
+                saves += 1
+                if saves == dies_at:
+                    raise CrashError
+                await asyncio.to_thread(save)
+
+        async def as_it_is(wanted):
+            return wanted.request
 
         async def ensure():
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=SERVER.url, read_attempts=1) as client:
                 request = parse_request({"prompt": job.prompt, "model": "kling-2.5-turbo"})
-                order = Order(request, request, ApiFamily.NEW)
-                return await SubmissionProtocol(client, save).ensure_task(job, order, generation_number=self.number)
+                wanted = WantedVideo(request, request, ApiFamily.NEW)
+                call = call_for(job, wanted, TakeRules(take=self.number))
+                await ensure_task(client, job, call, wanted, as_it_is, PaidOnce(keep))
+                return call
 
         self.asked.add((job.prompt, self.number))
         try:
-            submission = asyncio.run(ensure())
+            call = asyncio.run(ensure())
         except (CrashError, KlingVideoError):
             return
-        assert submission.task_id in {task["id"] for task in SERVER.ledger()["tasks"]}
+        assert call.task_id in {task["id"] for task in SERVER.ledger()["tasks"]}
 
     @invariant()
     def nothing_is_paid_twice_and_no_handle_is_lost(self):
@@ -126,7 +133,7 @@ class Submissions(RuleBasedStateMachine):
             assert intents[task["external_id"]] in (None, task["id"])
         # Whoever may have paid is never told that nothing was spent.
         for one in job.submissions if not self.records_lost else ():
-            assert one.outcome != "refused" or one.external_task_id not in {task["external_id"] for task in tasks}
+            assert not one.is_refused or one.external_task_id not in {task["external_id"] for task in tasks}
         assert all(TRANSITIONS.allows(old, new) for old, new in pairwise(job.path))
 
     def teardown(self):

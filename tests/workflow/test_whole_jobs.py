@@ -7,13 +7,14 @@ import time
 from datetime import timedelta
 
 import pytest
-from workshop import KEY, Workshop
+from workshop import KEY, Workshop, slots_of
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
     StepSettings,
+    TakeRules,
     VideoHandlers,
     VideoSteps,
     WorkflowEngine,
@@ -23,8 +24,10 @@ from airflow_provider_klingvideo.workflow import (
 )
 from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.job.errors import ChangedRequestError
-from airflow_provider_klingvideo.workflow.job.job import utc_now
+from airflow_provider_klingvideo.workflow.job.paid import utc_now
+from airflow_provider_klingvideo.workflow.job.sections import Files
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
+from airflow_provider_klingvideo.workflow.waiting.following import followed_call, result_of
 
 S = WorkflowState
 CREATES = {"method": "POST", "path": "/text-to-video/*"}
@@ -62,7 +65,7 @@ def tasks(sandbox):
 def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(workshop):
     job = workshop.process(fox())
     assert job.state is S.COMPLETED, job.error
-    assert job.metadata["estimate"]["units"] == job.metadata["billed_units"] == "1.5"
+    assert job.estimate.units == job.result.billed_units == str(job.billed_units) == "1.5"
     assert (workshop.store.folder(job.id) / "master.mp4").exists()
     assert workshop.store.load(job.id) == job
 
@@ -91,7 +94,9 @@ def test_an_intent_without_an_answer_is_looked_up_before_anything_is_sent(worksh
     assert lost.state is S.COMPLETED
     job = reopened(lost, S.QUEUED)
     job.klingai_job_id = job.submissions[0].task_id = None
-    job.submissions[0].outcome = None
+    job.submissions[0].verdict = job.submissions[0].accepted_at = job.submissions[0].billed = None
+    (note,) = (workshop.store.folder(job.id) / "calls").iterdir()
+    note.unlink()
     seen = sandbox.ledger()["requests"]
     again = workshop.process(job)
     assert again.state is S.COMPLETED
@@ -139,7 +144,7 @@ def test_a_refusal_after_a_doubt_does_not_end_the_doubt(workshop, sandbox, code)
     sandbox.add_rule({"match": CREATES, "action": {"type": "refuse", "code": code}, "times": 1, "after": 1})
     job = workshop.process(fox())
     if job.state is S.FAILED:
-        assert (job.failure["money"], job.submissions[0].outcome) == ("maybe", None)
+        assert (job.failure["money"], job.submissions[0].is_open) == ("maybe", True)
         job = workshop.process(reopened(job, S.GENERATING))
     assert (job.state, job.klingai_job_id) == (S.COMPLETED, tasks(sandbox)[0]["id"])
     assert len(tasks(sandbox)) == 1
@@ -259,14 +264,14 @@ class TestTheWait:
         job.prompt += " [sandbox:fail=Image pixel is invalid]"
         failed = workshop.process(job)
         assert (failed.failure["vendor_message"], failed.failure["money"]) == ("Image pixel is invalid", "none")
-        assert failed.submissions[0].outcome == "failed"
+        assert (failed.submissions[0].verdict, failed.submissions[0].billed) == ("failed", "0")
 
     @pytest.mark.scenario(32)
     def test_a_success_without_a_video(self, workshop, sandbox):
         creates_fail(sandbox, type="succeed_without_outputs")
         job = workshop.process(fox())
         assert (job.failure["kind"], job.failure["money"]) == ("no_result", "billed")
-        assert job.metadata["vendor_answer"]["status"] == "succeeded"
+        assert job.vendor_answer["status"] == "succeeded"
 
     @pytest.mark.scenario(29)
     def test_a_success_that_is_seen_only_when_the_deadline_has_come_wins(self, sandbox, tmp_path):
@@ -353,12 +358,11 @@ def test_a_task_that_the_vendor_has_forgotten_after_30_days_is_expired(workshop,
 def test_what_was_stored_before_a_kill_and_is_not_on_record_is_not_loaded_again(workshop, sandbox):
     done = workshop.process(fox())
     job = reopened(done, S.POST_PROCESSING)
-    for key in ("artifacts", "artifacts_of"):
-        job.metadata.pop(key)
+    job.files = Files()
     loaded = sum("/media/" in one["path"] for one in sandbox.requests())
     again = workshop.process(job)
     assert again.state is S.COMPLETED
-    assert again.metadata["artifacts"]["source.mp4"] == done.metadata["artifacts"]["source.mp4"]
+    assert again.files.artifacts["source.mp4"] == done.files.artifacts["source.mp4"]
     assert sum("/media/" in one["path"] for one in sandbox.requests()) == loaded == 1
 
 
@@ -377,8 +381,8 @@ def test_files_that_vanish_before_the_end_are_missed(workshop):
 
     async def complete():
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
-            steps = VideoSteps(client, workshop.store, outputs=workshop.outputs)
-            await steps.complete(job)
+            steps = VideoSteps(client, workshop.store, outputs=workshop.outputs, slots=slots_of(workshop.store))
+            await steps.prove(job)
 
     with pytest.raises(Exception, match=r"poster\.jpg is missing; preview\.webp has 1 bytes instead of"):
         asyncio.run(complete())
@@ -389,21 +393,29 @@ def test_files_that_vanish_before_the_end_are_missed(workshop):
 
 
 class TestAnotherGeneration:
-    def ensure(self, workshop, job, **options):
-        async def submit():
+    def ensure(self, workshop, job, **rules):
+        async def order():
+            settings = StepSettings(rules=TakeRules(**rules))
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
-                steps = VideoSteps(client, workshop.store, outputs=workshop.outputs)
-                return await steps.submit(job, WorkflowEngine(store=workshop.store).save, **options)
+                steps = VideoSteps(
+                    client,
+                    workshop.store,
+                    outputs=workshop.outputs,
+                    settings=settings,
+                    slots=slots_of(workshop.store, settings),
+                )
+                assert await steps.order(job) is None
+                return followed_call(job)
 
-        return asyncio.run(submit())
+        return asyncio.run(order())
 
     @pytest.mark.scenario(41)
     def test_a_higher_number_orders_and_pays_another_video(self, workshop, sandbox):
         job = workshop.process(fox())
         for number, count in ((1, 1), (2, 2), (2, 2), (1, 2)):
-            submission = self.ensure(workshop, job, generation_number=number)
+            call = self.ensure(workshop, job, take=number)
             assert len(tasks(sandbox)) == count
-        assert submission.generation_number == 2
+        assert call.take == 2
 
     def test_a_changed_request_orders_nothing_when_the_policy_says_so(self, workshop, sandbox):
         job = workshop.process(fox())
@@ -427,25 +439,24 @@ class TestAnotherGeneration:
         job = fox()
         job.prompt += " [sandbox:fail]"
         failed = workshop.process(job)
-        assert self.ensure(workshop, failed).generation_number == 1
-        assert self.ensure(workshop, failed, regenerate_failed=True).generation_number == 2
-        assert self.ensure(workshop, failed, regenerate_failed=True).generation_number == 2
+        assert self.ensure(workshop, failed).take == 1
+        assert self.ensure(workshop, failed, regenerate_failed=True).take == 2
+        assert self.ensure(workshop, failed, regenerate_failed=True).take == 2
         assert len(tasks(sandbox)) == 2
 
 
 def test_nobody_waited_for_the_task(workshop, sandbox):
-    from airflow_provider_klingvideo.workflow.waiting.following import settle
-
     done = workshop.process(fox())
 
     async def settled(job):
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
-            return await settle(job, client)
+            await result_of(job, client)
+        return job.result
 
     job = reopened(done, S.GENERATING)
-    assert asyncio.run(settled(job))["billed_units"] == "1.5"
-    job.metadata.pop("outputs")
-    assert asyncio.run(settled(job))["seconds"] == pytest.approx(5.041, abs=0.1)
+    assert asyncio.run(settled(job)).billed_units == "1.5"
+    job.result = None
+    assert asyncio.run(settled(job)).seconds == pytest.approx(5.041, abs=0.1)
     sandbox.settings(generation_seconds=60)
     job.prompt = "A hare"
     TestAnotherGeneration().ensure(workshop, job)
@@ -462,7 +473,13 @@ def test_an_answer_that_comes_too_late_is_found_again(workshop, sandbox):
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url, timeout=0.5) as client:
             engine = WorkflowEngine(store=workshop.store)
             VideoHandlers(
-                VideoSteps(client, workshop.store, outputs=workshop.outputs, settings=workshop.settings)
+                VideoSteps(
+                    client,
+                    workshop.store,
+                    outputs=workshop.outputs,
+                    settings=workshop.settings,
+                    slots=slots_of(workshop.store, workshop.settings),
+                )
             ).register(engine)
             return await engine.process(fox())
 

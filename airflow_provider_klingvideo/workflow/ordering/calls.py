@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
@@ -52,7 +52,7 @@ async def call_once(
     :raises KlingVideoError: Kling refused; nothing was paid.
     """
     fingerprint = hashed(wanted)
-    calls = [*store.calls_of(name), *_earlier(store, name)]
+    calls = merged_calls(_earlier(store, name), store.calls_of(name))
 
     async def keep(call: PaidCall, token: str, *, first: bool) -> None:
         await asyncio.to_thread(store.note, name, call, token, first=first)
