@@ -43,8 +43,9 @@ class KlingAIHook(_Calls, BaseHook):
 
     It has the methods of :class:`~airflow_provider_klingvideo.kling.client.methods.VendorMethods` (``speak``,
     ``list_elements``, ``account_costs`` ...); each opens a client and closes it. Those that cost are on record before
-    and after, and paid once: a task that runs again gets the answer on record. :meth:`get_conn` returns a client for
-    several calls, and for tasks; what it sends is not put on record.
+    and after, and paid once: a task that runs again gets the answer on record. So are those of the client that
+    :meth:`get_conn` returns for several calls. A task that it creates is not on record here: Kling knows it by the
+    external id that you give, and refuses a second one.
 
     :param klingai_conn_id: the connection, of type ``klingai``.
     :param repeat_unanswered: make a call that costs again where its answer was lost, at the risk of paying for it
@@ -74,16 +75,20 @@ class KlingAIHook(_Calls, BaseHook):
 
     def get_conn(self) -> KlingClient:
         """Return a client; close it, or use it as a context manager."""
-        return self._connection.client()
+        from airflow_provider_klingvideo.runtime.paid import RecordedClient
+
+        return RecordedClient(self._connection, repeat_unanswered=self.repeat_unanswered)
 
     def get_async_conn(self) -> AsyncKlingClient:
         """Return a client for an event loop; use it as an asynchronous context manager."""
-        return self._connection.async_client()
+        from airflow_provider_klingvideo.runtime.paid import AsyncRecordedClient
+
+        return AsyncRecordedClient(self._connection, repeat_unanswered=self.repeat_unanswered)
 
     def send(self, operation: Operation[T]) -> T:
         """Send one operation of :mod:`airflow_provider_klingvideo.kling`; what costs money is paid once.
 
-        :raises UnansweredCallError: an earlier call of this task may have been paid, and its answer is lost.
+        :raises UnansweredCallError: this or an earlier call of this task may have been paid, and its answer is lost.
         """
         if not operation.what:
             return self._connection.send(operation)

@@ -86,7 +86,7 @@ class KlingVideoValidateOperator(_PhaseOperator, task="validated"):
     def tell(self, run: JobRun) -> None:
         """Tell the price."""
         estimate = run.job.estimate
-        self.log.info("Estimated price: %s", f"{estimate.units} units" if estimate else "unknown")
+        self.log.info("Estimated price: %s", f"{estimate.units} units" if estimate and estimate.units else "unknown")
 
 
 class KlingVideoQueueOperator(_PhaseOperator, task="queued"):

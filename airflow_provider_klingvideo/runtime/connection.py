@@ -170,11 +170,16 @@ class KlingConnection:
         """
         return await asyncio.to_thread(lambda: type(self)(self.conn_id).settings)
 
+    @property
+    def client_options(self) -> dict[str, Any]:
+        """What every client of this connection is made of."""
+        return _client_options(self.settings)
+
     def client(self) -> KlingClient:
         """Return a client; close it, or use it as a context manager."""
         from airflow_provider_klingvideo.kling import KlingClient
 
-        return KlingClient(self.settings.auth(), base_url=self.settings.base_url, user_agent=_user_agent())
+        return KlingClient(**self.client_options)
 
     def async_client(self) -> AsyncKlingClient:
         """Return a client for an event loop; use it as an asynchronous context manager."""
@@ -200,8 +205,9 @@ def async_client(settings: KlingSettings) -> AsyncKlingClient:
     """Return a client for an event loop from settings that were read before."""
     from airflow_provider_klingvideo.kling import AsyncKlingClient
 
-    return AsyncKlingClient(settings.auth(), base_url=settings.base_url, user_agent=_user_agent())
+    return AsyncKlingClient(**_client_options(settings))
 
 
-def _user_agent() -> str:
-    return f"airflow-provider-klingvideo/{__version__}"
+def _client_options(settings: KlingSettings) -> dict[str, Any]:
+    agent = f"airflow-provider-klingvideo/{__version__}"
+    return {"auth": settings.auth(), "base_url": settings.base_url, "user_agent": agent}

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from airflow.sdk import get_current_context
 
 from airflow_provider_klingvideo._urls import without_signatures
+from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.runtime.connection import KlingConnection
 from airflow_provider_klingvideo.runtime.places import name_of, store_of
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import JobStore
-from airflow_provider_klingvideo.workflow.ordering.calls import call_once
+from airflow_provider_klingvideo.workflow.ordering.calls import call_once, hashed
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +27,25 @@ FOLDER = "calls"
 
 
 def recorded(connection: KlingConnection, operation: Operation[T], *, repeat_unanswered: bool = False) -> T:
-    """Make a call that costs and return its answer: in a task that runs again the one on record.
+    """Make a call that costs and return its answer: where the same was asked before, the one on record.
 
-    The record lies with the run of the task; outside of tasks each call has one of its own, below ``calls``.
+    The record lies with the run of the task, so that every task instance makes its own calls, and makes each once.
+    Outside of tasks it lies below ``calls``, and the same call is made once at all.
 
-    :param connection: who pays.
+    :param connection: who pays; the same request by another connection is another call.
     :param repeat_unanswered: make it again where its answer was lost, at the risk of paying twice for it.
-    :raises UnansweredCallError: an earlier call may have been paid, and its answer is not known.
+    :raises UnansweredCallError: this or an earlier call may have been paid, and its answer is not known.
     :raises KlingVideoError: Kling refused; nothing was paid.
     """
     session = Session(connection.conn_id)
+    wanted = {"klingai_conn_id": connection.conn_id, "request": operation.json or {}}
     try:
         context = get_current_context()
     except RuntimeError:
-        return paid_once(connection, session.store(FOLDER), uuid4().hex, operation)
-    store, name = store_of(session, context), name_of(context, context["ti"].task_id)
-    return paid_once(connection, store, name, operation, repeat_unanswered=repeat_unanswered)
+        store, name = session.store(FOLDER), f"{operation.what}-{hashed(wanted)}"
+    else:
+        store, name = store_of(session, context), name_of(context, context["ti"].task_id)
+    return paid_once(connection, store, name, operation, wanted=wanted, repeat_unanswered=repeat_unanswered)
 
 
 def paid_once(
@@ -51,7 +54,7 @@ def paid_once(
     name: str,
     operation: Operation[T],
     *,
-    wanted: Mapping[str, Any] | None = None,
+    wanted: Mapping[str, Any],
     repeat_unanswered: bool = False,
 ) -> T:
     """Return the answer to a call that costs, from the record where there is one; its signed addresses are not kept.
@@ -60,9 +63,9 @@ def paid_once(
     :param store: where the record lies.
     :param name: deterministic name of who calls.
     :param operation: the call.
-    :param wanted: what is asked for, by which the call is known again; None for the body of the operation.
+    :param wanted: what is asked for, by which the call is known again.
     :param repeat_unanswered: make it again where its answer was lost, at the risk of paying twice for it.
-    :raises UnansweredCallError: an earlier call may have been paid, and its answer is not known.
+    :raises UnansweredCallError: this or an earlier call may have been paid, and its answer is not known.
     :raises KlingVideoError: Kling refused; nothing was paid.
     """
     fresh: list[T] = []
@@ -80,9 +83,10 @@ def paid_once(
             store,
             name,
             operation.what,
-            wanted or operation.json or {},
+            wanted,
             send,
             lambda data: {"data": without_signatures(data)},
+            lifetime=operation.lifetime,
             repeat_unanswered=repeat_unanswered,
         )
     )
@@ -90,6 +94,44 @@ def paid_once(
         return fresh[-1]
     log.info("%s was answered and paid before; this is the answer on record", operation.what)
     return operation.parse(answer["data"])
+
+
+class RecordedClient(KlingClient):
+    """A client that puts the calls that cost on record; a create is known at Kling by its external id.
+
+    :param connection: whose it is.
+    :param repeat_unanswered: see :func:`recorded`.
+    """
+
+    def __init__(self, connection: KlingConnection, *, repeat_unanswered: bool = False) -> None:
+        super().__init__(**connection.client_options)
+        self._connection = connection
+        self._repeat_unanswered = repeat_unanswered
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send an operation; what costs and makes no task is paid once, see :func:`recorded`."""
+        if not operation.what:
+            return super().send(operation)
+        return recorded(self._connection, operation, repeat_unanswered=self._repeat_unanswered)
+
+
+class AsyncRecordedClient(AsyncKlingClient):
+    """The same for an event loop.
+
+    :param connection: whose it is.
+    :param repeat_unanswered: see :func:`recorded`.
+    """
+
+    def __init__(self, connection: KlingConnection, *, repeat_unanswered: bool = False) -> None:
+        super().__init__(**connection.client_options)
+        self._connection = connection
+        self._repeat_unanswered = repeat_unanswered
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Send an operation; what costs and makes no task is paid once, see :func:`recorded`."""
+        if not operation.what:
+            return await super().send(operation)
+        return await asyncio.to_thread(recorded, self._connection, operation, repeat_unanswered=self._repeat_unanswered)
 
 
 def _run(work: Any) -> Any:

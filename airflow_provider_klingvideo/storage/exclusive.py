@@ -14,9 +14,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from airflow_provider_klingvideo.storage.errors import ExclusiveCreationError
+from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.protocols import StorePath, is_there, remove
 from airflow_provider_klingvideo.storage.stores import StoredObject, on_disk, store_key, stored_object
-from airflow_provider_klingvideo.storage.writing import flush_names, flush_to_disk, part_name, write_whole
+from airflow_provider_klingvideo.storage.writing import flush_names, flush_to_disk, part_name, read_whole, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,42 @@ def create(path: StorePath, content: bytes) -> bool:
         return False
     write_whole(path, content)
     return True
+
+
+def claim(folder: StorePath, name: str, content: bytes) -> bool:
+    """Keep a small file that one of many writers alone may keep, in any store; tell whether this call has done so.
+
+    Where the store cannot create exclusively, each writer puts a file of its own beside the name, lists the folder, and
+    takes its file back when it finds another one: the last of those that list has seen all others. Of several that come
+    in the same moment none may win then, and they come again. So it needs a store whose listings show what was written.
+
+    :param name: of the file, ``{stem}.{ending}``; a loser of a weak store may leave ``{stem}~{random}.{ending}``.
+    :param content: with something in it that no other call writes.
+    :raises OSError: the store refused; whether the file was kept is not known.
+    """
+    path = folder / name
+    if is_proved(folder):
+        return _is_created(path, content)
+    stem, _, ending = name.rpartition(".")
+    own = f"{stem}~{uuid4().hex}.{ending}"
+    write_whole(folder / own, content)
+    is_alone = not any(
+        one.name == name or (one.name != own and one.name.startswith(f"{stem}~")) for one in entries(folder)
+    )
+    if not is_alone:
+        remove(folder / own)
+    return is_alone
+
+
+def _is_created(path: StorePath, content: bytes) -> bool:
+    try:
+        if create(path, content):
+            return True
+    except OSError:
+        # The store may have created it although its answer was lost: then it holds what is written here.
+        if not is_there(path):
+            raise
+    return read_whole(path) == content
 
 
 def is_proved(folder: StorePath) -> bool:

@@ -54,7 +54,7 @@ from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
-from airflow_provider_klingvideo.workflow.ordering.preparation import preparation_units, prepared_request
+from airflow_provider_klingvideo.workflow.ordering.preparation import least_units, preparation_units, prepared_request
 from airflow_provider_klingvideo.workflow.ordering.submission import TakeRules, WantedVideo, call_for, ensure_task
 from airflow_provider_klingvideo.workflow.results import AskOutputs
 from airflow_provider_klingvideo.workflow.waiting.following import (
@@ -129,13 +129,12 @@ class StepSettings:
         return longest - ((now or utc_now()) - entered).total_seconds()
 
 
-def _expected(price: Estimate, preparation: Decimal | None) -> ExpectedPrice:
-    # What costs nothing is a price, too.
-    return ExpectedPrice(
-        units=f"{price.units:f}",
-        usd=None if price.usd is None else f"{price.usd:f}",
-        preparation=None if preparation is None else f"{preparation:f}",
-    )
+def _expected(price: Estimate | None, least: Decimal | None, preparation: Decimal | None) -> ExpectedPrice | None:
+    """Write down what is known about a price, None where that is nothing."""
+    units, usd = (price.units, price.usd) if price else (None, None)
+    known = {"units": units, "least": least, "usd": usd, "preparation": preparation}
+    told = {name: f"{value:f}" for name, value in known.items() if value is not None}
+    return ExpectedPrice(**told) if told else None
 
 
 class VideoSteps:
@@ -209,7 +208,7 @@ class VideoSteps:
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = None if price is None else _expected(price, preparation_units(request))
+        job.estimate = _expected(price, least_units(request), preparation_units(request))
         self._reservations.require_affordable(job)
 
     async def pass_gates(

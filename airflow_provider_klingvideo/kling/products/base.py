@@ -128,6 +128,7 @@ class Product(Generic[R]):
     :param rules: what is legal.
     :param units: the units that a request is expected to cost; None where they follow an input that only the vendor
         sees, or where the vendor publishes no price.
+    :param least: the units that it costs at least, where ``units`` cannot say it.
     :param pack: whose units it draws on, and whose slots it takes: ``video``, ``image`` or ``try_on``.
     :param preparation: makes the call whose result, a mapping of fields, completes a request before it can be ordered;
         returns None when nothing is missing.
@@ -139,6 +140,7 @@ class Product(Generic[R]):
     routes: Mapping[ApiFamily, Route[R]]
     rules: tuple[Rule[R], ...]
     units: Callable[[R, Capability | None], Decimal | None] | None = None
+    least: Callable[[R], Decimal] | None = None
     pack: str = "video"
     preparation: Callable[[R], Operation[Mapping[str, Any]] | None] | None = None
 

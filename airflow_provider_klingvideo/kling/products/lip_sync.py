@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from math import ceil
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Money
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products.base import (
     Product,
@@ -23,6 +25,8 @@ from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 # kling-api section 7.2.
 SHORTEST_SOUND_MS = 2000
+# kling-api section 14.
+STEP_MS = 5000
 
 
 class LipSyncRequest(WatermarkedRequest):
@@ -88,7 +92,21 @@ def _preparation(request: LipSyncRequest) -> Operation[Mapping[str, Any]] | None
     if request.session_id:
         return None
     look = identify_faces(video_url=request.video, video_id=request.video_id)
-    return Operation(look.method, look.path, _read_fields, json=look.json, is_create=True, what=look.what)
+    return Operation(
+        look.method,
+        look.path,
+        _read_fields,
+        json=look.json,
+        is_create=True,
+        what=look.what,
+        lifetime=look.lifetime,
+    )
+
+
+def _least(request: LipSyncRequest) -> Decimal:
+    """Kling bills the length of the video, in which the sound has room."""
+    shortest = request.insert_at_ms + request.sound_end_ms - request.sound_start_ms
+    return ceil(shortest / STEP_MS) * (registry().units("lip_sync") or Decimal(0))
 
 
 def _body(request: LipSyncRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
@@ -124,4 +142,5 @@ PRODUCT = Product(
         ranged("original_volume", 0, 2),
     ),
     preparation=_preparation,
+    least=_least,
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.reading import list_of, text_of, whole_number
+
+SESSION_LIFETIME = timedelta(hours=23)
+"""A session lasts 24 hours at Kling (kling-api section 7.2); the last one is left for what is ordered with it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,15 @@ class FacesInVideo:
 def identify_faces(*, video_url: str | None = None, video_id: str | None = None) -> Operation[FacesInVideo]:
     """Look for faces in a video of 2 to 60 seconds, given by its URL or by the vendor's id. It costs money."""
     source = video_source(video_url, video_id)
-    return Operation("POST", "/v1/videos/identify-face", read_faces, json=source, is_create=True, what="identify_faces")
+    return Operation(
+        "POST",
+        "/v1/videos/identify-face",
+        read_faces,
+        json=source,
+        is_create=True,
+        what="identify_faces",
+        lifetime=SESSION_LIFETIME,
+    )
 
 
 def video_source(video_url: str | None, video_id: str | None) -> dict[str, str | None]:

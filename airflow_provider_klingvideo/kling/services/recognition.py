@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_klingvideo.kling.services.speech import RESULT_LIFETIME
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.reading import list_of, mapping_of, text_of
 
@@ -29,7 +30,13 @@ def recognize_image(image: str) -> Operation[tuple[Segment, ...]]:
     :param image: http(s) URL, or raw base64 of a JPG or PNG.
     """
     return Operation(
-        "POST", "/v1/videos/image-recognize", _segments, json={"image": image}, is_create=True, what="recognize_image"
+        "POST",
+        "/v1/videos/image-recognize",
+        _segments,
+        json={"image": image},
+        is_create=True,
+        what="recognize_image",
+        lifetime=RESULT_LIFETIME,
     )
 
 

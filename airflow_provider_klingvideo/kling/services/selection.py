@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
-from airflow_provider_klingvideo.kling.services.faces import video_source
+from airflow_provider_klingvideo.kling.services.faces import SESSION_LIFETIME, video_source
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.reading import list_of, mapping_of, seconds_of, text_of, whole_number
 
@@ -65,7 +65,15 @@ class SelectionPreview:
 def init_selection(*, video_url: str | None = None, video_id: str | None = None) -> Operation[SelectionSession]:
     """Begin a session with a video of 2 to 5 or 7 to 10 seconds, given by its URL or by the vendor's id."""
     source = video_source(video_url, video_id)
-    return Operation("POST", f"{PATH}/init-selection", _session, json=source, is_create=True, what="init_selection")
+    return Operation(
+        "POST",
+        f"{PATH}/init-selection",
+        _session,
+        json=source,
+        is_create=True,
+        what="init_selection",
+        lifetime=SESSION_LIFETIME,
+    )
 
 
 def add_selection(session_id: str, frame_index: int, points: Sequence[Point]) -> Operation[SelectedFrame]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.tasks import parse_task
 
+RESULT_LIFETIME = timedelta(days=29)
+"""Kling keeps a speech, and other results, for 30 days (kling-api section 7.3)."""
 LONGEST_TEXT = 1000
 SPEEDS = (0.8, 2.0)
 
@@ -47,7 +50,7 @@ def speak(text: str, *, voice_id: str, language: Literal["zh", "en"] = "en", spe
     if faults:
         raise InvalidRequestError(f"This cannot be spoken: {'; '.join(faults)}")
     body = {"text": text, "voice_id": voice_id, "voice_language": language, "voice_speed": speed}
-    return Operation("POST", "/v1/audio/tts", _speech, json=body, is_create=True, what="tts")
+    return Operation("POST", "/v1/audio/tts", _speech, json=body, is_create=True, what="tts", lifetime=RESULT_LIFETIME)
 
 
 def _speech(data: Any) -> Speech:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class Operation(Generic[T]):
     :param json: body.
     :param is_create: whether it may cost money or make something, so that it is never sent twice without asking.
     :param what: of a call that costs and makes no task its name, as the price list has it; empty for all others.
+    :param lifetime: of such a call: for how long its answer is of use, None for ever.
     :param empty_codes: business codes which say that there is nothing, and are no error here.
     """
 
@@ -30,4 +32,5 @@ class Operation(Generic[T]):
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     is_create: bool = False
     what: str = ""
+    lifetime: timedelta | None = None
     empty_codes: frozenset[int] = frozenset()

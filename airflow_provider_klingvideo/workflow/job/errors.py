@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.kling.errors import AmbiguousSubmissionError
 
 
 class SubmissionUnknownError(KlingVideoError):
@@ -22,11 +23,11 @@ class ChangedRequestError(KlingVideoError):
     default_advice = "Put the request back to take that video, or set on_changed_request to order and pay another one"
 
 
-class UnansweredCallError(KlingVideoError):
+class UnansweredCallError(AmbiguousSubmissionError):
     """A call that costs was sent, its answer was lost, and Kling cannot be asked about it."""
 
     kind = "ambiguous_call"
-    default_money = Money.MAYBE
+    default_retryable = False
     default_advice = "Set repeat_unanswered to make it again, at the risk of paying twice for this call"
 
 

@@ -42,6 +42,15 @@ def failure_data(job: WorkflowJob, error: BaseException) -> tuple[str, dict[str,
     return str(known), {**known.detail(), "state": str(job.state)}
 
 
+def proven_failure(job: WorkflowJob) -> tuple[str | None, dict[str, Any] | None]:
+    """Return the error that a job has on record, its word about money raised to what its calls prove by now."""
+    if job.error is None or job.failure is None:
+        return job.error, job.failure
+    told = Money(job.failure.get("money", Money.NONE))
+    known = max(told, money_spent(job), key=_ORDER.index)
+    return job.error.replace(told.sentence, known.sentence), {**job.failure, "money": known.value}
+
+
 def abandoned(job: WorkflowJob, cause: str) -> AbandonedError:
     """Make the error for a job that nobody follows any more.
 

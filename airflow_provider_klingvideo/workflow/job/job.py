@@ -149,8 +149,8 @@ class WorkflowJob(BaseModel):
 
     @property
     def billed_units(self) -> Decimal | None:
-        """What Kling has billed for all calls of the job; None when it has not said a word about any."""
-        known = [Decimal(call.billed) for call in self.calls if call.billed is not None]
+        """What Kling has billed for all calls of the job, lost answers with their price; None when nothing is known."""
+        known = [units for call in self.calls if (units := call.counted) is not None]
         return sum(known, Decimal(0)) if known else None
 
     def call_of_task(self, task_id: str) -> PaidCall | None:

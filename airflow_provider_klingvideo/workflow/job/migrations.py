@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.kling.services.faces import SESSION_LIFETIME
 
 SCHEMA_VERSION = 2
 
@@ -77,6 +79,7 @@ def _look(old: Mapping[str, Any]) -> dict[str, Any]:
         "sends": {"earlier": "sent"},
         "intended_at": old["at"],
         "accepted_at": old["at"],
+        "expires_at": (datetime.fromisoformat(old["at"]) + SESSION_LIFETIME).isoformat(),
     }
 
 

@@ -49,7 +49,10 @@ class PaidCall(BaseModel):
     :param verdict: ``succeeded`` or ``failed`` once Kling has said so; of a call without a task ``succeeded`` means
         that it was answered.
     :param answer: what a call without a task has answered, as far as it is needed later.
+    :param expires_at: until when that answer is of use, None for ever.
     :param sends: every try that may have reached Kling, by a token of its own: ``sent`` until its refusal is known.
+        Of the refused ones only the last stay on record.
+    :param tries: how many there were.
     """
 
     what: str = CREATE
@@ -61,7 +64,9 @@ class PaidCall(BaseModel):
     billed: str | None = None
     verdict: Verdict | None = None
     answer: dict[str, Any] = Field(default_factory=dict)
+    expires_at: UtcDatetime | None = None
     sends: dict[str, Send] = Field(default_factory=dict)
+    tries: int = 0
     intended_at: UtcDatetime = Field(default_factory=utc_now)
     accepted_at: UtcDatetime | None = None
 
@@ -69,6 +74,11 @@ class PaidCall(BaseModel):
     def key(self) -> CallKey:
         """What makes it the same call on every try."""
         return CallKey(self.what, self.fingerprint, self.take)
+
+    @property
+    def can_be_asked_about(self) -> bool:
+        """Whether Kling tells, by the id that we chose, what became of it."""
+        return self.external_task_id is not None
 
     @property
     def was_taken(self) -> bool:
@@ -86,11 +96,16 @@ class PaidCall(BaseModel):
         return not self.was_taken and not self.is_open
 
     @property
+    def is_over(self) -> bool:
+        """Whether its answer is of no use any more."""
+        return self.expires_at is not None and utc_now() >= self.expires_at
+
+    @property
     def money(self) -> Money:
         """What it proves about money."""
         if self.billed is not None:
             return Money.BILLED if Decimal(self.billed) > 0 else Money.NONE
-        if self.verdict == "succeeded":
+        if self.verdict == "succeeded" or (self.was_taken and not self.can_be_asked_about):
             return Money.BILLED
         return Money.NONE if self.is_refused else Money.MAYBE
 
@@ -101,9 +116,19 @@ class PaidCall(BaseModel):
         return Decimal(0) if self.is_refused or known is None else Decimal(known)
 
     @property
+    def counted(self) -> Decimal | None:
+        """What it counts among what was billed; None while Kling has not said, and will say it later.
+
+        A lost answer that Kling cannot be asked about counts as paid: nobody will ever know better.
+        """
+        if self.billed is None and (self.can_be_asked_about or not self.is_open):
+            return None
+        return self.units
+
+    @property
     def next_token(self) -> str:
         """The token that every worker would take for the next send."""
-        return f"{self.what}-{self.fingerprint}-{self.take}-{len(self.sends) + 1}"
+        return f"{self.what}-{self.fingerprint}-{self.take}-{self.tries + 1}"
 
     def begin(self, token: str | None = None) -> str:
         """Note that it is about to be sent, and return the token of this send.
@@ -114,7 +139,13 @@ class PaidCall(BaseModel):
             self.intended_at = utc_now()
         token = token or uuid4().hex[:8]
         self.sends[token] = "sent"
+        self.tries += 1
         return token
+
+    def take_back(self, token: str) -> None:
+        """Forget a send that this worker has begun and may not make: its token belongs to another one."""
+        del self.sends[token]
+        self.tries -= 1
 
     def refuse(self, token: str) -> None:
         """Note that Kling refused a send, or that it never was sent: nothing was made."""
@@ -122,12 +153,13 @@ class PaidCall(BaseModel):
 
     def learn(self, other: PaidCall) -> None:
         """Take over what another record of the same call knows; nothing that is known gets lost by it."""
-        for name in ("external_task_id", "task_id", "billed", "verdict", "accepted_at"):
+        for name in ("external_task_id", "task_id", "billed", "verdict", "accepted_at", "expires_at"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(other, name))
         self.price = self.price or other.price
         self.answer = self.answer or other.answer
         self.intended_at = min(self.intended_at, other.intended_at)
+        self.tries = max(self.tries, other.tries)
         refused = {token: state for token, state in other.sends.items() if state == "refused"}
         self.sends = _kept({**other.sends, **self.sends, **refused})
 

@@ -50,12 +50,14 @@ class CheckedRequest(Section):
 class ExpectedPrice(Section):
     """What the request is expected to cost.
 
-    :param units: of the product's pack, a decimal number as text.
-    :param usd: the same in US dollars at the list price, None where a unit has no list price.
+    :param units: of the product's pack, a decimal number as text; None where it follows an input that only Kling sees.
+    :param least: what it costs at least then, likewise.
+    :param usd: the same as ``units`` in US dollars at the list price, None where a unit has no list price.
     :param preparation: units of a paid look that has to come before the order, None where there is none.
     """
 
-    units: str
+    units: str | None = None
+    least: str | None = None
     usd: str | None = None
     preparation: str | None = None
 

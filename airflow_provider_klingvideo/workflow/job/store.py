@@ -13,13 +13,15 @@ from typing import Any, Self
 from uuid import uuid4
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
-from airflow_provider_klingvideo.storage.exclusive import create
+from airflow_provider_klingvideo.storage.errors import StorageError
+from airflow_provider_klingvideo.storage.exclusive import claim
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.names import inside, is_safe_segment
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
+from airflow_provider_klingvideo.workflow.job.failure import proven_failure
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.migrations import NewerRecordError
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, utc_now
@@ -130,16 +132,16 @@ class JobStore:
 
         :param token: of the try, see :meth:`PaidCall.begin`.
         :param first: whether the call is about to be sent.
-        :raises CallInProgressError: another worker is about to send it under the same token.
+        :raises CallInProgressError: another worker is about to send it under the same token, or may be.
         """
-        path = inside(self.folder(job_id) / CALLS, f"{token}{NOTE}")
+        folder = self.folder(job_id) / CALLS
+        path = inside(folder, f"{token}{NOTE}")
         value = call.model_copy(update={"sends": {token: call.sends[token]}}).model_dump(mode="json")
         content = json.dumps(storable_json({**value, "worker": uuid4().hex})).encode()
-        if not first:
+        if first and not call.can_be_asked_about:
+            _claim(folder, path.name, content, f"the call {call.what} of {job_id}")
+        else:
             write_whole(path, content)
-        # An object store may have created it although its answer was lost: then it holds what is written here.
-        elif not create(path, content) and read_whole(path) != content:
-            raise CallInProgressError(f"Another worker is just making the call {call.what} of {job_id}")
 
     def calls_of(self, job_id: str, *, known: list[PaidCall] | None = None) -> list[PaidCall]:
         """Read the notes about a job's calls, those of several tries of one call as one.
@@ -206,13 +208,29 @@ class JobStore:
         write_whole(inside(self.folder(job_id), name), content)
 
 
+def _claim(folder: StorePath, name: str, content: bytes, what: str) -> None:
+    try:
+        is_ours = claim(folder, name, content)
+    except (OSError, StorageError) as error:
+        # Nothing may be written under this token now: another worker may send under it.
+        raise CallInProgressError(
+            f"It could not be found out whether another worker is making {what}, so that it was not sent ({error})"
+        ) from error
+    if not is_ours:
+        raise CallInProgressError(f"Another worker is just making {what}")
+
+
 def _parsed(content: bytes) -> WorkflowJob:
     return WorkflowJob.model_validate(storable_json(json.loads(content)))
 
 
 def _learn(job: WorkflowJob, calls: list[PaidCall]) -> None:
-    """Take over what others know about a job's calls, and follow a task that one of them has made of its order."""
+    """Take over what others know about a job's calls, and follow a task that one of them has made of its order.
+
+    What the record says about an error must not fall behind what the calls prove about money by now.
+    """
     job.calls = merged_calls(job.calls, calls)
+    job.error, job.failure = proven_failure(job)
     if job.klingai_job_id is None and job.external_task_id is not None:
         made = (call.task_id for call in job.submissions if call.external_task_id == job.external_task_id)
         job.klingai_job_id = next(made, None)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from airflow_provider_klingvideo.errors import Money
-from airflow_provider_klingvideo.kling import InvalidRequestError, registry
+from airflow_provider_klingvideo.kling import AmbiguousSubmissionError, InvalidRequestError, registry
+from airflow_provider_klingvideo.workflow.job.errors import UnansweredCallError
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
 from airflow_provider_klingvideo.workflow.ordering.paid_once import Means, PaidOnce
 
@@ -22,27 +23,39 @@ async def answered_call(
     fingerprint: str,
     send: Callable[[], Awaitable[A]],
     read: Callable[[A], dict[str, Any]],
-    lifetime: timedelta,
+    lifetime: timedelta | None,
     repeat_unanswered: bool = False,
 ) -> dict[str, Any]:
     """Return what Kling answers, from the record while that is still valid.
 
-    :param calls: those on record; the call is added to them.
+    :param calls: those on record, each once; the call is added to them.
     :param what: the call's name, as the price list has it.
     :param fingerprint: hash of what is asked for.
     :param send: makes the call.
     :param read: what of the answer is kept, as JSON values.
-    :param lifetime: for how long the answer is of use.
-    :param repeat_unanswered: make it again where an answer was lost, at the risk of paying twice for it.
-    :raises UnansweredCallError: an earlier call may have been paid, and its answer is lost.
+    :param lifetime: for how long the answer is of use, None for ever.
+    :param repeat_unanswered: make another one where an answer was lost, at the risk of paying twice for it.
+    :raises UnansweredCallError: this or an earlier call may have been paid, and its answer is lost.
     :raises KlingVideoError: Kling refused, or found nothing of use.
     """
-    call = _call_of(calls, what, fingerprint, lifetime)
+    same = sorted(
+        (call for call in calls if (call.what, call.fingerprint) == (what, fingerprint)), key=lambda call: call.take
+    )
+    call, repeats = _call_of(same, what, fingerprint, repeat_unanswered=repeat_unanswered)
+    if call not in same:
+        calls.append(call)
 
     def take(call: PaidCall, answer: A) -> None:
         call.answer, call.verdict, call.billed = read(answer), "succeeded", call.price
+        call.expires_at = None if lifetime is None else utc_now() + lifetime
 
-    await once.make(call, Means(send, take), repeat_unanswered=repeat_unanswered)
+    try:
+        await once.make(call, Means(send, take))
+    except UnansweredCallError:
+        raise
+    except AmbiguousSubmissionError as error:
+        # The next try may repeat it where the user wants that, but no try repeats a repetition: that takes a person.
+        raise _unanswered(call, error, retryable=repeat_unanswered and not repeats) from error
     if "error" in call.answer:
         raise InvalidRequestError(
             call.answer["error"], money=Money.BILLED, advice=call.answer.get("advice") or "Change the request"
@@ -50,18 +63,33 @@ async def answered_call(
     return call.answer
 
 
-def _call_of(calls: list[PaidCall], what: str, fingerprint: str, lifetime: timedelta) -> PaidCall:
-    """Return the newest call of its kind, or a new one where there is none, or its answer is of no use any more."""
-    same = [call for call in calls if (call.what, call.fingerprint) == (what, fingerprint)]
-    last = max(same, key=lambda call: call.take, default=None)
-    if last is not None and not _is_over(last, lifetime):
-        return last
+def _call_of(same: list[PaidCall], what: str, fingerprint: str, *, repeat_unanswered: bool) -> tuple[PaidCall, bool]:
+    """Return the call to make, and whether it repeats one that may have been paid.
+
+    :param same: those on record for the same, in order.
+    """
+    if usable := [call for call in same if call.was_taken and not call.is_over]:
+        return usable[-1], False
+    answered = max((call.take for call in same if call.was_taken), default=0)
+    pending = [call for call in same if call.take > answered]
+    lost = [call for call in pending if call.is_open]
+    if lost and not repeat_unanswered:
+        return lost[-1], False
+    if pending and pending[-1].is_refused:
+        return pending[-1], bool(lost)
     units = registry().units(what)
     price = None if units is None else f"{units:f}"
-    call = PaidCall(what=what, fingerprint=fingerprint, take=last.take + 1 if last else 1, price=price)
-    calls.append(call)
-    return call
+    take = same[-1].take + 1 if same else 1
+    return PaidCall(what=what, fingerprint=fingerprint, take=take, price=price), bool(lost)
 
 
-def _is_over(call: PaidCall, lifetime: timedelta) -> bool:
-    return call.was_taken and utc_now() - (call.accepted_at or call.intended_at) >= lifetime
+def _unanswered(call: PaidCall, error: AmbiguousSubmissionError, *, retryable: bool) -> UnansweredCallError:
+    return UnansweredCallError(
+        f"The answer to the call {call.what} was lost: {error.message}",
+        code=error.code,
+        vendor_message=error.vendor_message,
+        http_status=error.http_status,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+        retryable=retryable,
+    )

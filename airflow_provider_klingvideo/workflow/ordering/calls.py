@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from airflow_provider_klingvideo.kling.services.speech import RESULT_LIFETIME
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
@@ -18,8 +19,6 @@ A = TypeVar("A")
 
 EARLIER_RECORD = "speech.json"
 """What versions before the notes wrote."""
-# Kling keeps a speech, and other results, for 30 days (kling-api section 7.3).
-LIFETIME = timedelta(days=29)
 
 
 def hashed(wanted: Mapping[str, Any]) -> str:
@@ -35,7 +34,7 @@ async def call_once(
     send: Callable[[], Awaitable[A]],
     read: Callable[[A], dict[str, Any]],
     *,
-    lifetime: timedelta = LIFETIME,
+    lifetime: timedelta | None = RESULT_LIFETIME,
     repeat_unanswered: bool = False,
 ) -> dict[str, Any]:
     """Return the answer to a call that costs, made when there is none of this very call on record.
@@ -46,13 +45,13 @@ async def call_once(
     :param wanted: what is asked for.
     :param send: makes the call; it is made once at most.
     :param read: what of the answer is kept, as JSON values.
-    :param lifetime: for how long the answer is of use.
+    :param lifetime: for how long the answer is of use, None for ever.
     :param repeat_unanswered: make it again where an answer was lost, at the risk of paying twice for it.
     :raises UnansweredCallError: an earlier call may have been paid, and its answer is not known.
     :raises KlingVideoError: Kling refused; nothing was paid.
     """
     fingerprint = hashed(wanted)
-    calls = merged_calls(_earlier(store, name), store.calls_of(name))
+    calls = merged_calls([], [*store.calls_of(name), *_earlier(store, name)])
 
     async def keep(call: PaidCall, token: str, *, first: bool) -> None:
         await asyncio.to_thread(store.note, name, call, token, first=first)
@@ -79,4 +78,5 @@ def _earlier(store: JobStore, name: str) -> list[PaidCall]:
         audio = {"id": known["audio_id"], "duration": known.get("duration")}
         answer = {"task_id": "earlier", "task_status": "succeed", "task_result": {"audios": [audio]}}
         call.verdict, call.accepted_at, call.answer = "succeeded", call.intended_at, {"data": answer}
+        call.expires_at = call.intended_at + RESULT_LIFETIME
     return [call]

@@ -6,8 +6,8 @@
 
 After any doubt Kling is asked first, where it can be asked. Found: adopted. The question itself fails: unknown, nothing
 is sent. Absent: sent again with the same id, which Kling refuses for free should the first one have arrived after all
-(kling-api section 5.1). Where Kling cannot be asked, a call whose answer was lost is not repeated, unless the user says
-so.
+(kling-api section 5.1). Where Kling cannot be asked, a call whose answer was lost is never sent again; whether another
+one is made in its place the user decides (:mod:`.answered`).
 """
 
 from __future__ import annotations
@@ -83,12 +83,11 @@ class PaidOnce:
         self._keep = keep
         self._tell = tell
 
-    async def make(self, call: PaidCall, means: Means[A], *, repeat_unanswered: bool = False) -> None:
+    async def make(self, call: PaidCall, means: Means[A]) -> None:
         """Make sure that Kling has taken a call, and that the record knows what it answered.
 
         :param call: what is known about it; changed in place.
         :param means: how it is made.
-        :param repeat_unanswered: make it again where its answer was lost and Kling cannot be asked.
         :raises UnansweredCallError: it may have been paid, and Kling cannot be asked.
         :raises SubmissionUnknownError: Kling could not be asked, or refuses what it does not list; try again later.
         :raises KlingVideoError: Kling refused; nothing was made.
@@ -97,7 +96,7 @@ class PaidOnce:
             return
         in_doubt = call.is_open
         if in_doubt:
-            found = await self._look_up_lost(call, means, repeat_unanswered=repeat_unanswered)
+            found = await _looked_up(call, means)
             if found is not None:
                 await self._accept(call, means, found, token=call.begin(), adopted=True)
                 return
@@ -106,20 +105,13 @@ class PaidOnce:
         answer, adopted = await self._sent(call, means, token, in_doubt=in_doubt)
         await self._accept(call, means, answer, token=token, adopted=adopted)
 
-    async def _look_up_lost(self, call: PaidCall, means: Means[A], *, repeat_unanswered: bool) -> A | None:
-        if means.look_up is not None:
-            return await _asked(call, means.look_up)
-        if not repeat_unanswered:
-            raise UnansweredCallError(f"The call {call.what} of {call.intended_at:%Y-%m-%d %H:%M:%S} was not answered")
-        return None
-
     async def _intend(self, call: PaidCall, means: Means[A]) -> str:
         # Of a call that Kling cannot be asked about, all workers take the same token, so that one of them gets it.
         token = call.begin(None if means.look_up else call.next_token)
         try:
             await self._keep(call, token, first=True)
         except CallInProgressError:
-            del call.sends[token]
+            call.take_back(token)
             raise
         except BaseException:
             # Nothing was sent: the next try need not be in doubt.
@@ -189,6 +181,12 @@ class PaidOnce:
         call.accepted_at = call.accepted_at or utc_now()
         await self._keep(call, token, first=False)
         self._tell(Event.CALL_ANSWERED, call, "adopted" if adopted else "")
+
+
+async def _looked_up(call: PaidCall, means: Means[A]) -> A | None:
+    if means.look_up is None:
+        raise UnansweredCallError(f"The call {call.what} of {call.intended_at:%Y-%m-%d %H:%M:%S} UTC was not answered")
+    return await _asked(call, means.look_up)
 
 
 async def _asked(call: PaidCall, look_up: Callable[[], Awaitable[A | None]]) -> A | None:

@@ -6,7 +6,6 @@ Faces in a video, for example: they are found by a call that costs money, and th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,11 @@ from airflow_provider_klingvideo.workflow.ordering.submission import WantedVideo
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import GenerationRequest
 
-# A session at Kling lasts 24 hours (kling-api section 7.2).
-LIFETIME = timedelta(hours=23)
+
+def least_units(request: GenerationRequest) -> Decimal | None:
+    """Return what a request costs at least whose price only Kling can tell; None where nothing is known."""
+    least = PRODUCTS[request.kind].least
+    return least(request) if least else None
 
 
 def preparation_units(request: GenerationRequest) -> Decimal | None:
@@ -54,7 +56,7 @@ async def prepared_request(
         fingerprint=wanted.fingerprint,
         send=send,
         read=dict,
-        lifetime=LIFETIME,
+        lifetime=operation.lifetime,
         repeat_unanswered=repeat_unanswered,
     )
     fields: dict[str, Any] = {**wanted.request.model_dump(), **answer}

@@ -46,14 +46,17 @@ class Reservations:
         budget = job.budget
         if budget is None:
             return
-        if job.estimate is None and budget.unknown_price != "allow":
+        if _estimated(job) is None and budget.unknown_price != "allow":
             raise BudgetError(
                 f"The price of this request is on no list, so the budget {budget.name} cannot cover it",
                 advice='Set unknown_price to "allow" to count what Kling will have billed',
             )
         price = _price_of(job)
         if price > Decimal(budget.units):
-            raise BudgetError(f"The request costs {price} units, the whole budget {budget.name} has {budget.units}")
+            at_least = "" if _estimated(job) else "at least "
+            raise BudgetError(
+                f"The request costs {at_least}{price} units, the whole budget {budget.name} has {budget.units}"
+            )
 
     def shortage(self, job: WorkflowJob) -> str | None:
         """Reserve what the job's next task at Kling will cost, as long as nobody has sent anything for it.
@@ -78,7 +81,7 @@ class Reservations:
         """
         if missing := self._missing(job, call, attempt=self._attempt):
             raise BudgetError(f"Not ordered: {missing}")
-        call.price = None if job.estimate is None else job.estimate.units
+        call.price = _estimated(job) or (job.estimate.least if job.estimate else None)
 
     def settle(self, job: WorkflowJob) -> None:
         """Set what the job holds to what its calls have cost, or will have cost at most."""
@@ -94,7 +97,7 @@ class Reservations:
             return None
         return (
             f"the budget {budget.name} has {budget.units} units, {book.committed()} are committed, "
-            f"{_price_of(job)} needed"
+            f"{_price_of(job, call)} needed"
         )
 
     def _book(self, budget: Budget) -> BudgetBook:
@@ -103,13 +106,26 @@ class Reservations:
         return self._books[budget.folder]
 
 
-def _price_of(job: WorkflowJob) -> Decimal:
-    """What the job's next task will cost, with the paid look that has to come before it and was not made yet."""
+def _estimated(job: WorkflowJob) -> str | None:
+    """What the job's next task will cost; None where only Kling can tell."""
+    return job.estimate.units if job.estimate else None
+
+
+def _price_of(job: WorkflowJob, create: PaidCall | None = None) -> Decimal:
+    """What the job's next task will cost, as far as is known, with the paid look that has yet to come before it.
+
+    :param create: the one that is about to be ordered, None where that is not known yet.
+    """
     if job.estimate is None:
         return NO_UNITS
-    has_looked = any(call.what != CREATE and call.was_taken for call in job.calls)
-    look = NO_UNITS if has_looked else Decimal(job.estimate.preparation or 0)
-    return Decimal(job.estimate.units) + look
+    look = NO_UNITS if _has_looked(job, create) else Decimal(job.estimate.preparation or 0)
+    return Decimal(job.estimate.units or job.estimate.least or 0) + look
+
+
+def _has_looked(job: WorkflowJob, create: PaidCall | None) -> bool:
+    """Whether the job has the answer of a look that it can be ordered with, for this very request where it is known."""
+    looks = [call for call in job.calls if call.what != CREATE and call.was_taken and not call.is_over]
+    return any(create is None or look.fingerprint == create.fingerprint for look in looks)
 
 
 def _take_of(job: WorkflowJob, attempt: str) -> Take:
@@ -129,7 +145,7 @@ def _needed(job: WorkflowJob, call: PaidCall | None) -> Decimal:
 
     :param call: the one that is about to be ordered, None where that is not known yet.
     """
-    return _spent(job, call) + _price_of(job)
+    return _spent(job, call) + _price_of(job, call)
 
 
 def _spent(job: WorkflowJob, without: PaidCall | None) -> Decimal:
