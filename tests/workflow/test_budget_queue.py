@@ -15,8 +15,9 @@ from airflow_provider_klingvideo.workflow.gates.budgets import queue as budget_q
 from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
 from airflow_provider_klingvideo.workflow.gates.budgets.holdings import Take
 from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed, BudgetQueue
-from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Budget, Reservations
+from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
 from airflow_provider_klingvideo.workflow.gates.ledger import ledger
+from airflow_provider_klingvideo.workflow.job.sections import Budget, ExpectedPrice
 
 LIMIT = Decimal(10)
 LONG = 20
@@ -167,8 +168,8 @@ def test_a_store_that_is_away_is_waited_out(folder, book, monkeypatch, caplog):
 
 
 def test_the_need_of_a_job_is_json(folder):
-    budget = Budget("october", "10", str(folder))
-    job = WorkflowJob(id="fox", metadata={"budget": budget.as_json(), "estimate": {"units": "1.50"}})
+    budget = Budget(name="october", units="10", folder=str(folder))
+    job = WorkflowJob(id="fox", budget=budget, estimate=ExpectedPrice(units="1.50"))
     needed = Reservations(lambda path: folder).need(job)
     assert needed == BudgetNeed(str(folder), "10", "fox", "1.5")
     assert json.loads(json.dumps(asdict(needed))) == asdict(needed)

@@ -14,7 +14,8 @@ from airflow_provider_klingvideo.media import MediaSettings
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.delivering import Delivering, _provenance
 from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
-from airflow_provider_klingvideo.workflow.job.job import Submission
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest, Files, Result
 
 SRT = b"1\n00:00:00,000 --> 00:00:01,000\nHello\n"
 PAID = b"1\n00:00:00,000 --> 00:00:01,000\nOf an earlier task\n"
@@ -60,8 +61,9 @@ class Desk:
         self.job = WorkflowJob(
             id="job",
             klingai_job_id="7",
-            submissions=[Submission(external_task_id="job", fingerprint="", generation_number=1, task_id="7")],
-            metadata={"kind": "drama_subtitle", "outputs": [{"type": kind, "url": "https://cdn/x"} for kind in kinds]},
+            calls=[PaidCall(external_task_id="job", fingerprint="", task_id="7")],
+            request=CheckedRequest(kind="drama_subtitle"),
+            result=Result(outputs=[{"type": kind, "url": "https://cdn/x"} for kind in kinds]),
         )
 
     def outputs(self, task_id, kind):
@@ -107,7 +109,7 @@ class TestSettingAside:
         one = desk()
         one.put("srt-1.srt")
         one.put("task-6/srt-2.srt", b"set aside before")
-        one.job.metadata |= {"artifacts_of": "6", "artifacts": {"srt-1.srt": artifact("srt-1.srt")}}
+        one.job.files = Files(task_id="6", artifacts={"srt-1.srt": artifact("srt-1.srt")})
         one.post_process()
         assert files_of(one.folder) == ["job.json", "srt-1.srt", "task-6/srt-1.srt", "task-6/srt-2.srt"]
         assert (one.folder / "task-6/srt-1.srt").read_bytes() == PAID
@@ -118,7 +120,7 @@ class TestSettingAside:
         one = desk()
         one.put("srt-1.srt")
         task_id = form.format(tmp_path / "elsewhere")
-        one.job.metadata |= {"artifacts_of": task_id, "artifacts": {"srt-1.srt": artifact("srt-1.srt")}}
+        one.job.files = Files(task_id=task_id, artifacts={"srt-1.srt": artifact("srt-1.srt")})
         one.post_process()
         (aside,) = (path for path in one.folder.iterdir() if path.is_dir())
         assert (aside / "srt-1.srt").read_bytes() == PAID
@@ -133,10 +135,10 @@ class TestSettingAside:
         other.write_bytes(PAID)
         name = form.format(other)
         recorded = artifact("srt-1.srt", parts=[artifact(name)]) if as_part else artifact(name)
-        one.job.metadata |= {"artifacts_of": "6", "artifacts": {recorded["name"]: recorded}}
+        one.job.files = Files(task_id="6", artifacts={recorded["name"]: recorded})
         one.post_process()
         assert other.read_bytes() == PAID
-        assert list(one.job.metadata["artifacts"]) == ["srt-1.srt"]
+        assert list(one.job.files.artifacts) == ["srt-1.srt"]
 
 
 class TestCompleting:
@@ -149,22 +151,22 @@ class TestCompleting:
         half = other.with_name(".of another job.0badcafe.part")
         half.write_bytes(b"half")
         name = form.format(other)
-        one.job.metadata["artifacts"][name] = artifact(name)
+        one.job.files.artifacts[name] = artifact(name)
         with pytest.raises(StoredFilesError, match=r"cannot be the name of a file in"):
             one.complete()
         assert half.exists()
         one.post_process()
         one.complete()
-        assert list(one.job.metadata["artifacts"]) == ["srt-1.srt"], "the next post-processing drops it"
+        assert list(one.job.files.artifacts) == ["srt-1.srt"], "the next post-processing drops it"
 
     def test_the_place_on_record_is_that_of_the_folder(self, desk):
         one = desk()
         one.post_process()
         one.put("srt-2.srt")
-        one.job.metadata["artifacts"]["srt-1.srt"]["path"] = "/elsewhere/srt-1.srt"
-        one.job.metadata["artifacts"]["srt-2.srt"] = artifact("srt-2.srt", path="../../srt-2.srt")
+        one.job.files.artifacts["srt-1.srt"]["path"] = "/elsewhere/srt-1.srt"
+        one.job.files.artifacts["srt-2.srt"] = artifact("srt-2.srt", path="../../srt-2.srt")
         one.post_process()
-        recorded = one.job.metadata["artifacts"]
+        recorded = one.job.files.artifacts
         assert {name: file["path"] for name, file in recorded.items()} == {
             name: str(one.folder / name) for name in ("srt-1.srt", "srt-2.srt")
         }

@@ -56,7 +56,7 @@ def compare(workshop, base, *, adopt=False, close_stale=False, **options):
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
             reconciler = Reconciler(
                 client,
-                base,
+                JobStore(base),
                 open_store=lambda store: workshop.working_on(client, store),
                 **options,
             )

@@ -179,10 +179,15 @@ class TestClosing:
 
 
 class TestBatch:
-    JOBS = (walked(S.VALIDATED), walked(S.FAILED), walked(S.VALIDATED, S.QUEUED, S.CANCELLED), None)
+    COMPLETED = (S.VALIDATED, S.QUEUED, S.GENERATING, S.POST_PROCESSING, S.COMPLETED)
+    JOBS = (walked(*COMPLETED), walked(S.FAILED), walked(S.VALIDATED, S.QUEUED, S.CANCELLED), None)
 
     @pytest.mark.scenario(42)
     @pytest.mark.parametrize(("share", "accepted"), [(0, False), (0.49, False), (0.5, True), (1, True)])
     def test_the_policy_decides(self, share, accepted):
         summary = judged(self.JOBS, share)
         assert (summary["failed"], summary["total"], summary["accepted"]) == (2, 4, accepted)
+
+    def test_what_has_not_ended_did_not_succeed(self):
+        unended = (walked(S.VALIDATED), walked(S.VALIDATED, S.QUEUED), walked(*self.COMPLETED[:3]))
+        assert judged([*unended, walked(*self.COMPLETED)], 0.5)["accepted"] is False

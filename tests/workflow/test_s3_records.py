@@ -227,7 +227,7 @@ class TestWholeJobs:
 
         async def compare():
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
-                reconciler = Reconciler(client, open_path(bucket.uri), open_store=lambda found: None)
+                reconciler = Reconciler(client, JobStore(open_path(bucket.uri)), open_store=lambda found: None)
                 return await reconciler.compare(adopt=False, close_stale=False)
 
         (row,) = asyncio.run(compare()).rows

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.workflow.gates.slots import queue as slot_queue
+from airflow_provider_klingvideo.workflow.gates import waiting_room
 from airflow_provider_klingvideo.workflow.gates.slots.queue import SlotQueue
 from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, SlotBoard, SlotRules, Slots, Standing
 from airflow_provider_klingvideo.workflow.waiting.shared_client import SharedClient
@@ -66,7 +66,7 @@ LOOKS = {"method": "POST", "path": "/tasks"}
 
 
 def test_a_pause_that_kling_asks_for_holds_nobody_up_for_long(sandbox, tmp_path, monkeypatch):
-    monkeypatch.setattr(slot_queue, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(waiting_room, "LONGEST_PAUSE", 0.1)
     sandbox.add_rule({"match": LOOKS, "action": ENDLESS_PAUSE, "times": 2})
     slots = Slots(SlotBoard(tmp_path), SlotRules(1))
     assert granted(sandbox, lambda: slots)

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from workshop import KEY
 
-from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, Generation, KlingClient, parse_request
+from airflow_provider_klingvideo.kling import ApiFamily, ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import GenerationWatch, JobStore, PollPolicy, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.ordering.submission import Order, SubmissionProtocol
+from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
+from airflow_provider_klingvideo.workflow.ordering.submission import TakeRules, WantedVideo, call_for, ensure_task
 from airflow_provider_klingvideo.workflow.waiting import broker, following
 from airflow_provider_klingvideo.workflow.waiting.broker import Broker
 from airflow_provider_klingvideo.workflow.waiting.following import poll_once
@@ -171,13 +172,18 @@ def test_a_create_whose_answer_drips_is_found_again_and_paid_once(sandbox, tmp_p
     sandbox.add_rule({"match": {"method": "POST", "path": "/text-to-video/*"}, "action": DRIP})
     request = parse_request({"prompt": job.prompt})
 
-    async def save(one):
-        await asyncio.to_thread(store.save, one)
+    async def keep(call, token, *, first):
+        await asyncio.to_thread(store.save, job)
+
+    async def as_it_is(wanted):
+        return wanted.request
 
     async def submit():
         async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=sandbox.url, timeout=0.5) as client:
-            order = Order(request, request, Generation.NEW)
-            return await asyncio.wait_for(SubmissionProtocol(client, save).ensure_task(job, order), HANGS)
+            wanted = WantedVideo(request, request, ApiFamily.NEW)
+            call = call_for(job, wanted, TakeRules())
+            await asyncio.wait_for(ensure_task(client, job, call, wanted, as_it_is, PaidOnce(keep)), HANGS)
+            return call
 
     submission = asyncio.run(submit())
     (task,) = sandbox.ledger()["tasks"]

@@ -14,7 +14,6 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
     StepSettings,
-    TakeRules,
     VideoHandlers,
     VideoSteps,
     WorkflowEngine,
@@ -395,7 +394,7 @@ def test_files_that_vanish_before_the_end_are_missed(workshop):
 class TestAnotherGeneration:
     def ensure(self, workshop, job, **rules):
         async def order():
-            settings = StepSettings(rules=TakeRules(**rules))
+            settings = StepSettings(**rules)
             async with AsyncKlingClient(ApiKeyAuth(KEY), base_url=workshop.sandbox.url) as client:
                 steps = VideoSteps(
                     client,
