@@ -116,7 +116,9 @@ class Shop:
 
     # The hook.
 
-    def call(self, name, *args, task="task", map_index=-1, repeat_unanswered=False, conn_id="klingai_default", **kwargs):
+    def call(
+        self, name, *args, task="task", map_index=-1, repeat_unanswered=False, conn_id="klingai_default", **kwargs
+    ):
         """Call a method of the hook in a task; outside of tasks where ``task`` is None."""
         ti = SimpleNamespace(dag_id="dag", run_id="run", task_id=task, map_index=map_index)
         with nullcontext() if task is None else set_current_context({"ti": ti}):

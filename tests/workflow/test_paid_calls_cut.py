@@ -156,14 +156,17 @@ class TestTheLookBeforeLips:
                 raise KilledError
             return await send(client, operation)
 
-        with monkeypatch.context() as patch, pytest.raises(KilledError):
+        with monkeypatch.context() as patch:
             patch.setattr(AsyncKlingClient, "send", die)
-            shop.process(wanted(lips))
+            with pytest.raises(KilledError):
+                shop.process(wanted(lips))
         job = shop.process(shop.store.load("job"))
         assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "ambiguous_call", "maybe")
         assert shop.sent(LOOK) == 0
 
-    @pytest.mark.parametrize("action", [{"type": "half_body"}, {"type": "html", "store": True}], ids=lambda one: one["type"])
+    @pytest.mark.parametrize(
+        "action", [{"type": "half_body"}, {"type": "html", "store": True}], ids=lambda one: one["type"]
+    )
     def test_an_answer_that_makes_no_sense_leaves_it_open(self, shop, lips, action):
         shop.cut(LOOK, **action)
         job = shop.process(wanted(lips))
@@ -353,3 +356,21 @@ class TestWhatIsTheSameCall:
         shop.cut(PATHS["tts"], type="refuse", code=1201)
         with pytest.raises(InvalidRequestError, match="No money was spent"):
             shop.call("speak", "Hello", voice_id="oversea_male1")
+
+
+def test_the_operator_that_speaks_pays_once_too(shop):
+    from types import SimpleNamespace
+
+    from airflow_provider_klingvideo._compat import AirflowFailException
+    from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
+
+    words = {"task_id": "speak", "text": "Hello there", "voice_id": "oversea_male1"}
+    context = {"ti": SimpleNamespace(dag_id="dag", run_id="run", task_id="speak", map_index=-1)}
+    shop.cut(PATHS["tts"])
+    for _ in range(2):
+        with pytest.raises(AirflowFailException, match="Set repeat_unanswered"):
+            KlingVideoSpeakOperator(**words).execute(context)
+    assert shop.sent(PATHS["tts"]) == 1
+    spoken = KlingVideoSpeakOperator(**words, repeat_unanswered=True).execute(context)
+    assert KlingVideoSpeakOperator(**words).execute(context) == spoken
+    assert shop.sent(PATHS["tts"]) == 2
