@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+import paid_calls as paid
 import scenarios as faults
 from airflow.sdk import BaseOperator
 from pydantic import BaseModel
@@ -288,6 +289,12 @@ def _codes_by_error() -> dict[type[KlingVideoError], list[int]]:
     return known
 
 
+def paid_calls() -> str:
+    """List the calls that cost with the tests that cut their answers."""
+    rows = [[*row[:-1], f"`{row.test}`"] for row in paid.rows()]
+    return _table(["call", "can Kling be asked?", "on record in", "paid again by", f"test in `{paid.FILE}`"], rows)
+
+
 def scenarios() -> str:
     """List the faults with the tests that prove what becomes of them."""
     tests: dict[int, list[str]] = defaultdict(list)
@@ -328,6 +335,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "errors": ("docs/reliability.md", errors),
     "presets": ("docs/media.md", presets),
     "plan": ("docs/media.md", plan),
+    "paid-calls": ("docs/reliability.md", paid_calls),
     "scenarios": ("docs/reliability.md", scenarios),
     **{path.stem: ("docs/performance.md", partial(measured, path.stem)) for path in sorted(FIGURES.glob("*.json"))},
 }

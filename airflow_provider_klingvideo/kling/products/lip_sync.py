@@ -26,7 +26,7 @@ from airflow_provider_klingvideo.kling.wire.operation import Operation
 # kling-api section 7.2.
 SHORTEST_SOUND_MS = 2000
 # kling-api section 14.
-STEP_MS = 5000
+STEP_SECONDS = 5
 
 
 class LipSyncRequest(WatermarkedRequest):
@@ -104,9 +104,9 @@ def _preparation(request: LipSyncRequest) -> Operation[Mapping[str, Any]] | None
 
 
 def _least(request: LipSyncRequest) -> Decimal:
-    """Kling bills the length of the video, in which the sound has room."""
-    shortest = request.insert_at_ms + request.sound_end_ms - request.sound_start_ms
-    return ceil(shortest / STEP_MS) * (registry().units("lip_sync") or Decimal(0))
+    """Kling bills the length of the video, in whole seconds, and the sound has room in it."""
+    seconds = round((request.insert_at_ms + request.sound_end_ms - request.sound_start_ms) / 1000)
+    return ceil(seconds / STEP_SECONDS) * (registry().units("lip_sync") or Decimal(0))
 
 
 def _body(request: LipSyncRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:
