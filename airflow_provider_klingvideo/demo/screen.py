@@ -55,7 +55,7 @@ def print_summary(console: Console, jobs: Sequence[WorkflowJob], folder: Path) -
     ):
         table.add_column(name, justify=justify, no_wrap=name != "File")  # type: ignore[arg-type]
     for number, job in enumerate(jobs, start=1):
-        for name, artifact in job.metadata.get("artifacts", {}).items():
+        for name, artifact in job.files.artifacts.items():
             seconds = artifact.get("duration")
             table.add_row(
                 str(number),
