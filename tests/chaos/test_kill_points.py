@@ -44,6 +44,21 @@ def test_killed_once_at_every_point(parts, sandbox, evidence):
     evidence.require_completed("single", POINTS, len(POINTS))
 
 
+@pytest.mark.scenario(14, 18, 38, 40)
+def test_one_task_for_each_video_is_killed_once_at_every_point(parts, evidence):
+    # It has no sensor.
+    struck = [point for point in POINTS if point not in {"before_defer", "on_resume"}]
+    for number, point in enumerate(struck):
+        parts.points.arm(point, f"{number:03}")
+    parts.wait_for_dag("each")
+    requests = [request(number, "[sandbox:slow=30]") for number in range(len(struck))]
+    parts.airflow.trigger("each", "each", requests=requests)
+    assert parts.airflow.ended("each", "each") == "success"
+    killed = {strike.point: strike.job for strike in parts.points.strikes()}
+    assert killed == {point: f"{number:03}" for number, point in enumerate(struck)}
+    evidence.require_completed("each", ["each"], len(struck))
+
+
 @pytest.mark.scenario(38)
 def test_what_was_loaded_before_the_kill_is_not_loaded_again(parts, sandbox, evidence):
     parts.points.arm("after_source_published", "000")

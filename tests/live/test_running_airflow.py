@@ -54,7 +54,7 @@ def test_an_abandoned_task_is_on_record_and_adopted_for_free_when_the_task_is_cl
     assert live.ended("single", "abandoned") == "failed"
     job = live.job("single", "abandoned")
     assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "abandoned", "maybe")
-    assert f"{job.klingai_job_id} cannot be cancelled and runs on" in job.error
+    assert f"{job.klingai_job_id} at Kling cannot be cancelled and runs on" in job.error
     assert live.tasks("single", "abandoned")["failed"] == "success"
 
     live.clear("single", "abandoned", ["video.generation"])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, get_current_context, task
 from chaos import points
 
+from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
 from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workflow
 
@@ -31,6 +32,9 @@ def the_requests() -> list:
 
 with DAG("single", schedule=None, params={"request": Param({}, type="object")}, max_active_runs=100) as single:
     WORKFLOW(request=the_request())
+
+with DAG("each", schedule=None, params={"requests": Param([], type="array")}) as each:
+    KlingVideoOperator.partial(task_id="video", generation_timeout=300, **RETRIES).expand(request=the_requests())
 
 with DAG("batch", schedule=None, params={"requests": Param([], type="array")}, max_active_runs=100) as batch:
     # Airflow prefers tasks with much behind them: all jobs would be created before the first one is ordered.
