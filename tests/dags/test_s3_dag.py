@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.gates.old_claims import by_holder, old_claims
 
 from .conftest import FOX, Airflow
 
@@ -93,4 +95,5 @@ def test_a_budget_is_kept_in_the_bucket(s3_airflow, sandbox, bucket):
     run = s3_airflow.run("budgeted", requests=[FOX, FOX], budget_units=100, budget_key="spring")
     assert run.state == "success"
     jobs = [run.job(index, key="videos.jobs") for index in range(2)]
-    assert bucket.keys("videos/budgets/spring/") == sorted(f"{job.id}@{job.metadata['billed_units']}" for job in jobs)
+    claims = by_holder(old_claims(bucket.keys("videos/budgets/spring/")))
+    assert claims == {job.id: Decimal(job.metadata["billed_units"]) for job in jobs}
