@@ -25,7 +25,7 @@ from airflow_provider_klingvideo.demo.processes import Process, free_port, own_s
 CONNECTION = "s3_store"
 SEAWEED = "seaweed_store"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 SEAWEED_PARTS = ("master", "volume", "filer", "s3")
 _numbers = count(1)
 

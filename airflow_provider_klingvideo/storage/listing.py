@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 from airflow_provider_klingvideo.storage.protocols import StorePath
@@ -53,20 +55,27 @@ def entries(folder: StorePath) -> list[Entry]:
 def _entries(folder: StorePath) -> Iterator[Entry]:
     if (local := on_disk(folder)) is not None:
         return _of_disk(local)
-    place = fsspec_path(folder)
+    if (place := fsspec_path(folder)) is None:
+        return _of_paths(folder)
     return _of_s3(place) if hasattr(place.store, "call_s3") else _of_library(place)
 
 
 def _of_disk(folder: Path) -> Iterator[Entry]:
     with os.scandir(folder) as found:
-        for one in found:
-            try:
-                facts, is_folder = one.stat(), one.is_dir()
-            except FileNotFoundError:
-                # Removed by another process since the folder was opened.
-                continue
-            modified = datetime.fromtimestamp(facts.st_mtime, UTC)
-            yield Entry(one.name, None if is_folder else facts.st_size, modified)
+        yield from _looked_at(found)
+
+
+def _of_paths(folder: StorePath) -> Iterator[Entry]:
+    yield from _looked_at(folder.iterdir())
+
+
+def _looked_at(found: Iterable[Any]) -> Iterator[Entry]:
+    for one in found:
+        # Another process may have removed it since the folder was opened.
+        with suppress(FileNotFoundError):
+            facts = one.stat()
+            size = None if S_ISDIR(facts.st_mode) else facts.st_size
+            yield Entry(one.name, size, datetime.fromtimestamp(facts.st_mtime, UTC))
 
 
 def _of_s3(place: StoredObject) -> Iterator[Entry]:

@@ -39,9 +39,10 @@ def stored_object(path: object) -> StoredObject | None:
     return fsspec_path(path)
 
 
-def fsspec_path(path: object) -> StoredObject:
-    """Return a path that is not on a disk as its library takes it."""
-    return StoredObject(_file_system(path), _text_of(path))
+def fsspec_path(path: object) -> StoredObject | None:
+    """Return a path as its library takes it, None when it has no file system of fsspec."""
+    store = _file_system(path)
+    return None if store is None else StoredObject(store, _text_of(path))
 
 
 def store_key(path: object) -> tuple[object, ...]:
@@ -61,13 +62,14 @@ def known_options(call: Callable[..., Any], **options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in inspect.signature(call).parameters}
 
 
-def _protocol(path: object) -> str:
-    return str(path.protocol)  # type: ignore[attr-defined]
+def _protocol(path: object) -> str | None:
+    """What fsspec calls the kind of store; None where a path has only what ``pathlib`` has."""
+    return getattr(path, "protocol", None)
 
 
 def _text_of(path: object) -> str:
-    return str(path.path)  # type: ignore[attr-defined]
+    return str(getattr(path, "path", path))
 
 
 def _file_system(path: object) -> Any:
-    return path.fs  # type: ignore[attr-defined]
+    return getattr(path, "fs", None)

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 OBJECT_STORES = {"rclone": "bucket", "seaweed": "seaweed_bucket"}
-STORES = ["disk", "file", *OBJECT_STORES]
+STORES = ["disk", "file", "plain", *OBJECT_STORES]
+
+
+class PlainPath:
+    """A path of another kind, which has what ``pathlib`` has and nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __truediv__(self, other: str) -> PlainPath:
+        return PlainPath(self._path / other)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._path, name)
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    @property
+    def parent(self) -> PlainPath:
+        return PlainPath(self._path.parent)
+
+    def with_name(self, name: str) -> PlainPath:
+        return PlainPath(self._path.with_name(name))
+
+    def replace(self, target: PlainPath) -> None:
+        self._path.replace(target._path)
 
 
 @pytest.fixture
@@ -20,6 +47,8 @@ def folder_in(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
 
         if store == "disk":
             return tmp_path / "videos"
+        if store == "plain":
+            return PlainPath(tmp_path / "videos")
         if store == "file":
             return open_path(f"file://{tmp_path}/videos")
         return open_path(f"{request.getfixturevalue(OBJECT_STORES[store]).uri}/videos")

@@ -68,6 +68,25 @@ def test_a_store_of_which_nothing_is_known_is_not_relied_upon(unknown_folder):
     assert (folder / "a").read_bytes() == b"first"
 
 
+def test_nor_is_a_path_of_another_kind(folder_in):
+    folder = folder_in("plain")
+    assert not is_proved(folder)
+    assert [create(folder / "a", b"first"), create(folder / "a", b"second")] == [True, False]
+
+
+def test_a_lost_answer_of_the_probe_speaks_for_the_store(folder_in, monkeypatch):
+    send = exclusive.create
+    lost = [True]
+
+    def create_twice_at_first(path, content):
+        if lost and lost.pop():
+            send(path, content)
+        return send(path, content)
+
+    monkeypatch.setattr(exclusive, "create", create_twice_at_first)
+    assert is_proved(folder_in("seaweed"))
+
+
 def test_a_creation_is_one_request(folder_in):
     folder = folder_in("seaweed")
     for created in (True, False):
