@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.gates.budgets.old_claims import by_holder, old_claims
 
 from .conftest import FOX, Airflow
 
@@ -95,4 +96,5 @@ def test_a_budget_is_kept_in_the_bucket(s3_airflow, sandbox, bucket):
     run = s3_airflow.run("budgeted", requests=[FOX, FOX], budget_units=100, budget_key="spring")
     assert run.state == "success"
     jobs = [run.job(index, key="videos.jobs") for index in range(2)]
-    assert bucket.keys("videos/budgets/spring/") == sorted(f"{job.id}@{job.billed_units:f}" for job in jobs)
+    claims = by_holder(old_claims(bucket.keys("videos/budgets/spring/")))
+    assert claims == {job.id: job.billed_units for job in jobs}

@@ -183,6 +183,13 @@ class TestWithoutExclusiveCreation:
         assert book.committed() == 2
 
     @pytest.mark.usefixtures("approximate")
+    def test_what_only_the_queue_has_claimed_is_given_back_by_a_later_try(self, tmp_path):
+        book = BudgetBook(tmp_path)
+        assert book.reserve("fox", Take(1), Decimal(6), LIMIT)
+        book.settle("fox", Take(1, "o", "00000001"), Decimal(0))
+        assert names(tmp_path) == []
+
+    @pytest.mark.usefixtures("approximate")
     def test_each_of_two_tries_may_still_spend_it(self, tmp_path):
         book, tries = BudgetBook(tmp_path), (Take(1, "o", "00000001"), Take(1, "o", "00000002"))
         assert all(book.reserve("fox", take, Decimal(6), LIMIT) for take in tries)

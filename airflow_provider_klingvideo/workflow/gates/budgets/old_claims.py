@@ -104,13 +104,13 @@ class Claims:
     def settle(self, holder: str, units: Decimal, *, attempt: str = "", only_own: bool = False) -> None:
         """Set a job's claim to what is certain, whatever the limit says.
 
-        :param only_own: leave what other tries have claimed as it is.
+        :param only_own: leave what other tries have claimed, and may be spending, as it is.
         """
         claim = OldClaim(holder, attempt, units)
         if units:
             self._write(claim)
         for one in self._all():
-            if one.holder == holder and one != claim and (one.attempt == attempt or not only_own):
+            if one.holder == holder and one != claim and (one.attempt in ("", attempt) or not only_own):
                 remove(self._folder / one.name)
 
     def _all(self) -> list[OldClaim]:
