@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import httpx
@@ -16,11 +17,14 @@ from airflow_provider_klingvideo.kling.errors import (
     error_from_answer,
 )
 from airflow_provider_klingvideo.kling.wire.operation import Operation
+from airflow_provider_klingvideo.kling.wire.reading import words_of
 from airflow_provider_klingvideo.kling.wire.retry_after import seconds_asked
 
 T = TypeVar("T")
 
 SHOWN_OF_FOREIGN_ANSWER = 120
+# The API's answers have about ten levels; what walks through a much deeper one, to store it for example, fails.
+DEEPEST = 50
 # Half of a surrogate pair, escaped or raw.
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
@@ -47,13 +51,35 @@ def result_of(operation: Operation[T], response: httpx.Response) -> T:
 
 def _body_of(response: httpx.Response) -> dict[str, Any] | None:
     """The answer's envelope; None when it is none: a gateway's page, or half a body."""
+    content = _content_of(response)
     try:
-        body = json.loads(response.content)
-        if _HALF_CHARACTER.search(response.content):
+        body = json.loads(content)
+        if _HALF_CHARACTER.search(content):
             body = _in_whole_characters(body)
     except (ValueError, RecursionError):
         return None
-    return body if isinstance(body, dict) and "code" in body else None
+    return body if isinstance(body, dict) and "code" in body and not _is_too_deep(body) else None
+
+
+def _content_of(response: httpx.Response) -> bytes:
+    """The body without the key that was sent: what answers may show the request, and errors show the answer."""
+    key = response.request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    return response.content.replace(key, b"...") if key else response.content
+
+
+def _is_too_deep(body: Any) -> bool:
+    level = [body]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _in_whole_characters(body: Any) -> Any:
@@ -74,8 +100,8 @@ def _refusal(operation: Operation[Any], response: httpx.Response, code: int | No
     error = error_from_answer(
         code,
         http_status=response.status_code,
-        vendor_message=without_queries(str(body["message"])) if body.get("message") else None,
-        request_id=str(body["request_id"]) if body.get("request_id") else None,
+        vendor_message=words_of(body.get("message")) or None,
+        request_id=words_of(body.get("request_id")) or None,
         retry_after=_retry_after(response),
     )
     return _ambiguous(error) if operation.is_create and isinstance(error, ServerError) else error
@@ -83,7 +109,7 @@ def _refusal(operation: Operation[Any], response: httpx.Response, code: int | No
 
 def _foreign_answer(operation: Operation[Any], response: httpx.Response) -> KlingError:
     status = response.status_code
-    words = " ".join(response.content.decode(errors="replace").split())
+    words = " ".join(_content_of(response).decode(errors="replace").split())
     shown = without_queries(words)[:SHOWN_OF_FOREIGN_ANSWER]
     message = f"The answer to {operation.method} {operation.path} is not the API's; it begins with {shown!r}"
     if operation.is_create and response.is_client_error and status != httpx.codes.REQUEST_TIMEOUT:

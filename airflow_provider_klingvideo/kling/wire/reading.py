@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from airflow_provider_klingvideo._urls import without_queries
+from airflow_provider_klingvideo.storage.text import harmless
+
 # Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
 LARGEST_EXPONENT = 20
+LONGEST_WORDS = 2000
+"""Characters; what Kling says travels through databases and logs."""
 
 
 def list_of(value: Any) -> list[Mapping[str, Any]]:
@@ -22,8 +27,22 @@ def mapping_of(value: Any) -> Mapping[str, Any]:
 
 
 def text_of(value: Any) -> str:
-    """A text or a whole number as text; empty for anything else: an object is no id, and no URL."""
+    """A text or a whole number as text; empty for anything else: an object is no id, and no URL.
+
+    Kling's texts come in here, and are made harmless here: they end up in logs, on terminals, in messages and records.
+    """
+    return harmless(exact_text_of(value))
+
+
+def exact_text_of(value: Any) -> str:
+    """The same as it came, for what is compared with a text of ours."""
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def words_of(value: Any) -> str:
+    """What Kling says to a person: harmless, without signed queries, and of a bounded length; empty for nothing."""
+    words = without_queries(harmless(str(value))) if value else ""
+    return words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}..."
 
 
 def decimal_of(value: Any) -> Decimal | None:
@@ -35,6 +54,12 @@ def decimal_of(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
+
+
+def amount_of(value: Any) -> Decimal | None:
+    """What something costs; a negative price is none."""
+    number = decimal_of(value)
+    return number if number is not None and number >= 0 else None
 
 
 def seconds_of(value: Any) -> float | None:

@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_klingvideo._urls import without_queries
-from airflow_provider_klingvideo.kling.wire.reading import decimal_of, list_of, mapping_of, seconds_of, text_of, time_of
+from airflow_provider_klingvideo.kling.wire.reading import (
+    amount_of,
+    exact_text_of,
+    list_of,
+    mapping_of,
+    seconds_of,
+    text_of,
+    time_of,
+    words_of,
+)
 
 
 class TaskStatus(StrEnum):
@@ -120,9 +129,9 @@ def parse_task(data: Any) -> Task | None:
         id=task_id,
         status=_STATUS_WORDS.get(word, TaskStatus.UNKNOWN),
         status_word=word,
-        message=without_queries(text_of(data.get("message")) or text_of(data.get("task_status_msg"))),
-        external_id=text_of(data.get("external_id"))
-        or text_of(mapping_of(data.get("task_info")).get("external_task_id"))
+        message=words_of(text_of(data.get("message")) or text_of(data.get("task_status_msg"))),
+        external_id=exact_text_of(data.get("external_id"))
+        or exact_text_of(mapping_of(data.get("task_info")).get("external_task_id"))
         or None,
         outputs=_outputs(data),
         billed_units=_billed(data),
@@ -198,9 +207,9 @@ def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
 
 
 def _billed(data: Mapping[str, Any]) -> Decimal | None:
-    amounts = [decimal_of(item.get("amount")) for item in list_of(data.get("billing"))]
+    amounts = [amount_of(item.get("amount")) for item in list_of(data.get("billing"))]
     known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if known else decimal_of(data.get("final_unit_deduction"))
+    return sum(known, Decimal(0)) if known else amount_of(data.get("final_unit_deduction"))
 
 
 def _without_queries(value: Any) -> Any:

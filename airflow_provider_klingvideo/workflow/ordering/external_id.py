@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Self
 
-_FORM = re.compile(r"(?P<job_id>.+)-(?P<fingerprint>[0-9a-f]{16})-g(?P<take>[1-9][0-9]*)")
+from airflow_provider_klingvideo.storage.names import is_safe_segment
+
+_FORM = re.compile(r"(?P<job_id>.+)-(?P<fingerprint>[0-9a-f]{16})-g(?P<take>[1-9][0-9]{0,8})")
 
 
 class ExternalId(NamedTuple):
@@ -24,7 +26,10 @@ class ExternalId(NamedTuple):
     def parse(cls, text: str | None) -> Self | None:
         """Take an id apart; None for one that this provider has not made."""
         found = _FORM.fullmatch(text or "")
-        return cls(found["job_id"], found["fingerprint"], int(found["take"])) if found else None
+        # A job has a folder of its name: what cannot be one is the id of no job.
+        if found is None or not is_safe_segment(found["job_id"]):
+            return None
+        return cls(found["job_id"], found["fingerprint"], int(found["take"]))
 
     def __str__(self) -> str:
         """Return the form in which Kling knows it."""

@@ -1,0 +1,397 @@
+"""The whole path of a job (answer > record > manifest > log) with answers of a Kling that is broken or malicious.
+
+``HOSTILE_EXAMPLES=5000`` tries so many, other ones each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import subprocess
+import tempfile
+import unicodedata
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hostile_answers import ACCEPTED, HONEST, TEXTS, hostile, scripts
+from hostile_kling import hostile_kling
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, AsyncKlingClient, KlingClient
+from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
+from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
+from airflow_provider_klingvideo.media.settings import DownloadLimits
+from airflow_provider_klingvideo.workflow import (
+    Journal,
+    JobStore,
+    PollPolicy,
+    StepSettings,
+    VideoHandlers,
+    VideoSteps,
+    WorkflowEngine,
+    WorkflowJob,
+)
+from airflow_provider_klingvideo.workflow import WorkflowState as S
+from airflow_provider_klingvideo.workflow.batch.judge import judged
+from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows
+from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.inputs.creation import created_job
+from airflow_provider_klingvideo.workflow.job.journal import write_log
+from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
+from airflow_provider_klingvideo.workflow.reconcile.reconciler import Reconciler
+
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "0"))
+FUZZ = settings(
+    max_examples=EXAMPLES or 60,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+
+KEY, ACCESS, SECRET = "api-key-s3cret", "access-key", "secret-key-0123456789abcdef0123456789"
+DECOY = b"what a task must never touch or read"
+JOB_ID = "job-1"
+POLICY = PollPolicy(min_seconds=0.01, max_seconds=0.02, max_errors=2, max_refusals=1)
+PLAN = RenderPlan.parse(["poster"])
+
+PICTURE, CLIP, SOUND = "http://127.0.0.1:9/a.png", "http://127.0.0.1:9/a.mp4", "http://127.0.0.1:9/a.mp3"
+REQUESTS = {
+    "video of the new family": (ApiKeyAuth(KEY), {"prompt": "a fox", "model": "kling-2.5-turbo"}),
+    "video of the legacy family": (ApiKeyAuth(KEY), {"prompt": "a fox", "model": "kling-2.5-turbo", "api": "legacy"}),
+    "video with a token": (AccessKeyAuth(ACCESS, SECRET), {"prompt": "a fox", "model": "kling-2.5-turbo"}),
+    "picture": (ApiKeyAuth(KEY), {"kind": "image", "prompt": "a fox"}),
+    "sound": (AccessKeyAuth(ACCESS, SECRET), {"kind": "text_to_audio", "prompt": "rain"}),
+    "voice": (ApiKeyAuth(KEY), {"kind": "custom_voice", "name": "Anna", "sample": SOUND}),
+    "faces": (ApiKeyAuth(KEY), {"kind": "lip_sync", "video": CLIP, "sound": SOUND, "sound_end_ms": 3000}),
+    "solution": (ApiKeyAuth(KEY), {"kind": "goods_studio", "images": [PICTURE], "title": "A lamp"}),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return small_media(tmp_path_factory.mktemp("media"))
+
+
+def small_media(folder):
+    """Make small real files, by name."""
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=64x64:rate=10:duration=0.4"]
+    sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.4"]
+    video = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+    made = {
+        "clip.mp4": [*picture, *video],
+        "picture.png": [*picture, "-frames:v", "1"],
+        "sound.mp3": sound,
+        "sound.wav": sound,
+    }
+    for name, arguments in made.items():
+        command = [find_binaries().ffmpeg, "-nostdin", "-y", "-loglevel", "error", *arguments, str(folder / name)]
+        subprocess.run(command, check=True, timeout=60)
+    return {
+        **{name: (folder / name).read_bytes() for name in made},
+        "text.srt": b"1\n00:00:00,000 --> 00:00:01,000\n\x1b[2Jhello\n",
+        "page.html": b"<html>busy</html>",
+    }
+
+
+@pytest.fixture(scope="module")
+def kling(files):
+    with hostile_kling(files) as kling:
+        yield kling
+
+
+class Log(logging.Handler):
+    """Writes lines as a log in UTF-8 takes them, and keeps what cannot be written."""
+
+    def __init__(self):
+        super().__init__(logging.INFO)
+        self.lines, self.faults, self.foreign = [], [], []
+
+    def emit(self, record):
+        try:
+            line = record.getMessage()
+            line.encode()
+        except Exception as error:
+            self.faults.append(f"{record.msg!r}: {error!r}")
+            return
+        self.lines.append(line)
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, KlingVideoError):
+            self.foreign.append(f"{line}: {error!r}")
+
+
+@contextmanager
+def logged():
+    root, log = logging.getLogger(), Log()
+    level = root.level
+    root.addHandler(log)
+    root.setLevel(logging.INFO)
+    try:
+        yield log
+    finally:
+        root.removeHandler(log)
+        root.setLevel(level)
+
+
+@dataclass
+class Place:
+    """A folder with those of jobs, and with what no job may touch."""
+
+    root: Path
+    decoys: dict[Path, bytes] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("decoy/secret.txt", "videos/dag/other-job/job.txt", "videos/dag/run/other-job/source.mp4", "victim"):
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(DECOY)
+            self.decoys[path] = DECOY
+        self.scratch.mkdir()
+
+    @property
+    def base(self):
+        return self.root / "videos" / "dag" / "run"
+
+    @property
+    def videos(self):
+        return self.root / "videos"
+
+    @property
+    def scratch(self):
+        return self.root / "scratch"
+
+    def files(self):
+        return [path for path in self.root.rglob("*") if path.is_file()]
+
+
+@dataclass
+class Workshop:
+    """Processes jobs with the standard handlers."""
+
+    kling: object
+    auth: object
+    place: Place
+    entries: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.store = JobStore(self.place.base)
+        self.journal = Journal([write_log, self.entries.append])
+        media = MediaSettings(
+            limits=DownloadLimits(attempts=1, pause_seconds=0, read_seconds=5),
+            allowed_private_hosts=frozenset({self.kling.host}),
+            scratch_dir=str(self.place.scratch),
+            threads=1,
+        )
+        self.settings = StepSettings(
+            media=media,
+            poll=POLICY,
+            plan=PLAN,
+            slot_pause_seconds=0.01,
+            slot_seconds=0.15,
+            queue_seconds=0.3,
+            generation_seconds=0.2,
+            check_input_urls=False,
+            repeat_unanswered=False,
+        )
+
+    def outputs(self, task_id, kind):
+        with KlingClient(self.auth, base_url=self.kling.url, read_attempts=1) as client:
+            return client.get_task(task_id, kind=kind).outputs
+
+    @asynccontextmanager
+    async def opened(self, store):
+        async with self.client() as client:
+            steps = VideoSteps(
+                client,
+                store,
+                outputs=self.outputs,
+                settings=self.settings,
+                slots=Slots(SlotBoard(self.place.root / "slots"), SlotRules()),
+                journal=self.journal,
+            )
+            yield self.engine(store), steps
+
+    def client(self):
+        return AsyncKlingClient(self.auth, base_url=self.kling.url, read_attempts=1)
+
+    def engine(self, store):
+        return WorkflowEngine(store=store, journal=self.journal)
+
+    async def process(self, job):
+        async with self.opened(self.store) as (engine, steps):
+            VideoHandlers(steps).register(engine)
+            return await engine.process(job)
+
+    async def reconcile(self):
+        async with self.client() as client:
+            reconciler = Reconciler(client, JobStore(self.place.videos), open_store=self.opened, stale_after=0)
+            return await reconciler.compare(adopt=True, close_stale=True)
+
+
+class Trial:
+    """One job with one script, from its first answer to the comparison with Kling's list."""
+
+    def __init__(self, kling, place, script, request, budget):
+        self.kling, self.place = kling, place
+        auth, self.request = request
+        kling.begin(script, place.root, JOB_ID)
+        self.shop = Workshop(kling, auth, place)
+        self.budget = budget
+        self.jobs = []
+
+    def run(self):
+        with logged() as self.log:
+            # The second time as when a person runs it again.
+            for _ in range(2):
+                self._process()
+            self._write_manifest()
+            self._compare()
+        event(f"ended as {self.jobs[-1].state}, {(self.jobs[-1].failure or {}).get('kind')}")
+        self._check()
+
+    def _process(self):
+        job = created_job(self.shop.engine(self.shop.store), JOB_ID, self.request, origin=Origin())
+        if self.budget and job.state is S.CREATED:
+            job.budget = Budget(name="b", units="1000", folder=str(self.place.root / "budgets"), unknown_price="allow")
+        self.jobs.append(self._ours(self.shop.process(job)) or self.shop.store.load(JOB_ID))
+        self.check_job(self.jobs[-1])
+
+    def _ours(self, work):
+        """Run it; of exceptions only those of this project may come out."""
+        try:
+            return asyncio.run(work)
+        except KlingVideoError as error:
+            self.check_text(str(error))
+            return None
+
+    def check_job(self, job):
+        assert job.is_terminal, f"left in {job.state}"
+        assert (job.failure or {}).get("kind") != "unexpected", job.error
+        stored = self.shop.store.load(JOB_ID)
+        assert stored.as_json() == job.as_json()
+        check_storable(job.as_json())
+        check_storable(job.failure)
+        self._check_money(job)
+        if job.error is not None:
+            self.check_text(job.error)
+
+    def _write_manifest(self):
+        jobs = [self.jobs[-1], None]
+        path = Path(write_manifest(self.shop.store, "batch", jobs, judged(jobs, 1), keys=["a", "b"]))
+        document = strictly_read(path)
+        assert document["jobs"][0]["state"] == str(self.jobs[-1].state)
+        assert len(path.with_suffix(".jsonl").read_text("utf-8").rstrip("\n").split("\n")) == len(jobs)
+
+    def _compare(self):
+        report = self._ours(self.shop.reconcile())
+        if report is not None:
+            check_storable(report.as_json())
+
+    def check_text(self, text):
+        text.encode()
+        odd = [char for char in text if char != "\n" and is_odd(char)]
+        assert not odd, f"{odd} in {text[:300]!r}"
+        assert "\n" not in text or "ffmpeg" in text, text[:300]
+        self.check_secrets(text)
+
+    def check_secrets(self, text):
+        assert not re.search(r"s3cret|Expires=17", text), text[:2000]
+
+    def _check(self):
+        assert not self.kling.faults, self.kling.faults
+        assert len(set(self.kling.external_ids)) <= 1, self.kling.external_ids
+        self._check_log()
+        self._check_entries()
+        self._check_files()
+
+    def _check_money(self, job):
+        if self.kling.made and job.failure:
+            told_free = any(call.billed is not None and Decimal(call.billed) == 0 for call in job.calls)
+            assert told_free or job.failure["money"] != "none", job.failure
+
+    def _check_log(self):
+        assert not self.log.faults, self.log.faults
+        assert not self.log.foreign, self.log.foreign
+        for line in self.log.lines:
+            self.check_text(line)
+
+    def _check_entries(self):
+        for entry in self.shop.entries:
+            check_storable(json.loads(json.dumps(dict(entry.data), default=str)))
+
+    def _check_files(self):
+        own = [self.place.base / JOB_ID, self.place.videos / "adopted", self.place.root / "slots", self.place.root / "budgets"]
+        for path in self.place.files():
+            if path in self.place.decoys:
+                assert path.read_bytes() == self.place.decoys[path], path
+                continue
+            assert any(path.is_relative_to(folder) for folder in own) or path.name.startswith("batch.manifest."), path
+            content = path.read_bytes()
+            assert DECOY not in content, path
+            if path.suffix in (".json", ".jsonl"):
+                self.check_secrets(content.decode())
+            if path.suffix == ".json":
+                strictly_read(path)
+        assert not list(self.place.scratch.iterdir())
+        self._check_folders()
+
+    def _check_folders(self):
+        for folder in (path for path in self.place.videos.rglob("*") if path.is_dir()):
+            known = {"dag", "run", "adopted", JOB_ID, "other-job", "calls"}
+            assert folder.name in known or folder.parent.name in ("adopted", JOB_ID), folder
+
+
+def is_odd(char):
+    """Whether a character does something to a terminal instead of being shown on one line."""
+    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def strictly_read(path):
+    """Read JSON that every reader takes."""
+
+    def refuse(text):
+        raise ValueError(f"{text} in {path}")
+
+    return json.loads(path.read_text("utf-8"), parse_constant=refuse)
+
+
+def check_storable(value):
+    """PostgreSQL takes it as JSON, and a file in UTF-8, too."""
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    for text in texts_in(value):
+        assert "\0" not in text
+
+
+def texts_in(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from (*texts_in(key), *texts_in(one))
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts_in(one)
+
+
+def tried(kling, script, request=REQUESTS["video of the new family"], budget=False):
+    # Resolved, as on some systems the folder for temporary files is a link.
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Trial(kling, Place(Path(folder).resolve()), script, request, budget)
+        trial.run()
+        return trial
+
+
+@FUZZ
+@given(scripts, st.sampled_from(list(REQUESTS)), st.booleans())
+def test_no_answer_breaks_the_path(kling, script, request_name, budget):
+    tried(kling, script, REQUESTS[request_name], budget)
