@@ -227,6 +227,11 @@ class Loaded:
         """Return the units that were billed."""
         return sum(float(pack["spent_units"]) for pack in self.sandbox.ledger()["packs"].values())
 
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Return every record as the old version wrote it, by the id of its job."""
+        found = [json.loads(path.read_text()) for path in self.videos.rglob("job.json")]
+        return {record["id"]: record for record in found}
+
     def jobs(self) -> dict[str, WorkflowJob]:
         """Return every job on record, by its id."""
         found = [JobStore(path.parent.parent).load(path.parent.name) for path in self.videos.rglob("job.json")]
