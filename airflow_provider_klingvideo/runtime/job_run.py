@@ -228,6 +228,7 @@ class JobRun:
         self.engine.fail(self.job, error)
         with airflow_errors():
             self.store.save(self.job)
+            self.session.reservations.settle(self.job)
         raise end_of_job(self.job, error) from error
 
     def _note(self, error: Exception) -> None:

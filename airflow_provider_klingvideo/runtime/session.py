@@ -204,14 +204,16 @@ def slots_at(board: StorePath, rules: SlotRules) -> Slots:
 
 
 def _was_made_for(names: Sequence[str], folder: StorePath) -> bool:
-    """Whether a folder that an earlier version named belongs to these names: several could have the same one then.
+    """Whether a folder that an earlier version named holds anything of these names: several could share one then.
 
     A record in it tells the DAG and the run that it comes from; a batch it does not tell.
     """
-    origins = (_origin(path) for path in folder.rglob(RECORD_NAME))
-    dag_id, run_id = next((origin for origin in origins if origin[0]), (names[0], ""))
-    is_folder_of_run = len(names) > 1 and old_name(run_id) == folder.name
-    return dag_id == names[0] and (not is_folder_of_run or run_id == names[1])
+    origins = [origin for path in folder.rglob(RECORD_NAME) if (origin := _origin(path))[0]]
+    is_ours = (
+        dag_id == names[0] and (len(names) == 1 or run_id == names[1] or old_name(run_id) != folder.name)
+        for dag_id, run_id in origins
+    )
+    return not origins or any(is_ours)
 
 
 def _origin(path: StorePath) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.workflow.gates.slots.slots import WaitForSlot
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.states import TERMINAL_STATES, WorkflowState
+from airflow_provider_klingvideo.workflow.job.transitions import ERROR_EXITS
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.steps import VideoSteps
 from airflow_provider_klingvideo.workflow.waiting.broker import Broker
@@ -69,7 +70,8 @@ class VideoHandlers:
     def by_state(self) -> dict[WorkflowState, Handler]:
         """Return the handler of each state."""
         handlers = {state: self._step for state in WorkflowState if state not in TERMINAL_STATES}
-        return {**handlers, WorkflowState.QUEUED: self._queued}
+        ends = dict.fromkeys(ERROR_EXITS, self._lost)
+        return {**handlers, WorkflowState.QUEUED: self._queued, **ends}
 
     async def _step(self, engine: WorkflowEngine, job: WorkflowJob) -> None:
         await self._drive(Driver(engine, self._steps, self._guards), job)
@@ -87,6 +89,10 @@ class VideoHandlers:
         else:
             await self._await(job, wait)
         await self._drive(driver, job)
+
+    async def _lost(self, _engine: WorkflowEngine, job: WorkflowJob) -> None:
+        # The ended record is kept: what the job still holds at the gates is nobody's now.
+        await self._steps.release(job)
 
     async def _await(self, job: WorkflowJob, wait: StateWait) -> None:
         with self._noted(job, wait):

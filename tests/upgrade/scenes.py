@@ -78,8 +78,9 @@ class Stage:
 
     def cancel_beforehand(self, dag_id: str, key: str, map_index: int = -1) -> None:
         """Ask that a job of the next run be cancelled."""
-        from airflow_provider_klingvideo.workflow import JobStore
         from airflow_provider_klingvideo.workflow.identity import job_id, safe_name
+
+        from airflow_provider_klingvideo.workflow import JobStore
 
         run_id = self.next_run_id(dag_id)
         store = JobStore(self.videos / safe_name(dag_id) / safe_name(run_id))
@@ -308,9 +309,10 @@ def local(stage: Stage) -> None:
 
 
 def _cancel_row_beforehand(stage: Stage, dag_id: str, batch: str, key: str) -> None:
-    from airflow_provider_klingvideo.workflow import JobStore
     from airflow_provider_klingvideo.workflow.identity import safe_name
     from airflow_provider_klingvideo.workflow.row_book import RowBook
+
+    from airflow_provider_klingvideo.workflow import JobStore
 
     folder = stage.videos / safe_name(dag_id) / safe_name(batch)
     (found,) = RowBook(folder, "videos").write({key: {}})

@@ -70,9 +70,9 @@ def written(value: Any) -> str:
 
 ENCODINGS: Mapping[str, Callable[[str], bytes]] = {
     "utf-8": lambda text: text.encode(),
-    "raw half characters": lambda text: re.sub(
-        r"\\u(d[89a-f]..)", lambda found: chr(int(found[1], 16)), text
-    ).encode("utf-8", "surrogatepass"),
+    "raw half characters": lambda text: re.sub(r"\\u(d[89a-f]..)", lambda found: chr(int(found[1], 16)), text).encode(
+        "utf-8", "surrogatepass"
+    ),
     "byte order mark": lambda text: text.encode("utf-8-sig"),
     "utf-16": lambda text: text.encode("utf-16"),
     "half of it": lambda text: text.encode()[: len(text) // 2],

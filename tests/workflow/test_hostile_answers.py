@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hostile_answers import ACCEPTED, HONEST, TEXTS, hostile, scripts
+from hostile_answers import scripts
 from hostile_kling import hostile_kling
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -30,20 +30,17 @@ from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
 from airflow_provider_klingvideo.media.settings import DownloadLimits
 from airflow_provider_klingvideo.workflow import (
-    Journal,
     JobStore,
+    Journal,
     PollPolicy,
     StepSettings,
     VideoHandlers,
     VideoSteps,
     WorkflowEngine,
-    WorkflowJob,
 )
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
-from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
-from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job
 from airflow_provider_klingvideo.workflow.job.journal import write_log
@@ -151,7 +148,12 @@ class Place:
     decoys: dict[Path, bytes] = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("decoy/secret.txt", "videos/dag/other-job/job.txt", "videos/dag/run/other-job/source.mp4", "victim"):
+        for name in (
+            "decoy/secret.txt",
+            "videos/dag/other-job/job.txt",
+            "videos/dag/run/other-job/source.mp4",
+            "victim",
+        ):
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(DECOY)
@@ -330,7 +332,12 @@ class Trial:
             check_storable(json.loads(json.dumps(dict(entry.data), default=str)))
 
     def _check_files(self):
-        own = [self.place.base / JOB_ID, self.place.videos / "adopted", self.place.root / "slots", self.place.root / "budgets"]
+        own = [
+            self.place.base / JOB_ID,
+            self.place.videos / "adopted",
+            self.place.root / "slots",
+            self.place.root / "budgets",
+        ]
         for path in self.place.files():
             if path in self.place.decoys:
                 assert path.read_bytes() == self.place.decoys[path], path
@@ -353,7 +360,10 @@ class Trial:
 
 def is_odd(char):
     """Whether a character does something to a terminal instead of being shown on one line."""
-    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return (
+        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )
 
 
 def strictly_read(path):
