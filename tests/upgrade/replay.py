@@ -41,11 +41,13 @@ class Replay:
         self.deferred = {Instance.of(row): row for row in loaded.of_airflow("deferred")}
         self.stored = {Instance.of(row): (row["key"], row["value"]) for row in loaded.of_airflow("state_store")}
         self.ended = _ended(loaded)
+        self.is_cleared = False
 
     def clear(self) -> None:
         """Forget what tasks had done, as after a person has cleared the runs; the store of task states stays."""
         self.ended.clear()
         self.deferred.clear()
+        self.is_cleared = True
 
     def begin(self, task: Any, context: Any, work: Callable[[Any, Any], Any]) -> Any:
         """Do what a task instance has left to do."""
@@ -53,6 +55,9 @@ class Replay:
         instance = Instance(ti.dag_id, ti.run_id, task.task_id, -1 if ti.map_index is None else ti.map_index)
         if state := self.ended.get(instance):
             return self._ended_again(ti, instance, state)
+        if not self.is_cleared:
+            # The try that the old version began has died; this is the next one, and no person has asked for it.
+            ti.try_number += 1
         self._fill_store(context, instance)
         kept = self.deferred.pop(instance, None)
         if kept is None:
