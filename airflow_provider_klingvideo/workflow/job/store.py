@@ -144,7 +144,7 @@ class JobStore:
             write_whole(path, content)
 
     def calls_of(self, job_id: str, *, known: list[PaidCall] | None = None) -> list[PaidCall]:
-        """Read the notes about a job's calls.
+        """Read the notes about a job's calls, those of several tries of one call as one.
 
         :param known: what is known already: a note that can tell nothing more is not read.
         :raises UnreadableRecordError: a note cannot be read.
@@ -155,7 +155,7 @@ class JobStore:
             for token, state in call.sends.items()
             if state == "refused" or (call.was_taken and call.accepted_at)
         }
-        return list(self._notes(job_id, settled))
+        return merged_calls([], self._notes(job_id, settled))
 
     def _notes(self, job_id: str, settled: set[str]) -> Iterator[PaidCall]:
         folder = self.folder(job_id) / CALLS
