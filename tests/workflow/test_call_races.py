@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.storage import exclusive
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError, UnansweredCallError
-from airflow_provider_klingvideo.workflow.job.paid import PaidCall
+from airflow_provider_klingvideo.workflow.job.paid import KEPT_SENDS, PaidCall
 from airflow_provider_klingvideo.workflow.ordering.calls import call_once
 
 WANTED = {"text": "Hello"}
@@ -125,13 +125,13 @@ def test_a_token_is_taken_anew_after_any_number_of_refusals():
         other.learn(one)
         one = other.model_copy(deep=True)
     assert len(set(seen)) == 40
-    assert len(other.sends) <= paid_sends()
+    assert len(other.sends) == KEPT_SENDS
 
 
-def paid_sends():
-    from airflow_provider_klingvideo.workflow.job.paid import KEPT_SENDS
-
-    return KEPT_SENDS
+@pytest.mark.parametrize(("what", "money"), [("identify_faces", "billed"), ("create", "maybe")])
+def test_what_was_answered_at_once_is_paid_though_its_price_is_unknown(what, money):
+    call = PaidCall(what=what, fingerprint="f", verdict="failed", sends={"x": "sent"})
+    assert call.money == money
 
 
 def test_a_record_never_says_less_about_money_than_a_note_that_came_later(tmp_path):

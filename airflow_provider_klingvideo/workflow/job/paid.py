@@ -78,7 +78,7 @@ class PaidCall(BaseModel):
     @property
     def can_be_asked_about(self) -> bool:
         """Whether Kling tells, by the id that we chose, what became of it."""
-        return self.external_task_id is not None
+        return self.what == CREATE
 
     @property
     def was_taken(self) -> bool:

@@ -51,7 +51,7 @@ async def call_once(
     :raises KlingVideoError: Kling refused; nothing was paid.
     """
     fingerprint = hashed(wanted)
-    calls = merged_calls([], [*store.calls_of(name), *_earlier(store, name)])
+    calls = merged_calls(_earlier(store, name), store.calls_of(name))
 
     async def keep(call: PaidCall, token: str, *, first: bool) -> None:
         await asyncio.to_thread(store.note, name, call, token, first=first)
