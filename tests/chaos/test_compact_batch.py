@@ -7,7 +7,7 @@ import pytest
 from .evidence import request
 from .points import POINTS
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 JOBS = 60
 # A compact batch has no sensor of its own.

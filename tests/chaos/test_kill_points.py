@@ -11,7 +11,7 @@ from airflow_provider_klingvideo.workflow import WorkflowState
 from .evidence import request
 from .points import POINTS
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 TIMES = 20
 VERDICT = "videos.verdict"

@@ -11,7 +11,7 @@ from live_airflow import ENDED, until
 from .evidence import request
 from .responsiveness import Responsiveness
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 # A scheduler looks at a run as a whole: a hundred mapped jobs cost it seconds, a thousand of one run a minute and more.
 RUNS, JOBS = 10, 100

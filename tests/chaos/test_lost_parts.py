@@ -16,7 +16,7 @@ from airflow_provider_klingvideo.workflow import WorkflowState
 from .evidence import request
 from .parts import AirflowParts
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 BATCH = 6
 OUTAGE_SECONDS = 30

@@ -154,6 +154,22 @@ def test_the_assets_of_a_compact_batch_get_the_list_of_videos_of_each_chunk(airf
     assert told()[len(before) :] == [[jobs["a"].processed_url], [jobs["c"].processed_url]]
 
 
+@pytest.mark.scenario(8)
+def test_what_a_person_has_cancelled_stays_so_when_its_task_is_tried_again(airflow, sandbox, killed_at):
+    batch = Batch(airflow, "compact")
+    cancelled, _ = RowBook(batch.folder, "videos").write({"a": {}, "b": {}})
+    JobStore(batch.folder).request_cancel(cancelled.job_id, "Ann: too expensive")
+    killed_at("POST_PROCESSING")
+    run = batch.run(rows("a", "b"))
+    videos = next(ti for ti in run.dag_run.get_task_instances() if ti.task_id == "videos.videos")
+    assert (run.state, videos.try_number) == ("success", 2)
+    assert batch.states() == {"a": S.CANCELLED, "b": S.COMPLETED}
+    assert len(sandbox.ledger()["tasks"]) == 1
+    # Run anew, it is ordered.
+    assert batch.run_again(rows("a", "b")).state == "success"
+    assert batch.states() == {"a": S.COMPLETED, "b": S.COMPLETED}
+
+
 @pytest.mark.scenario(42)
 def test_a_chunk_that_ends_in_the_middle_fails_the_batch_and_its_paid_videos_can_be_taken_later(
     airflow, sandbox, killed_at

@@ -18,7 +18,7 @@ from airflow_provider_klingvideo.demo.run import DAG_ID, _faults, _report, demon
 from airflow_provider_klingvideo.demo.screen import progress_line, progress_table
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob, WorkflowState
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 
 def printed(renderable):

@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_req
 from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import WorkflowState
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 S = WorkflowState
 

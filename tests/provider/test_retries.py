@@ -12,6 +12,7 @@ from airflow_provider_klingvideo._compat import HAS_RETRY_POLICIES, AirflowExcep
 from airflow_provider_klingvideo.kling import AccountError, RateLimitError, ServerError
 from airflow_provider_klingvideo.operators.klingvideo import KlingVideoValidateOperator
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
+from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 
 MINUTE = timedelta(minutes=1)
@@ -40,6 +41,33 @@ def test_what_the_user_says_wins():
         for task in tasks():
             assert (task.retries, task.retry_exponential_backoff) == (5, False)
             assert getattr(task, "retry_policy", None) is None
+
+
+def mapped(**arguments):
+    return {
+        KlingVideoOperator.partial(task_id="video", **arguments).expand(request=[{}]): {"request": {}},
+        KlingVideoSpeakOperator.partial(task_id="speak", voice_id="x", **arguments).expand(text=["Hello"]): {
+            "text": ""
+        },
+    }
+
+
+def test_mapped_tasks_are_tried_again_like_all_others():
+    for task, values in mapped().items():
+        assert (task.retries, task.unmap(values).retries, task.retry_delay) == (2, 2, timedelta(seconds=30))
+        assert bool(getattr(task, "retry_policy", None)) is HAS_RETRY_POLICIES
+    for task in mapped(retries=7):
+        assert task.retries == 7
+    with DAG("defaults", schedule=None, default_args={"retries": 5, "retry_policy": None}):
+        for task in mapped():
+            assert (task.retries, getattr(task, "retry_policy", None)) == (5, None)
+
+
+def test_mapped_tasks_take_arguments_of_ours_from_the_default_args_of_dag_and_task():
+    with DAG("defaults", schedule=None, default_args={"klingai_conn_id": "of_the_dag", "output_path": "/dag"}):
+        for task, values in mapped(default_args={"output_path": "/task", "pool": "kling"}).items():
+            made = task.unmap(values)
+            assert (made.klingai_conn_id, made.output_path, made.pool) == ("of_the_dag", "/task", "kling")
 
 
 @pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow 3.3 and newer ask a policy")
