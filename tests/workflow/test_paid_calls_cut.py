@@ -288,6 +288,15 @@ class TestTheHook:
         assert without_urls(call()) == without_urls(answer)
         assert shop.sent(PATHS[what]) == 2
 
+    def test_a_refused_repetition_does_not_take_back_that_money_may_be_spent(self, shop, call, what):
+        shop.cut(PATHS[what])
+        with pytest.raises(UnansweredCallError):
+            call()
+        shop.cut(PATHS[what], type="rate_limit")
+        with pytest.raises(RateLimitError) as caught:
+            call(repeat_unanswered=True)
+        assert caught.value.money == "maybe"
+
     def test_an_answer_on_record_costs_nothing_and_holds_no_signature(self, shop, call, what):
         first = call()
         assert without_urls(call()) == without_urls(first)

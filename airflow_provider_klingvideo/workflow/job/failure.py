@@ -8,8 +8,6 @@ from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import money_of
 
-_ORDER = [Money.NONE, Money.MAYBE, Money.BILLED]
-
 
 class AbandonedError(KlingVideoError):
     """We stopped following a job before it ended, because a person or Airflow stopped its task."""
@@ -24,9 +22,12 @@ class UnexpectedError(KlingVideoError):
     kind = "unexpected"
 
 
-def money_spent(job: WorkflowJob) -> Money:
-    """What the record proves about money: its calls, and a task that it names without a call."""
-    proved = money_of(job.calls)
+def money_spent(job: WorkflowJob, told: Money = Money.NONE) -> Money:
+    """What the record proves about money: its calls, and a task that it names without a call.
+
+    :param told: what was said about it before: it is never taken back.
+    """
+    proved = money_of(job.calls, told)
     return Money.MAYBE if proved is Money.NONE and job.klingai_job_id and not job.submissions else proved
 
 
@@ -38,7 +39,7 @@ def failure_data(job: WorkflowJob, error: BaseException) -> tuple[str, dict[str,
     :returns: the line and the facts, ``state`` among them.
     """
     known = error if isinstance(error, KlingVideoError) else UnexpectedError(_describe(error))
-    known.money = max(known.money, money_spent(job), key=_ORDER.index)
+    known.money = money_spent(job, known.money)
     return str(known), {**known.detail(), "state": str(job.state)}
 
 
@@ -47,7 +48,7 @@ def proven_failure(job: WorkflowJob) -> tuple[str | None, dict[str, Any] | None]
     if job.error is None or job.failure is None:
         return job.error, job.failure
     told = Money(job.failure.get("money", Money.NONE))
-    known = max(told, money_spent(job), key=_ORDER.index)
+    known = money_spent(job, told)
     return job.error.replace(told.sentence, known.sentence), {**job.failure, "money": known.value}
 
 

@@ -186,6 +186,9 @@ def merged_calls(ours: Iterable[PaidCall], theirs: Iterable[PaidCall]) -> list[P
     return sorted(known.values(), key=lambda call: call.intended_at)
 
 
-def money_of(calls: Iterable[PaidCall]) -> Money:
-    """What calls prove about money, the worst of them."""
-    return max((call.money for call in calls), key=[Money.NONE, Money.MAYBE, Money.BILLED].index, default=Money.NONE)
+def money_of(calls: Iterable[PaidCall], told: Money = Money.NONE) -> Money:
+    """What calls prove about money, the worst of them.
+
+    :param told: what was said about it before: it is never taken back.
+    """
+    return max((told, *(call.money for call in calls)), key=[Money.NONE, Money.MAYBE, Money.BILLED].index)

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling.services.speech import RESULT_LIFETIME
-from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, money_of
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
@@ -56,16 +57,21 @@ async def call_once(
     async def keep(call: PaidCall, token: str, *, first: bool) -> None:
         await asyncio.to_thread(store.note, name, call, token, first=first)
 
-    return await answered_call(
-        PaidOnce(keep),
-        calls,
-        what=what,
-        fingerprint=fingerprint,
-        send=send,
-        read=read,
-        lifetime=lifetime,
-        repeat_unanswered=repeat_unanswered,
-    )
+    try:
+        return await answered_call(
+            PaidOnce(keep),
+            calls,
+            what=what,
+            fingerprint=fingerprint,
+            send=send,
+            read=read,
+            lifetime=lifetime,
+            repeat_unanswered=repeat_unanswered,
+        )
+    except KlingVideoError as error:
+        # A refusal costs nothing; what it was to repeat may have.
+        error.money = money_of((call for call in calls if call.fingerprint == fingerprint), error.money)
+        raise
 
 
 def _earlier(store: JobStore, name: str) -> list[PaidCall]:
