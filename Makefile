@@ -77,7 +77,7 @@ bench-resume: $(STAMP) ## what a finished wait costs, beside an operator of the 
 bench-waiting: $(STAMP) ## what waiting for the vendor costs, beside the usual trigger; some fifteen minutes
 	$(BENCH)/waiting.py $(if $(KEEP),--keep waiting)
 
-bench-batches: $(STAMP) ## how long 200 videos take on a running Airflow, compact and mapped
+bench-batches: $(STAMP) ## how long 200 videos take on a running Airflow, in every granularity
 	$(BENCH)/batches.py $(if $(KEEP),--keep batches)
 
 bench-storm: $(STAMP) ## 50 videos for 5 slots that somebody else holds for a minute
