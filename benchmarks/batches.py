@@ -87,14 +87,14 @@ def measured(
     dag_id = f"bench_{mode}"
     parts.wait_for_dag(dag_id)
     run_ids = [f"bench-{number}" for number in range(len(files))]
-    start = time.monotonic()
+    used, start = parts.processor_seconds(), time.monotonic()
     for run_id, path in zip(run_ids, files, strict=True):
         parts.airflow.trigger(dag_id, run_id, rows=f"file://{path}")
     while not _ended(parts, dag_id) and time.monotonic() - start < LONGEST_SECONDS:
         if time.monotonic() - start > PAUSE * (watched.looks + 1):
             watched.look()
         time.sleep(LOOK_SECONDS)
-    seconds = time.monotonic() - start
+    seconds, used = time.monotonic() - start, parts.processor_seconds() - used
     ledger = sandbox.ledger()
     instances = [one for run_id in run_ids for one in _instances(parts, dag_id, run_id)]
     creates = Counter({what: count for what, count in ledger["requests"].items() if what.startswith("POST /text")})
@@ -103,6 +103,7 @@ def measured(
         "DAG runs": ", ".join(sorted({parts.airflow.run_state(dag_id, run_id) for run_id in run_ids})),
         "makespan s": round(seconds),
         "makespan / ideal": round(seconds / ideal, 2),
+        "processor s": round(used),
         "task instances": len(instances),
         "retries": sum(max(0, one["try_number"] - 1) for one in instances),
         "videos ordered": len(ordered),

@@ -268,6 +268,10 @@ class AirflowParts:
         for process in self._processes.values():
             _kill_session(process)
 
+    def processor_seconds(self) -> float:
+        """The processor time of all parts so far, with what their tasks have used that have ended."""
+        return sum(_used(process.pid) for process in self._processes.values())
+
     def _end_orphans(self) -> None:
         """End what outlived its part: the idle workers of a scheduler stay for ever."""
         while self._orphaned:
@@ -294,6 +298,17 @@ def _kill_session(process: Process) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait()
         time.sleep(0.05)
+
+
+def _used(pid: int) -> float:
+    """What a process, all that run below it, and all that have ended below it have used."""
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+        times = [one.cpu_times() for one in family if one.is_running()]
+    except psutil.Error:
+        return 0.0
+    return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
 def _session(pid: int) -> int | None:
