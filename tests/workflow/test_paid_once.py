@@ -253,6 +253,31 @@ class TestCreates:
         world.notes.clear()
         assert (create(world).task_id, world.accepted) == ("task-1", 1)
 
+    @pytest.mark.parametrize("is_answered", [True, False])
+    def test_what_another_one_does_meanwhile_is_heard_when_the_intent_is_kept(self, is_answered):
+        world = World(looks=["lags"])
+        call = PaidCall(fingerprint="f", external_task_id="e")
+
+        async def keep(call, token, *, first):
+            await world.keep(call, token, first=first)
+            if first:
+                world.accepted = 1
+                other = call.model_copy(update={"sends": {"other": "sent"}}, deep=True)
+                other.task_id = "task-1" if is_answered else None
+                call.learn(other)
+
+        def take(call, answer):
+            call.task_id = answer
+
+        means = Means(world.send, take, world.look_up, world.prepare)
+        if is_answered:
+            asyncio.run(PaidOnce(keep, world.tell).make(call, means))
+            assert (call.task_id, world.sent, world.told[-1]) == ("task-1", 0, Event.CALL_ANSWERED)
+        else:
+            with pytest.raises(SubmissionUnknownError, match="does not list it"):
+                asyncio.run(PaidOnce(keep, world.tell).make(call, means))
+            assert call.is_open
+
     def test_so_many_lost_answers_are_enough_for_one_try(self):
         world = World(sends=["lost_before"] * (MAX_SENDS + 1))
         with pytest.raises(SubmissionUnknownError, match=f"{MAX_SENDS} sends of e were not answered"):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.workflow.job.migrations import SCHEMA_VERSION, migrated
@@ -97,6 +97,8 @@ class WorkflowJob(BaseModel):
     created_at: UtcDatetime = Field(default_factory=utc_now)
     updated_at: UtcDatetime = Field(default_factory=utc_now)
     history: list[HistoryEntry] = Field(default_factory=list)
+    # What other workers have sent since this one has read the record.
+    _sends_of_others: set[str] = PrivateAttr(default_factory=set)
 
     @model_validator(mode="before")
     @classmethod
@@ -152,6 +154,20 @@ class WorkflowJob(BaseModel):
         """What Kling has billed for all calls of the job, lost answers with their price; None when nothing is known."""
         known = [units for call in self.calls if (units := call.counted) is not None]
         return sum(known, Decimal(0)) if known else None
+
+    @property
+    def sends(self) -> set[str]:
+        """The tokens of all sends of calls that may have reached Kling and are not known to be refused."""
+        return {token for call in self.calls for token, state in call.sends.items() if state == "sent"}
+
+    def hear_of_sends(self, tokens: set[str]) -> None:
+        """Remember what other workers have sent since this one has read the record."""
+        self._sends_of_others |= tokens
+
+    @property
+    def is_ordered_by_others(self) -> bool:
+        """Whether another worker may have ordered something since this one has read the record."""
+        return bool(self._sends_of_others & self.sends)
 
     def call_of_task(self, task_id: str) -> PaidCall | None:
         """Return the create that made one of Kling's tasks."""

@@ -102,15 +102,16 @@ class JobStore:
         :raises RecordOvertakenError: when the stored one has gone further, or this one would end as a loss what another
             worker has ordered: Airflow may start a second try of a task whose first one has only lost touch.
         """
-        known = {call.key for call in job.calls if not call.is_refused}
+        known = job.sends
         stored = self.load(job.id)
         if stored is not None:
             _learn(job, stored.calls)
-            self._require_newest(stored, job, {call.key for call in job.calls if not call.is_refused} - known)
+            job.hear_of_sends(job.sends - known)
+            self._require_newest(stored, job)
         self.write(job.id, RECORD_NAME, job.as_json())
 
-    def _require_newest(self, stored: WorkflowJob, job: WorkflowJob, learned: set[Any]) -> None:
-        is_lost_order = job.state in LOSSES and bool(learned)
+    def _require_newest(self, stored: WorkflowJob, job: WorkflowJob) -> None:
+        is_lost_order = job.state in LOSSES and job.is_ordered_by_others
         if not is_lost_order and not _is_further(stored, job):
             return
         if stored.calls != job.calls:
@@ -242,4 +243,7 @@ def _is_further(stored: WorkflowJob, job: WorkflowJob) -> bool:
         return stored.revision > job.revision
     if stored.is_terminal:
         return stored.path != job.path
+    if job.state in LOSSES:
+        # What was lost was so in a state that the other worker has left.
+        return stored.path != job.path[: len(stored.path)]
     return len(stored.history) > len(job.history)

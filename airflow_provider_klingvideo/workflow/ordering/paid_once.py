@@ -102,7 +102,13 @@ class PaidOnce:
                 return
         await means.prepare()
         token = await self._intend(call, means)
-        answer, adopted = await self._sent(call, means, token, in_doubt=in_doubt)
+        if call.was_taken:
+            # Another worker was quicker: that it has the answer was learned when the intent was kept.
+            call.refuse(token)
+            await self._keep(call, token, first=False)
+            self._tell(Event.CALL_ANSWERED, call, "adopted")
+            return
+        answer, adopted = await self._sent(call, means, token, in_doubt=_has_other_sends(call, token))
         await self._accept(call, means, answer, token=token, adopted=adopted)
 
     async def _intend(self, call: PaidCall, means: Means[A]) -> str:
@@ -125,8 +131,8 @@ class PaidOnce:
     async def _sent(self, call: PaidCall, means: Means[A], token: str, *, in_doubt: bool) -> tuple[A, bool]:
         """Send until Kling has taken the call, and tell whether it had done so before.
 
-        :param in_doubt: whether it may have been sent before. Then no refusal proves that nothing was made: Kling's
-            list may lag behind, so that the doubt stays on record for the next try.
+        :param in_doubt: whether it may have been sent before, or by another worker. Then no refusal proves that nothing
+            was made: Kling's list may lag behind, so that the doubt stays on record for the next try.
         """
         doubt: KlingVideoError | None = None
         for _ in range(MAX_SENDS):
@@ -141,35 +147,39 @@ class PaidOnce:
             except (InvalidRequestError, NetworkError) as error:
                 # A refused duplicate has the same code as any other invalid parameter, and a connection that fails may
                 # follow one that did not: only Kling's list tells.
-                found = await self._after_refusal(call, means, token, error, in_doubt=in_doubt)
+                found = await self._after_refusal(
+                    call, means, token, error, in_doubt=in_doubt, was_lost=doubt is not None
+                )
             except KlingVideoError as error:
-                await self._refused(call, token, error, in_doubt=in_doubt)
+                await self._refused(call, token, error, was_lost=doubt is not None)
                 raise
             if found is not None:
                 return found, True
         raise SubmissionUnknownError(f"{MAX_SENDS} sends of {_name(call)} were not answered") from doubt
 
     async def _after_refusal(
-        self, call: PaidCall, means: Means[A], token: str, error: KlingVideoError, *, in_doubt: bool
+        self, call: PaidCall, means: Means[A], token: str, error: KlingVideoError, *, in_doubt: bool, was_lost: bool
     ) -> A:
         is_invalid = isinstance(error, InvalidRequestError)
         if means.look_up is not None and (in_doubt or is_invalid):
             found = await _asked(call, means.look_up)
             if found is not None:
                 return found
-            if in_doubt and is_invalid:
-                _raise_unknown(
-                    f"Kling refuses {_name(call)}, as a duplicate or as illegal, and does not list it", error
-                )
-        await self._refused(call, token, error, in_doubt=in_doubt)
+        await self._refused(call, token, error, was_lost=was_lost)
+        if means.look_up is not None and in_doubt and is_invalid:
+            _raise_unknown(f"Kling refuses {_name(call)}, as a duplicate or as illegal, and does not list it", error)
         raise error
 
-    async def _refused(self, call: PaidCall, token: str, error: KlingVideoError, *, in_doubt: bool) -> None:
+    async def _refused(self, call: PaidCall, token: str, error: KlingVideoError, *, was_lost: bool) -> None:
+        """Note that nothing came of a send.
+
+        :param was_lost: whether it was sent more than once, and an earlier answer was lost.
+        """
         if error.money is Money.BILLED:
             # It was answered and paid; that the answer is of no use does not make another one free.
             call.verdict, call.accepted_at, call.billed = "failed", utc_now(), call.price
             call.answer = {"error": error.message, "advice": error.advice}
-        elif in_doubt or error.money is Money.MAYBE:
+        elif was_lost or error.money is Money.MAYBE:
             return
         else:
             call.refuse(token)
@@ -208,6 +218,11 @@ def _raise_unknown(message: str, error: KlingVideoError) -> NoReturn:
         request_id=error.request_id,
         retry_after=error.retry_after,
     ) from error
+
+
+def _has_other_sends(call: PaidCall, token: str) -> bool:
+    """Whether an earlier try, or another worker as its note tells, has sent the call and does not know that it failed."""
+    return any(state == "sent" for one, state in call.sends.items() if one != token)
 
 
 def _name(call: PaidCall) -> str:
