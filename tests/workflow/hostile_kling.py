@@ -223,6 +223,8 @@ def hostile_kling(files: Mapping[str, bytes]) -> Iterator[HostileKling]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else every answer waits for the client's word that it has its head.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             name = urlsplit(self.path).path.removeprefix("/media/")
