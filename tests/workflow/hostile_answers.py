@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Mapping
+from time import time
 from typing import Any
 
 from hostile_kling import ENCODINGS, EXTERNAL, HOST, ID, JOB, KEY, ROOT, SIGNED, Many, Raw, Reply, Twice
@@ -60,7 +61,9 @@ OUTPUTS: list[dict[str, Any]] = [
 ]
 LEGACY_LISTS = ("videos", "images", "series_images", "audios", "voices", "elements")
 STATUSES = ["succeeded"] * 6 + ["failed", "failed", "processing"]
-TIMES = {"create_time": 1790000000000, "update_time": 1790000060000}
+# A comparison looks at the tasks of the last 30 days.
+NOW = int(time() * 1000)
+TIMES = {"create_time": NOW, "update_time": NOW + 60_000}
 
 outputs = st.one_of(
     st.lists(st.sampled_from(OUTPUTS[:8]), min_size=1, max_size=2),
@@ -91,9 +94,9 @@ def _legacy_task(status: str, files: list[Any], message: str, bill: Any, where: 
         "task_id": ID,
         "task_status": word,
         "task_status_msg": message,
-        "created_at": 1790000000000,
+        "created_at": NOW,
         "task_info": {"external_task_id": EXTERNAL},
-        "updated_at": 1790000060000,
+        "updated_at": NOW + 60_000,
         "final_unit_deduction": bill,
         "task_result": {where: files},
     }
@@ -160,7 +163,8 @@ def one_or_list(task: Any) -> Any:
     return st.one_of(task, task.map(lambda one: [one]), st.lists(task, max_size=3))
 
 
-HONEST = Reply(envelope([_new_task("succeeded", [OUTPUTS[0]], "", "3")]))
+DONE_TASK = _new_task("succeeded", [OUTPUTS[0]], "", "3")
+DONE = Reply(envelope([DONE_TASK]))
 ACCEPTED = Reply(envelope(_new_task("submitted", [], "", None)))
 ABSENT = Reply(envelope([]))
 
@@ -244,17 +248,10 @@ def replies(data: Any, *, most: int) -> st.SearchStrategy[list[Reply]]:
     return st.lists(st.one_of(*[good] * 6, refusals, pages), min_size=1, max_size=most)
 
 
-def _or_honest(honest: Reply, drawn: st.SearchStrategy[list[Reply]]) -> st.SearchStrategy[list[Reply]]:
-    return st.one_of(st.just([honest]), st.just([honest]), drawn)
-
-
-faces = st.just({"session_id": "77", "face_data": [{"face_id": "1", "start_time": 0, "end_time": 3000}]})
-packs = st.just(
-    {"code": 0, "resource_pack_subscribe_infos": [{"resource_pack_name": "x-video-3Con", "status": "online"}]}
-)
 pages_of_tasks = st.lists(st.one_of(tasks, orphans, orphans), max_size=4)
 listings = st.one_of(
     pages_of_tasks,
+    pages_of_tasks.map(lambda some: {"result": some, "has_more": False}),
     st.builds(
         lambda some, more, cursor: {"result": some, "has_more": more, "next_cursor": cursor},
         pages_of_tasks,
@@ -263,16 +260,38 @@ listings = st.one_of(
     ),
 )
 
-scripts = st.fixed_dictionaries(
-    {
-        "validation": st.one_of(*[st.just([ABSENT])] * 4, replies(st.just([]), most=1)),
-        "create": _or_honest(ACCEPTED, replies(tasks, most=3)),
-        "look_up": _or_honest(ACCEPTED, replies(one_or_list(tasks), most=2)),
-        "absent": _or_honest(ABSENT, replies(one_or_list(orphans), most=2)),
-        "query": replies(one_or_list(tasks), most=3),
-        "listing": replies(listings, most=2),
-        "faces": replies(faces, most=1),
-        "account": replies(packs, most=1),
-    }
+FACES = {"session_id": "77", "face_data": [{"face_id": "1", "start_time": 0, "end_time": 3000}]}
+PACKS = {"code": 0, "resource_pack_subscribe_infos": [{"resource_pack_name": "x-video-3Con", "status": "online"}]}
+HONEST: dict[str, list[Reply]] = {
+    "validation": [ABSENT],
+    "create": [ACCEPTED],
+    "look_up": [ACCEPTED],
+    "absent": [ABSENT],
+    "query": [DONE],
+    "listing": [Reply(envelope({"result": [], "has_more": False}))],
+    "faces": [Reply(envelope(FACES))],
+    "account": [Reply(envelope(PACKS))],
+}
+"""By role, see :class:`~hostile_kling.HostileKling`, what Kling would answer."""
+HOSTILE = {
+    "validation": replies(one_or_list(orphans), most=1),
+    "create": replies(tasks, most=3),
+    "look_up": replies(one_or_list(tasks), most=2),
+    "absent": replies(one_or_list(orphans), most=2),
+    "query": replies(one_or_list(tasks), most=3),
+    "listing": replies(listings, most=2),
+    "faces": replies(st.just(FACES), most=1),
+    "account": replies(st.just(PACKS), most=1),
+}
+
+scripts = st.lists(st.sampled_from([*HOSTILE, "query", "query", "listing", "create"]), min_size=1, max_size=3).flatmap(
+    lambda roles: st.fixed_dictionaries(
+        {role: HOSTILE[role] if role in roles else st.just(honest) for role, honest in HONEST.items()}
+    )
 )
-"""By role, see :class:`~hostile_kling.HostileKling`."""
+"""By role what is answered, some of it hostile."""
+
+
+def honest(**replies: Any) -> dict[str, list[Reply]]:
+    """Return a script that is honest but for some roles."""
+    return {**HONEST, **replies}

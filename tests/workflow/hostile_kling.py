@@ -1,6 +1,6 @@
 """A server that plays Kling and answers what it is told to, however little sense that makes.
 
-What it did itself is true and kept: which tasks it has made, and that a second one with the same external id is refused.
+What it did itself is true and kept: which tasks it has made, and that a second one with one external id is refused.
 """
 
 from __future__ import annotations
@@ -217,57 +217,65 @@ def _external_id_of(body: Any) -> str:
     return ""
 
 
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Else every answer waits for the client's word that it has its head.
+    disable_nagle_algorithm = True
+
+    @property
+    def _kling(self) -> HostileKling:
+        kling: HostileKling = self.server.kling  # type: ignore[attr-defined]
+        return kling
+
+    def do_GET(self) -> None:
+        name = urlsplit(self.path).path.removeprefix("/media/")
+        if name in self._kling.files:
+            self._send(200, {"Content-Type": "application/octet-stream"}, self._kling.files[name])
+        elif self.path.startswith("/media/"):
+            self._send(404, {}, b"gone")
+        else:
+            self._do()
+
+    def do_POST(self) -> None:
+        self._do()
+
+    def _do(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        try:
+            status, headers, content = self._kling.answer(self.command, self.path, body, key)
+        except Exception as error:
+            self._kling.faults.append(repr(error))
+            raise
+        self._send(status, headers, content)
+
+    def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        has_body = status not in (204, 304)
+        if has_body:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if has_body:
+            self.wfile.write(content)
+
+    def log_message(self, *_args: object) -> None:
+        """Keep the test output quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_args: object) -> None:
+        """Clients hang up; faults of the server itself are kept."""
+
+
 @contextmanager
 def hostile_kling(files: Mapping[str, bytes]) -> Iterator[HostileKling]:
     """Run the server."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            name = urlsplit(self.path).path.removeprefix("/media/")
-            if name in kling.files:
-                self._send(200, {"Content-Type": "application/octet-stream"}, kling.files[name])
-            elif self.path.startswith("/media/"):
-                self._send(404, {}, b"gone")
-            else:
-                self._do()
-
-        def do_POST(self) -> None:
-            self._do()
-
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            try:
-                status, headers, content = kling.answer(self.command, self.path, body, key)
-            except Exception as error:
-                kling.faults.append(repr(error))
-                raise
-            self._send(status, headers, content)
-
-        def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            has_body = status not in (204, 304)
-            if has_body:
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if has_body:
-                self.wfile.write(content)
-
-        def log_message(self, *_args: object) -> None:
-            """Keep the test output quiet."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_args: object) -> None:
-            """Clients hang up; faults of the server itself are kept."""
-
-    http = Server(("127.0.0.1", 0), Handler)
-    kling = HostileKling(http, files)
+    http = _Server(("127.0.0.1", 0), _Handler)
+    http.kling = kling = HostileKling(http, files)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield kling

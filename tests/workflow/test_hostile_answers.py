@@ -19,8 +19,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hostile_answers import scripts
-from hostile_kling import hostile_kling
+from hostile_answers import ABSENT, DONE_TASK, HONEST, envelope, honest, scripts
+from hostile_kling import KEY as SENT_KEY
+from hostile_kling import Raw, Reply, hostile_kling
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, Sl
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job
 from airflow_provider_klingvideo.workflow.job.journal import write_log
 from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
-from airflow_provider_klingvideo.workflow.reconcile.reconciler import Reconciler
+from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "0"))
 FUZZ = settings(
@@ -118,7 +119,7 @@ class Log(logging.Handler):
         try:
             line = record.getMessage()
             line.encode()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the fault is the finding
             self.faults.append(f"{record.msg!r}: {error!r}")
             return
         self.lines.append(line)
@@ -249,7 +250,7 @@ class Trial:
         kling.begin(script, place.root, JOB_ID)
         self.shop = Workshop(kling, auth, place)
         self.budget = budget
-        self.jobs = []
+        self.jobs, self.reports = [], []
 
     def run(self):
         with logged() as self.log:
@@ -257,8 +258,9 @@ class Trial:
             for _ in range(2):
                 self._process()
             self._write_manifest()
-            self._compare()
-        event(f"ended as {self.jobs[-1].state}, {(self.jobs[-1].failure or {}).get('kind')}")
+            # What the first comparison adopts is on record for the second.
+            for _ in range(2):
+                self._compare()
         self._check()
 
     def _process(self):
@@ -298,6 +300,7 @@ class Trial:
         report = self._ours(self.shop.reconcile())
         if report is not None:
             check_storable(report.as_json())
+            self.reports.append(report)
 
     def check_text(self, text):
         text.encode()
@@ -393,9 +396,15 @@ def texts_in(value):
             yield from texts_in(one)
 
 
-def tried(kling, script, request=REQUESTS["video of the new family"], budget=False):
-    # Resolved, as on some systems the folder for temporary files is a link.
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Nothing here is about a loss of power."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)
+
+
+def tried(kling, script, request=REQUESTS["video of the new family"], *, budget=False):
     with tempfile.TemporaryDirectory() as folder:
+        # Resolved, as on some systems the folder for temporary files is a link.
         trial = Trial(kling, Place(Path(folder).resolve()), script, request, budget)
         trial.run()
         return trial
@@ -404,4 +413,87 @@ def tried(kling, script, request=REQUESTS["video of the new family"], budget=Fal
 @FUZZ
 @given(scripts, st.sampled_from(list(REQUESTS)), st.booleans())
 def test_no_answer_breaks_the_path(kling, script, request_name, budget):
-    tried(kling, script, REQUESTS[request_name], budget)
+    job = tried(kling, script, REQUESTS[request_name], budget=budget).jobs[-1]
+    event(f"{job.state} {job.failure['kind'] if job.failure else ''}")
+
+
+def task(**fields):
+    """Kling's answer about the task, honest but for some fields."""
+    return [Reply(envelope([{**DONE_TASK, **fields}]))]
+
+
+def listed(job_id):
+    """Kling's list with a task of another job, which has no record."""
+    lost = {**DONE_TASK, "id": "4711", "external_id": f"{job_id}-0123456789abcdef-g1"}
+    return [Reply(envelope({"result": [lost], "has_more": False})), ABSENT]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_honest_answers_lead_to_a_video(kling, name):
+    trial = tried(kling, HONEST, REQUESTS[name], budget=True)
+    assert [job.state for job in trial.jobs] == [S.COMPLETED] * 2
+    assert len(trial.kling.external_ids) == 1
+
+
+def test_words_of_kling_command_no_terminal_and_begin_no_line(kling):
+    words = "\x1b[2J\x9b31mno\r\nERROR - forged\u2028\u202egnp\0"
+    job = tried(kling, honest(query=task(status="failed", message=words))).jobs[-1]
+    assert job.failure["vendor_message"] == "\u241b[2J\ufffd31mno  ERROR - forged\ufffd\ufffdgnp\u2400"
+
+
+@pytest.mark.parametrize("refusal", [{"message": "\x1b[2J"}, {"request_id": "\x1b[2J"}, {"message": ["\x1b[2J"]}])
+def test_a_refusal_commands_no_terminal(kling, refusal):
+    answer = {"code": 1201, "message": "no", "request_id": "r", **refusal}
+    job = tried(kling, honest(create=[Reply(answer, status=400)])).jobs[0]
+    assert job.failure["kind"] == "invalid_request"
+
+
+def test_an_id_of_kling_commands_no_terminal(kling):
+    tried(kling, honest(create=[Reply(envelope({"id": "1\x1b[2J\n2", "status": "submitted"}))]))
+
+
+def test_words_of_kling_do_not_fill_the_record(kling):
+    job = tried(kling, honest(query=task(status="failed", message="x" * 100_000))).jobs[-1]
+    assert len(job.error) < 3000
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    "page", [f"<pre>Authorization: Bearer {SENT_KEY}", f'{{"code": 1200, "message": "{SENT_KEY}"}}']
+)
+def test_the_key_is_not_shown_where_an_answer_repeats_it(kling, page, status):
+    for name in ("video of the new family", "video with a token"):
+        tried(kling, honest(create=[Reply(page.encode(), status=status)]), REQUESTS[name])
+
+
+@pytest.mark.parametrize("depth", [60, 150, 400, 900, 100_000])
+def test_an_answer_of_any_depth_is_an_answer_that_makes_no_sense(kling, depth):
+    job = tried(kling, honest(query=task(outputs=[], extra=Raw("[" * depth + "]" * depth)))).jobs[-1]
+    assert job.failure["kind"] in ("polling", "timeout", "server")
+
+
+def test_numbers_that_json_does_not_have_are_left_out_of_the_record(kling):
+    extra = [Raw("NaN"), Raw("-Infinity"), Raw("1e400"), 1.5]
+    job = tried(kling, honest(query=task(outputs=[], extra=extra))).jobs[0]
+    assert job.failure["kind"] == "no_result"
+    assert job.as_json()["vendor_answer"]["extra"] == [None, None, None, 1.5]
+
+
+def test_a_negative_bill_says_nothing_about_money(kling):
+    bill = [{"amount": "-3"}]
+    job = tried(kling, honest(query=task(status="failed", billing=bill)), budget=True).jobs[-1]
+    assert (job.failure["kind"], job.failure["money"]) == ("generation_failed", "maybe")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../../decoy/pwned", "a/b", "C:\\x", "\x1b[2J", "x" * 300])
+def test_a_task_of_a_job_that_cannot_be_is_foreign(kling, name):
+    trial = tried(kling, honest(listing=listed(name)))
+    assert [row.finding for row in trial.reports[0].rows if row.task_id == "4711"] == [Finding.FOREIGN]
+
+
+@pytest.mark.parametrize("name", ["job.json", "calls", JOB_ID, "cancel.json"])
+def test_an_adopted_job_of_any_name_stands_in_the_way_of_nothing(kling, name):
+    trial = tried(kling, honest(listing=listed(name)))
+    found = [row for row in trial.reports[0].rows if row.task_id == "4711"]
+    assert [(row.finding, row.job_state) for row in found] == [(Finding.ORPHAN, "COMPLETED")]
+    assert len(trial.reports) == 2

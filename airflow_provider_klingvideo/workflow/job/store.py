@@ -85,7 +85,8 @@ class JobStore:
         path = self.folder(job_id) / RECORD_NAME
         try:
             job = _parsed(read_whole(path))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
+            # The folder of a job that is called as records are is no record of its parent.
             return None
         except NewerRecordError:
             raise

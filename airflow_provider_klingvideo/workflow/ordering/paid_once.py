@@ -221,7 +221,7 @@ def _raise_unknown(message: str, error: KlingVideoError) -> NoReturn:
 
 
 def _has_other_sends(call: PaidCall, token: str) -> bool:
-    """Whether an earlier try, or another worker as its note tells, has sent the call and does not know that it failed."""
+    """Whether an earlier try or another worker has sent the call, without learning that it failed."""
     return any(state == "sent" for one, state in call.sends.items() if one != token)
 
 
