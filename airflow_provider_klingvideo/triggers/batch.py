@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
 from airflow_provider_klingvideo.triggers.loading import load_modules
-
-ARGUMENTS = (
-    *("klingai_conn_id", "followed", "queued", "board_path", "until"),
-    *("short", "linger_seconds", "pause_seconds", "poll_min_seconds", "poll_max_seconds", "minimum_seconds"),
-)
+from airflow_provider_klingvideo.triggers.looking import LookingTrigger
 
 
-class KlingVideoBatchTrigger(BaseTrigger):
+class KlingVideoBatchTrigger(LookingTrigger):
     """Waits until a vendor task of a batch has ended, or a slot is free for one of its jobs.
 
     The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
@@ -38,6 +32,11 @@ class KlingVideoBatchTrigger(BaseTrigger):
     :param poll_max_seconds: longest pause.
     :param minimum_seconds: the event comes no sooner after the start.
     """
+
+    arguments = (
+        *("klingai_conn_id", "followed", "queued", "board_path", "until"),
+        *("short", "linger_seconds", "pause_seconds", "poll_min_seconds", "poll_max_seconds", "minimum_seconds"),
+    )
 
     def __init__(
         self,
@@ -66,22 +65,8 @@ class KlingVideoBatchTrigger(BaseTrigger):
         self.minimum_seconds = minimum_seconds
         self.short = short
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in ARGUMENTS}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event."""
-        earliest = asyncio.get_running_loop().time() + self.minimum_seconds
-        try:
-            await self._wait()
-        except Exception:
-            # The task looks for itself, and tells what is wrong where a person sees it.
-            self.log.exception("Waiting for a batch failed")
-        await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
-        yield TriggerEvent({})  # type: ignore[no-untyped-call]
-
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Return when the task is to look."""
         await load_modules()
         from airflow_provider_klingvideo.workflow.job.paid import utc_now
 

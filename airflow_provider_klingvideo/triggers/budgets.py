@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
 from airflow_provider_klingvideo.triggers.loading import load_modules
-
-ARGUMENTS = (
-    *("klingai_conn_id", "need", "until"),
-    *("records_path", "revision", "pause_seconds", "minimum_seconds"),
-)
+from airflow_provider_klingvideo.triggers.looking import LookingTrigger
 
 
-class KlingVideoBudgetTrigger(BaseTrigger):
+class KlingVideoBudgetTrigger(LookingTrigger):
     """Waits until a budget has what a job needs, somebody has cancelled the job, or it has waited long enough.
 
     The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
@@ -30,6 +23,11 @@ class KlingVideoBudgetTrigger(BaseTrigger):
     :param pause_seconds: between two looks; up to a minute while nothing changes.
     :param minimum_seconds: the event comes no sooner after the start.
     """
+
+    arguments = (
+        *("klingai_conn_id", "need", "until"),
+        *("records_path", "revision", "pause_seconds", "minimum_seconds"),
+    )
 
     def __init__(
         self,
@@ -50,22 +48,12 @@ class KlingVideoBudgetTrigger(BaseTrigger):
         self.pause_seconds = pause_seconds
         self.minimum_seconds = minimum_seconds
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in ARGUMENTS}
+    def told(self) -> dict[str, Any]:
+        """Return the job's id."""
+        return {"job_id": self.need["holder"]}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event, the job's id."""
-        earliest = asyncio.get_running_loop().time() + self.minimum_seconds
-        try:
-            await self._wait()
-        except Exception:
-            # The task looks for itself, and tells what is wrong where a person sees it.
-            self.log.exception("Waiting for budget failed")
-        await asyncio.sleep(max(0.0, earliest - asyncio.get_running_loop().time()))
-        yield TriggerEvent({"job_id": self.need["holder"]})  # type: ignore[no-untyped-call]
-
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Return when the task is to look."""
         await load_modules()
         from asgiref.sync import sync_to_async
 
