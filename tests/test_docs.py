@@ -19,7 +19,7 @@ def python_blocks(page):
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-ONE_VIDEO, BATCH, FILE = python_blocks(ROOT / "README.md")
+ONE_VIDEO, BATCH, SHOTS, FILE = python_blocks(ROOT / "README.md")
 
 
 def test_the_generated_parts_are_up_to_date():
@@ -46,9 +46,10 @@ def test_every_python_example_can_be_compiled(page):
     [
         (ONE_VIDEO, {f"video.{task}" for task in TASKS}),
         (BATCH, {*(f"videos.jobs.{task}" for task in TASKS), "videos.verdict"}),
+        (SHOTS, {"shot"}),
         (FILE, {f"batch.{task}" for task in ("rows", "videos", "verdict")}),
     ],
-    ids=["one", "batch", "file"],
+    ids=["one", "batch", "decorated", "file"],
 )
 def test_the_dags_of_the_readme_build_their_task_groups(block, tasks):
     names: dict = {}

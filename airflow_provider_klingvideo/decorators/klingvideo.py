@@ -24,7 +24,8 @@ NOT_ASKED_YET: Mapping[str, Any] = {}
 class _KlingVideoDecoratedOperator(DecoratedOperator, KlingVideoOperator):
     """Asks the function for the request, and takes the video through all its states.
 
-    The function is called when the task begins, not when it goes on after a wait: then the record says what was asked.
+    The function is called when the task begins, and not when it goes on after a wait or a try that failed: it may
+    return other words each time, which would be another video to pay. The record says what was asked.
     """
 
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *KlingVideoOperator.template_fields)
@@ -52,7 +53,14 @@ class _KlingVideoDecoratedOperator(DecoratedOperator, KlingVideoOperator):
         )
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Call the function, and make the video that it asks for."""
+        """Call the function, and make the video that it asks for.
+
+        :raises TypeError: the function returns something else than a request.
+        """
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
+
+        if begun := JobRun.begun(self, context):
+            return self._go_on(begun)
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         request = self.python_callable(*self.op_args, **arguments)

@@ -112,6 +112,22 @@ class JobRun:
         log.info("Job %s is %s; its record lies in %s", job.id, job.state, store.folder(job.id))
         return cls(task, context, session, store, engine, job)
 
+    @classmethod
+    def begun(cls, task: JobTask, context: Context) -> JobRun | None:
+        """Find the job that an earlier try began since a person started the task, None when there is none.
+
+        :raises AirflowException: a record that lies there cannot be read.
+        """
+        if is_beginning(task, context):
+            return None
+        with airflow_errors():
+            session = session_of(task)
+            store = store_of(session, context, task.batch)
+            job = store.load(job_id_of(session, task, context))
+        if job is None or job.origin.turn != turn_of(task, context):
+            return None
+        return cls(task, context, session, store, session.engine(store), job)
+
     def hears(self, event: Mapping[str, Any] | None) -> bool:
         """Whether a trigger's event tells how the task ended that the job still follows."""
         is_about_task = bool(event) and self.job.klingai_job_id == (event or {}).get("vendor_task_id")

@@ -22,8 +22,8 @@ OVERLOADED = {"type": "refuse", "http_status": 503, "code": 5001}
 TIMES = 5
 
 
-def try_number(run):
-    return run.dag_run.get_task_instance("video").try_number
+def try_number(run, map_index=-1):
+    return run.dag_run.get_task_instance("video", map_index=map_index).try_number
 
 
 def returned(run):
@@ -174,3 +174,21 @@ class TestTheSameRunAgain:
         assert (run.tasks(prefix="")["video"], run.job().state, creates(sandbox)) == ("skipped", S.CANCELLED, 0)
         again = airflow.run_again("one_task", request=FOX)
         assert (again.job().state, again.job().revision, creates(sandbox)) == (S.COMPLETED, 2, 1)
+
+
+class TestTheFunctionThatReturnsARequest:
+    def test_becomes_one_video_for_each_of_its_arguments(self, airflow, sandbox):
+        run = airflow.run("decorated", prompts=["Fox", "none", "Hare"])
+        assert [run.tasks(index, prefix="")["video"] for index in range(3)] == ["success", "failed", "success"]
+        prompts = [run.job(index).prompt for index in (0, 2)]
+        assert [re.sub("call [0-9]+", "call", prompt) for prompt in prompts] == [
+            "Fox, call, decorated",
+            "Hare, call, decorated",
+        ]
+        assert len(sandbox.ledger()["tasks"]) == 2
+
+    def test_is_not_called_again_by_the_try_that_goes_on(self, airflow, sandbox, killed_at):
+        killed_at("call_answered")
+        run = airflow.run("decorated", prompts=["Fox"])
+        assert (run.state, try_number(run, 0)) == ("success", 2)
+        assert [task["id"] for task in sandbox.ledger()["tasks"]] == [run.job(0).klingai_job_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
@@ -122,6 +123,21 @@ with DAG("one_task", schedule=None, params=PARAMS) as one_task:
 
 with DAG("one_task_each", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as one_task_each:
     KlingVideoOperator.partial(task_id="video", **ONE_TASK).expand(request=the_requests())
+
+with DAG("decorated", schedule=None, params={"prompts": Param([], type="array")}) as decorated:
+    calls = count()
+
+    @task.kling_video(**{**ONE_TASK, "take": 1, "klingai_conn_id": "klingai_default"})
+    def video(prompt: str) -> dict:
+        if prompt == "none":
+            return None
+        return {"prompt": f"{prompt}, call {next(calls)}, {{{{ dag.dag_id }}}}", "duration": 5}
+
+    @task
+    def the_prompts() -> list:
+        return get_current_context()["params"]["prompts"]
+
+    video.expand(prompt=the_prompts())
 
 BUDGET = {"budget_units": Param(None, type=["number", "null"]), "budget_key": Param(None, type=["string", "null"])}
 with DAG("budgeted", schedule=None, params={**PARAMS, **BUDGET, "requests": Param([], type="array")}) as budgeted:
