@@ -77,16 +77,27 @@ bills = st.sampled_from(["3", "0", "0.5", "-3", 2.5, 10**25, "1e400", "NaN", Non
 def _new_task(status: str, files: list[Any], message: str, bill: Any) -> dict[str, Any]:
     billing = [{"charge_type": "unit", "amount": bill, "package_type": "video"}]
     return {
-        **{"id": ID, "external_id": EXTERNAL, "status": status, "message": message, **TIMES},
-        **{"outputs": files, "billing": billing, "extra": CLIP},
+        "id": ID,
+        "external_id": EXTERNAL,
+        "status": status,
+        "message": message,
+        **TIMES,
+        "outputs": files,
+        "billing": billing,
+        "extra": CLIP,
     }
 
 
 def _legacy_task(status: str, files: list[Any], message: str, bill: Any, where: str) -> dict[str, Any]:
     word = {"succeeded": "succeed"}.get(status, status)
     return {
-        **{"task_id": ID, "task_status": word, "task_status_msg": message, "created_at": NOW},
-        **{"task_info": {"external_task_id": EXTERNAL}, "updated_at": NOW + 60_000, "final_unit_deduction": bill},
+        "task_id": ID,
+        "task_status": word,
+        "task_status_msg": message,
+        "created_at": NOW,
+        "task_info": {"external_task_id": EXTERNAL},
+        "updated_at": NOW + 60_000,
+        "final_unit_deduction": bill,
         "task_result": {where: files},
     }
 
@@ -101,7 +112,10 @@ orphans = st.builds(
     st.sampled_from(
         [
             *(f"{name}-0123456789abcdef-g1" for name in ("lost", JOB, "..", ".", "../../decoy/pwned", "/abs", "C:\\x")),
-            *(f"{name}-0123456789abcdef-g1" for name in ("job.json", "a/b", "calls", "\x1b[2J", "a\0", "\ud800", "x" * 300)),
+            *(
+                f"{name}-0123456789abcdef-g1"
+                for name in ("job.json", "a/b", "calls", "\x1b[2J", "a\0", "\ud800", "x" * 300)
+            ),
             *(f"lost-0123456789abcdef-g{take}" for take in ("0", "9" * 30, "9" * 5000)),
             *TEXTS[:30],
         ]
@@ -155,13 +169,47 @@ ACCEPTED = Reply(envelope(_new_task("submitted", [], "", None)))
 ABSENT = Reply(envelope([]))
 
 PAGES = [
-    *(b"", b" ", b"null", b"[]", b'"text"', b"\xff\xfe\x00", b"\xef\xbb\xbf", b"{", b"\x00" * 100, b"<html>\x1b[2J</html>"),
-    *(b'{"code": 0}', b'{"code": true, "data": {}}', b'{"code": "0"}', b'{"code": 0.0}', b'{"code": null}', b"{'code': 0}"),
-    *(f"<pre>Authorization: Bearer {KEY}\n{CLIP}</pre>".encode(), f'{{"code": 1200, "message": "{KEY} {CLIP}"}}'.encode()),
+    *(
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"\xff\xfe\x00",
+        b"\xef\xbb\xbf",
+        b"{",
+        b"\x00" * 100,
+        b"<html>\x1b[2J</html>",
+    ),
+    *(
+        b'{"code": 0}',
+        b'{"code": true, "data": {}}',
+        b'{"code": "0"}',
+        b'{"code": 0.0}',
+        b'{"code": null}',
+        b"{'code': 0}",
+    ),
+    *(
+        f"<pre>Authorization: Bearer {KEY}\n{CLIP}</pre>".encode(),
+        f'{{"code": 1200, "message": "{KEY} {CLIP}"}}'.encode(),
+    ),
     *(gzip.compress(b'{"code": 0}'), b'{"code": 0, "data": ' + b"[" * 300, b"HTTP/1.1 200 OK\r\n\r\n"),
 ]
 HEADERS: list[Mapping[str, str]] = [
-    *({}, {}, {}, {}, {}, {}, {}, {}, {"Retry-After": "nan"}, {"Retry-After": "-5"}, {"Retry-After": "1e9"}, {"Retry-After": "9" * 400}),
+    *(
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {"Retry-After": "nan"},
+        {"Retry-After": "-5"},
+        {"Retry-After": "1e9"},
+        {"Retry-After": "9" * 400},
+    ),
     *({"Content-Type": "text/html; charset=utf-7"}, {"Content-Encoding": "gzip"}, {"Content-Encoding": "br, gzip"}),
     *({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, {"Location": "file:///etc/passwd"}, {"X-Odd": "\x9b\xff"}),
 ]

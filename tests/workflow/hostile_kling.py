@@ -1,6 +1,6 @@
 """A server that plays Kling and answers what it is told to, however little sense that makes.
 
-What it did itself is true and kept: which tasks it has made, and that a second one with the same external id is refused.
+What it did itself is true and kept: which tasks it has made. It refuses a second one with the same external id.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def written(value: Any) -> str:
 
 ENCODINGS: Mapping[str, Callable[[str], bytes]] = {
     "utf-8": lambda text: text.encode(),
-    "raw half characters": lambda text: re.sub(
-        r"\\u(d[89a-f]..)", lambda found: chr(int(found[1], 16)), text
-    ).encode("utf-8", "surrogatepass"),
+    "raw half characters": lambda text: re.sub(r"\\u(d[89a-f]..)", lambda found: chr(int(found[1], 16)), text).encode(
+        "utf-8", "surrogatepass"
+    ),
     "byte order mark": lambda text: text.encode("utf-8-sig"),
     "utf-16": lambda text: text.encode("utf-16"),
     "half of it": lambda text: text.encode()[: len(text) // 2],
@@ -217,61 +217,66 @@ def _external_id_of(body: Any) -> str:
     return ""
 
 
-@contextmanager
-def hostile_kling(files: Mapping[str, bytes]) -> Iterator[HostileKling]:
-    """Run the server."""
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Else every answer waits for the client's word that it has its head.
+    disable_nagle_algorithm = True
+    server: _Server
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Else every answer waits for the client's word that it has its head.
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            name = urlsplit(self.path).path.removeprefix("/media/")
-            if name in kling.files:
-                self._send(200, {"Content-Type": "application/octet-stream"}, kling.files[name])
-            elif self.path.startswith("/media/"):
-                self._send(404, {}, b"gone")
-            else:
-                self._do()
-
-        def do_POST(self) -> None:
+    def do_GET(self) -> None:
+        name = urlsplit(self.path).path.removeprefix("/media/")
+        if name in self.server.kling.files:
+            self._send(200, {"Content-Type": "application/octet-stream"}, self.server.kling.files[name])
+        elif self.path.startswith("/media/"):
+            self._send(404, {}, b"gone")
+        else:
             self._do()
 
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            try:
-                status, headers, content = kling.answer(self.command, self.path, body, key)
-            except Exception as error:
-                kling.faults.append(repr(error))
-                raise
-            self._send(status, headers, content)
+    def do_POST(self) -> None:
+        self._do()
 
-        def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            has_body = status not in (204, 304)
-            if has_body:
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if has_body:
-                self.wfile.write(content)
+    def _do(self) -> None:
+        kling, body = self.server.kling, self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        try:
+            status, headers, content = kling.answer(self.command, self.path, body, key)
+        except Exception as error:
+            kling.faults.append(repr(error))
+            raise
+        self._send(status, headers, content)
 
-        def log_message(self, *_args: object) -> None:
-            """Keep the test output quiet."""
+    def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        has_body = status not in (204, 304)
+        if has_body:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if has_body:
+            self.wfile.write(content)
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
+    def log_message(self, *_args: object) -> None:
+        """Keep the test output quiet."""
 
-        def handle_error(self, *_args: object) -> None:
-            """Clients hang up; faults of the server itself are kept."""
 
-    http = Server(("127.0.0.1", 0), Handler)
-    kling = HostileKling(http, files)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    kling: HostileKling
+
+    def handle_error(self, *_args: object) -> None:
+        """Clients hang up; faults of the server itself are kept."""
+
+
+@contextmanager
+def hostile_kling(files: Mapping[str, bytes]) -> Iterator[HostileKling]:
+    """Run the server.
+
+    :param files: what it serves below ``/media/``, by name.
+    """
+    http = _Server(("127.0.0.1", 0), _Handler)
+    kling = http.kling = HostileKling(http, files)
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield kling
     http.shutdown()
     http.server_close()
