@@ -35,7 +35,7 @@ class KlingVideoError(Exception):
 
     :param message: what went wrong, one sentence without a full stop at its end being required.
     :param code: the vendor's business code, where one was answered (kling-api section 3).
-    :param vendor_message: the vendor's own words, unchanged.
+    :param vendor_message: Kling's own words, without control characters and signed queries.
     :param http_status: the HTTP status of the answer, where there was one.
     :param request_id: the vendor's request id, for its support.
     :param money: whether money was spent; defaults to the class's ``default_money``.

@@ -1,6 +1,6 @@
 """A server that plays Kling and answers what it is told to, however little sense that makes.
 
-What it did itself is true and kept: which tasks it has made, and that a second one with one external id is refused.
+What it did itself is true and kept: which tasks it has made. It refuses a second one with the same external id.
 """
 
 from __future__ import annotations
@@ -221,16 +221,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Else every answer waits for the client's word that it has its head.
     disable_nagle_algorithm = True
-
-    @property
-    def _kling(self) -> HostileKling:
-        kling: HostileKling = self.server.kling  # type: ignore[attr-defined]
-        return kling
+    server: _Server
 
     def do_GET(self) -> None:
         name = urlsplit(self.path).path.removeprefix("/media/")
-        if name in self._kling.files:
-            self._send(200, {"Content-Type": "application/octet-stream"}, self._kling.files[name])
+        if name in self.server.kling.files:
+            self._send(200, {"Content-Type": "application/octet-stream"}, self.server.kling.files[name])
         elif self.path.startswith("/media/"):
             self._send(404, {}, b"gone")
         else:
@@ -240,12 +236,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._do()
 
     def _do(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kling, body = self.server.kling, self.rfile.read(int(self.headers.get("Content-Length", 0)))
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         try:
-            status, headers, content = self._kling.answer(self.command, self.path, body, key)
+            status, headers, content = kling.answer(self.command, self.path, body, key)
         except Exception as error:
-            self._kling.faults.append(repr(error))
+            kling.faults.append(repr(error))
             raise
         self._send(status, headers, content)
 
@@ -266,6 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    kling: HostileKling
 
     def handle_error(self, *_args: object) -> None:
         """Clients hang up; faults of the server itself are kept."""
@@ -273,11 +270,13 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def hostile_kling(files: Mapping[str, bytes]) -> Iterator[HostileKling]:
-    """Run the server."""
+    """Run the server.
+
+    :param files: what it serves below ``/media/``, by name.
+    """
     http = _Server(("127.0.0.1", 0), _Handler)
-    http.kling = kling = HostileKling(http, files)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
+    kling = http.kling = HostileKling(http, files)
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield kling
     http.shutdown()
     http.server_close()

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hostile_answers import ABSENT, DONE_TASK, HONEST, envelope, honest, scripts
+from hostile_answers import ABSENT, DONE_TASK, HONEST, NUMBERS, TEXTS, envelope, honest, scripts
 from hostile_kling import KEY as SENT_KEY
 from hostile_kling import Raw, Reply, hostile_kling
 from hypothesis import HealthCheck, event, given, settings
@@ -30,6 +30,7 @@ from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth, AsyncKl
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
 from airflow_provider_klingvideo.media.settings import DownloadLimits
+from airflow_provider_klingvideo.storage.names import folder_of
 from airflow_provider_klingvideo.workflow import (
     JobStore,
     Journal,
@@ -40,17 +41,18 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowEngine,
 )
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.batch.judge import judged
+from airflow_provider_klingvideo.workflow.batch.judge import faults_of, judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job
+from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.journal import write_log
 from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "0"))
 FUZZ = settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 40,
     derandomize=not EXAMPLES,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -119,7 +121,7 @@ class Log(logging.Handler):
         try:
             line = record.getMessage()
             line.encode()
-        except Exception as error:  # noqa: BLE001 - the fault is the finding
+        except (ValueError, TypeError) as error:
             self.faults.append(f"{record.msg!r}: {error!r}")
             return
         self.lines.append(line)
@@ -394,6 +396,76 @@ def texts_in(value):
     elif isinstance(value, list):
         for one in value:
             yield from texts_in(one)
+
+
+class Batch:
+    """Rows from their list to records and manifest."""
+
+    def __init__(self, place, name, rows):
+        self.place, self.name = place, name
+        self.requests = keyed(listed_rows(rows))
+        self.store = JobStore(folder_of(folder_of(place.videos, name), name))
+
+    def run(self):
+        book, engine = RowBook(self.store.base, self.name), WorkflowEngine(store=self.store)
+        book.write(self.requests)
+        rows = book.read()
+        jobs = [self._job(engine, row) for row in rows]
+        path = Path(write_manifest(self.store, self.name, jobs, judged(jobs, 1), keys=[row.key for row in rows]))
+        assert len(strictly_read(path)["jobs"]) == len(self.requests)
+        return {path.parent / job.id for job in jobs}
+
+    def _job(self, engine, row):
+        faults = faults_of(
+            [row.request],
+            AsyncKlingClient(ApiKeyAuth(KEY), base_url="http://127.0.0.1:9").family_for,
+            unknown_models="warn",
+        )
+        job = created_job(engine, row.job_id, row.request, origin=Origin(batch=self.name, run_id=self.name))
+        engine.fail(job, InputError(faults.get(0, "as an example")))
+        self.store.save(job)
+        assert self.store.load(job.id).as_json() == job.as_json()
+        assert job.id == created_job(engine, row.job_id, row.request, origin=Origin()).id
+        check_storable(job.as_json())
+        return job
+
+
+given_texts = st.one_of(
+    st.sampled_from([one for one in TEXTS if one]), st.text(st.characters(exclude_categories=()), max_size=30)
+)
+given_values = st.recursive(
+    st.one_of(given_texts, st.sampled_from(NUMBERS), st.floats()),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(given_texts, inner, max_size=2)),
+    max_leaves=4,
+)
+given_rows = st.fixed_dictionaries(
+    {"prompt": given_texts},
+    optional={
+        **dict.fromkeys(("key", "kind", "model", "duration", "first_frame", "elements", "api"), given_values),
+        **dict.fromkeys(("../x", "id", "state", "\0"), given_values),
+    },
+)
+
+
+@FUZZ
+@given(given_texts, st.lists(given_rows, min_size=1, max_size=3))
+def test_no_row_leads_out_of_the_folder(name, rows):
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder).resolve())
+        try:
+            batch = Batch(place, name, rows)
+        except KlingVideoError as error:
+            str(error).encode()
+            return
+        folders = batch.run()
+        own = {path for path in place.files() if any(path.is_relative_to(one) for one in folders)}
+        others = {path for path in place.files() if path not in own and path not in place.decoys}
+        assert {path.parent for path in others} == {batch.store.base}, others
+        assert batch.store.base.parent.parent == place.videos
+        assert all(path.read_bytes() == content for path, content in place.decoys.items())
+        for path in place.files():
+            if path.suffix == ".json":
+                strictly_read(path)
 
 
 @pytest.fixture(autouse=True)

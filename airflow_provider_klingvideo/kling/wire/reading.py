@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_klingvideo._urls import without_queries
-from airflow_provider_klingvideo.storage.text import harmless
 
 # Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
 LARGEST_EXPONENT = 20
 LONGEST_WORDS = 2000
 """Characters; what Kling says travels through databases and logs."""
+
+# What moves the cursor of a terminal, begins a command for it or a new line, or turns the order of letters.
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "\u2421"}
+_SHOWN = {**_PICTURES, "\t": " ", "\n": " ", "\r": " "}
+
+
+def harmless(text: str) -> str:
+    """Make a text one that can be printed in a line: it commands no terminal and begins no line of a log.
+
+    Tabs and ends of lines become spaces. What else controls something becomes its picture (U+2400 and following) or
+    U+FFFD, one character for one.
+    """
+    return _COMMANDS.sub(lambda found: _SHOWN.get(found[0], "\ufffd"), text)
 
 
 def list_of(value: Any) -> list[Mapping[str, Any]]:
