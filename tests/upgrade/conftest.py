@@ -13,26 +13,29 @@ DAG_FILES = Path(__file__).parent / "dag_files"
 
 
 @pytest.fixture(scope="session")
-def database():
-    """Make the database; ``dag.test()`` reads the DAG files into it."""
+def unread():
+    """Make the database; return the folders that ``dag.test()`` has not read into it yet."""
     script = str(Path(sys.executable).with_name("airflow"))
     subprocess.run([script, "db", "migrate"], check=True, capture_output=True, timeout=180)
+    return [DAG_FILES]
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Make waits short."""
-    for name, value in {**QUICK, "AIRFLOW__CORE__DAGS_FOLDER": str(DAG_FILES)}.items():
+    for name, value in QUICK.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
-def dags(database, quick, monkeypatch):
+def dags(unread, quick, monkeypatch, tmp_path_factory):
     """Return the DAGs by their ids."""
     from airflow import settings
 
-    # What other tests of this process have set is read once.
-    monkeypatch.setattr(settings, "DAGS_FOLDER", str(DAG_FILES))
+    # Every run reads the whole folder; the first test does so, the others find an empty one.
+    folder = unread.pop() if unread else tmp_path_factory.mktemp("no-dags")
+    # Airflow has read its setting when it was imported, perhaps by other tests.
+    monkeypatch.setattr(settings, "DAGS_FOLDER", str(folder))
     monkeypatch.syspath_prepend(DAG_FILES)
     from klingvideo_upgrade import DAGS
 

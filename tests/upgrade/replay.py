@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
 from upgrade.fixture_files import Instance, Loaded
 
 PACKAGE = "airflow_provider_klingvideo"

@@ -125,7 +125,7 @@ with DAG("upgrade_speech", schedule=None) as spoken:
         KlingVideoSpeakOperator(task_id=name, text=f"This is {name}", voice_id="oversea_male1", retries=0)
 
 with DAG("upgrade_reconcile", schedule=None) as reconcile:
-    KlingVideoReconcileOperator(task_id="reconcile", close_stale=False, retries=0)
+    KlingVideoReconcileOperator(task_id="reconcile", adopt=True, close_stale=False, retries=0)
 
 
 def rows_dag(name: str, mode: str, patience: float) -> DAG:
