@@ -43,6 +43,8 @@ from airflow_provider_klingvideo.workflow import (
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.batch.judge import faults_of, judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
+from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job
 from airflow_provider_klingvideo.workflow.job.errors import InputError
