@@ -21,7 +21,6 @@ from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.job.migrations import NewerRecordError
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
@@ -81,8 +80,6 @@ class JobStore:
             job = _parsed(read_whole(path))
         except FileNotFoundError:
             return None
-        except NewerRecordError:
-            raise
         except ValueError as error:
             raise UnreadableRecordError(f"The job record {path} cannot be read: {error}") from error
         if job.id != job_id:
