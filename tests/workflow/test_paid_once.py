@@ -117,8 +117,8 @@ class World:
         self.notes[token] = call.model_copy(update={"sends": {token: call.sends[token]}}).model_dump_json()
         _break(how, "after")
 
-    def tell(self, what, call, words):
-        self.told.append(what)
+    def tell(self, event, call, **data):
+        self.told.append(event)
 
     @property
     def once(self):

@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, Klin
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, TransitionTable, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
+from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
@@ -218,14 +219,18 @@ def test_a_record_of_a_newer_version_is_told_and_stops_nobody(workshop, base):
         ((S.POST_PROCESSING, S.FAILED), "closed as FAILED"),
     ],
 )
-def test_a_record_is_closed_by_its_own_table(workshop, base, exits, end):
+@pytest.mark.parametrize("is_told", [False, True], ids=["silent", "told-why"])
+def test_a_record_is_closed_by_its_own_table(workshop, base, exits, end, is_told):
     table = TransitionTable({**TRANSITIONS, S.GENERATING: exits})
     engine = WorkflowEngine(table)
     job = fox()
     job.transitions = table.as_json()
     for state in (S.VALIDATED, S.QUEUED, S.GENERATING):
         engine.transition(job, state)
+    if is_told:
+        job.error, job.failure = failure_data(job, OSError("no route"))
     workshop.store.save(job)
     report = compare(workshop, base, is_over=lambda job: True, close_stale=True)
     assert [row.done for row in report.rows] == [end]
-    assert workshop.store.load("job-1").is_terminal
+    ended = workshop.store.load("job-1")
+    assert ("no route" in ended.error, ended.is_terminal) == (is_told, True)
