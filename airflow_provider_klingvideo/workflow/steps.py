@@ -308,8 +308,8 @@ class VideoSteps:
             await self._run_blocking(lambda: self.store.note(job.id, call, token, first=first))
             await self.store.asave(job)
 
-        def tell(event: Event, call: PaidCall, words: str) -> None:
-            self.journal.write(event, job, **facts_of(call), words=words)
+        def tell(event: Event, call: PaidCall, **data: Any) -> None:
+            self.journal.write(event, job, **facts_of(call), **data)
 
         return PaidOnce(keep, tell)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 from itertools import pairwise
@@ -12,8 +13,9 @@ from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
-from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, WorkflowEngine, WorkflowJob
+from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, TransitionTable, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
+from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
@@ -196,3 +198,39 @@ def test_what_cannot_be_adopted_stays_open_and_loses_nothing(workshop, sandbox, 
 
 def test_nothing_at_all(workshop, base):
     assert compare(workshop, base).as_json()["counts"] == {}
+
+
+def test_a_record_of_a_newer_version_is_told_and_stops_nobody(workshop, base):
+    workshop.process(fox())
+    folder = workshop.store.folder("job-9")
+    folder.mkdir(parents=True)
+    newer = {**fox(9).as_json(), "schema_version": 99}
+    (folder / "job.json").write_text(json.dumps(newer))
+    report = compare(workshop, base, close_stale=True, adopt=True)
+    assert findings(report) == {"job-9": Finding.UNREADABLE, "job-1": Finding.FOLLOWED}
+    assert "upgrade" in report.open_rows[0].next_step
+    assert json.loads((folder / "job.json").read_text()) == newer
+
+
+@pytest.mark.parametrize(
+    ("exits", "end"),
+    [
+        ((S.POST_PROCESSING, S.CANCELLED), "closed as CANCELLED"),
+        ((S.POST_PROCESSING, S.FAILED), "closed as FAILED"),
+    ],
+)
+@pytest.mark.parametrize("is_told", [False, True], ids=["silent", "told-why"])
+def test_a_record_is_closed_by_its_own_table(workshop, base, exits, end, is_told):
+    table = TransitionTable({**TRANSITIONS, S.GENERATING: exits})
+    engine = WorkflowEngine(table)
+    job = fox()
+    job.transitions = table.as_json()
+    for state in (S.VALIDATED, S.QUEUED, S.GENERATING):
+        engine.transition(job, state)
+    if is_told:
+        job.error, job.failure = failure_data(job, OSError("no route"))
+    workshop.store.save(job)
+    report = compare(workshop, base, is_over=lambda job: True, close_stale=True)
+    assert [row.done for row in report.rows] == [end]
+    ended = workshop.store.load("job-1")
+    assert ("no route" in ended.error, ended.is_terminal) == (is_told, True)

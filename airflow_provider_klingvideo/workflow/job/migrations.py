@@ -12,8 +12,11 @@ from airflow_provider_klingvideo.kling.services.faces import SESSION_LIFETIME
 SCHEMA_VERSION = 2
 
 
-class NewerRecordError(KlingVideoError, ValueError):
-    """A record was written by a newer version of this provider."""
+class NewerRecordError(KlingVideoError):
+    """A record was written by a newer version of this provider.
+
+    It is no ``ValueError``: whatever validates a record would make a broken file of it, and a person might remove that.
+    """
 
     kind = "record"
     default_money = Money.MAYBE
@@ -28,7 +31,7 @@ def migrated(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     record = dict(data)
     version = record.get("schema_version", 1)
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise NewerRecordError(
             f"The record of job {record.get('id')} has schema {version}; this version reads up to {SCHEMA_VERSION}"
         )

@@ -23,7 +23,6 @@ from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
 from airflow_provider_klingvideo.workflow.job.failure import proven_failure
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
-from airflow_provider_klingvideo.workflow.job.migrations import NewerRecordError
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, utc_now
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
@@ -88,8 +87,6 @@ class JobStore:
         except (FileNotFoundError, IsADirectoryError):
             # The folder of a job that is called as records are is no record of its parent.
             return None
-        except NewerRecordError:
-            raise
         except ValueError as error:
             raise UnreadableRecordError(f"The job record {path} cannot be read: {error}") from error
         if job.id != job_id:

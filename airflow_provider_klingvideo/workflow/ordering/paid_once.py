@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling.errors import AmbiguousSubmissionError, InvalidRequestError, NetworkError
@@ -47,8 +47,18 @@ class Keep(Protocol):
         """
 
 
-Tell = Callable[[Event, PaidCall, str], None]
-"""Tells the journal: ``tell(event, call, words)``."""
+class Tell(Protocol):
+    """Tells the journal what happens to a call."""
+
+    def __call__(self, event: Event, call: PaidCall, **data: Any) -> None:
+        """Tell it.
+
+        :param data: what the event says besides, see :class:`Event`.
+        """
+
+
+def tell_nobody(event: Event, call: PaidCall, **data: Any) -> None:
+    """Tell nobody."""
 
 
 async def nothing() -> None:
@@ -76,10 +86,10 @@ class PaidOnce:
     """Makes calls that cost.
 
     :param keep: see :data:`Keep`.
-    :param tell: see :data:`Tell`.
+    :param tell: see :class:`Tell`.
     """
 
-    def __init__(self, keep: Keep, tell: Tell = lambda event, call, words: None) -> None:
+    def __init__(self, keep: Keep, tell: Tell = tell_nobody) -> None:
         self._keep = keep
         self._tell = tell
 
@@ -106,7 +116,7 @@ class PaidOnce:
             # Another worker was quicker: that it has the answer was learned when the intent was kept.
             call.refuse(token)
             await self._keep(call, token, first=False)
-            self._tell(Event.CALL_ANSWERED, call, "adopted")
+            self._tell(Event.CALL_ANSWERED, call, adopted=True)
             return
         answer, adopted = await self._sent(call, means, token, in_doubt=_has_other_sends(call, token))
         await self._accept(call, means, answer, token=token, adopted=adopted)
@@ -125,7 +135,7 @@ class PaidOnce:
             with suppress(Exception):
                 await self._keep(call, token, first=False)
             raise
-        self._tell(Event.CALL_INTENDED, call, "")
+        self._tell(Event.CALL_INTENDED, call)
         return token
 
     async def _sent(self, call: PaidCall, means: Means[A], token: str, *, in_doubt: bool) -> tuple[A, bool]:
@@ -183,14 +193,14 @@ class PaidOnce:
             return
         else:
             call.refuse(token)
-        self._tell(Event.CALL_REFUSED, call, error.message)
+        self._tell(Event.CALL_REFUSED, call, reason=error.message)
         await self._keep(call, token, first=False)
 
     async def _accept(self, call: PaidCall, means: Means[A], answer: A, *, token: str, adopted: bool) -> None:
         means.take(call, answer)
         call.accepted_at = call.accepted_at or utc_now()
         await self._keep(call, token, first=False)
-        self._tell(Event.CALL_ANSWERED, call, "adopted" if adopted else "")
+        self._tell(Event.CALL_ANSWERED, call, adopted=adopted)
 
 
 async def _looked_up(call: PaidCall, means: Means[A]) -> A | None:

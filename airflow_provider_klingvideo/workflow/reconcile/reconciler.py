@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.workflow.job.closing import close
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.journal import Event
+from airflow_provider_klingvideo.workflow.job.migrations import NewerRecordError
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
 from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest, Origin
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
@@ -52,7 +53,7 @@ NEXT_STEPS: Mapping[Finding, str] = {
     Finding.UNCONFIRMED: "Whether it was ordered was not known: clear the task generating of its run, or adopt it",
     Finding.MISSING: "Check that the key and the region are those with which it was ordered",
     Finding.STALE: "Nobody works on it any more: clear a task of its run, or let its record be closed",
-    Finding.UNREADABLE: "Restore or remove the file; a paid task may be named in it",
+    Finding.UNREADABLE: "Restore the file, or upgrade if a newer version wrote it; a paid task may be named in it",
     Finding.FOREIGN: "",
 }
 ADOPTABLE = frozenset({Finding.LATE_RESULT, Finding.ORPHAN, Finding.UNCONFIRMED})
@@ -192,7 +193,7 @@ class Reconciler:
             store = self._store.at(path.parent.parent)
             try:
                 job = store.load(path.parent.name)
-            except UnreadableRecordError:
+            except (UnreadableRecordError, NewerRecordError):
                 unreadable.append(Difference(Finding.UNREADABLE, job_id=path.parent.name, record=str(path)))
                 continue
             if job is not None:
