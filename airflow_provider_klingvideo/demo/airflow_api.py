@@ -16,10 +16,11 @@ class AirflowApi:
     """A client of ``/api/v2``, where every user is an administrator.
 
     :param base_url: Airflow's address.
+    :param timeout: seconds that an answer may take.
     """
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=30)
+    def __init__(self, base_url: str, *, timeout: float = 30) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout)
 
     def wait_for_dag(self, dag_id: str) -> None:
         """Wait until Airflow has read a DAG.
@@ -47,8 +48,11 @@ class AirflowApi:
         )
 
     def run_state(self, dag_id: str, run_id: str) -> str:
-        """Return the state of a run."""
-        return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+        """Return the state of a run; ``unknown`` while Airflow is too busy to tell."""
+        try:
+            return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+        except httpx.TimeoutException:
+            return "unknown"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = self._http.request(method, path, json=body)

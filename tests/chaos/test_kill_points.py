@@ -80,10 +80,9 @@ def test_killed_in_mid_write_on_every_try(parts, evidence):
         assert parts.airflow.ended("impatient", run_id) == "failed"
         job = parts.airflow.job("impatient", run_id)
         assert job.state is WorkflowState.FAILED
-        # What has its final name is whole; the rest is the record, with its folder of calls, and parts of files.
-        folder = parts.airflow.store("impatient", run_id).folder(job.id)
-        found = {path.name for path in folder.iterdir() if path.is_file()}
-        assert {name for name in found if not name.startswith((".", "job."))} == whole[point]
+        # What has its final name is whole; the rest is the record, its notes and parts of files.
+        found = {path.name for path in parts.airflow.store("impatient", run_id).folder(job.id).iterdir()}
+        assert {name for name in found if not name.startswith((".", "job.", "calls"))} == whole[point]
         parts.airflow.clear("impatient", run_id, ["video.post_processing"])
     assert Counter(strike.point for strike in parts.points.strikes()) == dict.fromkeys(whole, 2)
     assert [parts.airflow.ended("impatient", run_id) for run_id in runs.values()] == ["success"] * len(runs)

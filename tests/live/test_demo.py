@@ -98,6 +98,11 @@ def test_an_error_of_airflows_api_is_told(sandbox):
         AirflowApi(sandbox.url).run_state("d", "r")
 
 
+def test_an_airflow_that_is_too_busy_to_answer_is_asked_again(sandbox):
+    sandbox.add_rule({"match": {"path": "/api/v2/*"}, "action": {"type": "slow", "seconds": 3}})
+    assert AirflowApi(sandbox.url, timeout=0.5).run_state("d", "r") == "unknown"
+
+
 def test_the_command_ends_with_1_and_the_reason(monkeypatch, capsys, tmp_path):
     def broken(*arguments, **options):
         raise DemoError("Airflow ended with code 1")
