@@ -255,31 +255,33 @@ def test_a_lost_record_is_made_again_from_what_airflow_remembers(runs):
     assert not [one for one in found.loaded.sandbox.ledger()["requests"] if one.startswith("POST /text-to-video")]
 
 
+def klingvideo(*arguments):
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
 @pytest.mark.scenario(47)
 def test_a_batch_without_a_scheduler_goes_on_where_it_was(load):
     loaded = load(Fixture("local"))
     before = loaded.records()
     local = loaded.fixture.about["local"]
-    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "generate", str(loaded.files / local["file"])]
-    command += ["--output-path", str(loaded.videos), "--batch", local["batch"]]
-    command += ["--render-plan", str(loaded.files / "plan.json")]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    told = klingvideo(
+        *("generate", loaded.files / local["file"], "--output-path", loaded.videos),
+        *("--batch", local["batch"], "--render-plan", loaded.files / "plan.json"),
+    )
     assert ends_of(loaded) == ENDS["local"], told.stderr
     require_nothing_lost(before, loaded)
     require_paid_once(loaded)
 
 
-@pytest.mark.airflow
-def test_old_records_are_compared_with_what_kling_lists_and_late_results_are_taken(runs, dags, monkeypatch):
-    found = runs("mapped")
-    found.replay.run(
-        monkeypatch, dags["upgrade_reconcile"], {"run_id": "manual__2026-02-01T01:00:00+00:00", "conf": {}}
-    )
-    (report,) = (json.loads(path.read_text()) for path in found.loaded.videos.glob("reconcile/*.json"))
-    assert (report["open"], report["counts"].keys()) == (0, {"followed", "unconfirmed", "late_result"})
-    adopted = {name for name, end in ends_of(found.loaded).items() if end == PAID}
-    assert {"unknown", "damaged"} <= adopted
-    assert found.loaded.paid_since() == []
+def test_old_records_are_compared_with_what_kling_lists_and_late_results_are_taken(load):
+    loaded = load(Fixture("mapped"))
+    told = klingvideo("reconcile", loaded.videos, "--adopt", "--json")
+    report = json.loads(told.stdout)
+    assert (report["open"], report["counts"].keys()) == (0, {"followed", "unconfirmed", "late_result"}), told.stderr
+    assert {"unknown", "damaged"} <= {name for name, end in ends_of(loaded).items() if end == PAID}
+    assert loaded.paid_since() == []
 
 
 # What the event of a trigger says of its arguments.

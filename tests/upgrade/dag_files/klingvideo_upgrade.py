@@ -17,7 +17,6 @@ from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoQueueOperator,
     KlingVideoValidateOperator,
 )
-from airflow_provider_klingvideo.operators.reconciliation import KlingVideoReconcileOperator
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
 from airflow_provider_klingvideo.sensors.klingvideo import KlingVideoGenerationSensor
 from airflow_provider_klingvideo.task_groups.batch import kling_video_batch
@@ -123,9 +122,6 @@ with DAG("upgrade_things", schedule=None, params=REQUEST) as things:
 with DAG("upgrade_speech", schedule=None) as spoken:
     for name in ("answered", "unanswered"):
         KlingVideoSpeakOperator(task_id=name, text=f"This is {name}", voice_id="oversea_male1", retries=0)
-
-with DAG("upgrade_reconcile", schedule=None) as reconcile:
-    KlingVideoReconcileOperator(task_id="reconcile", adopt=True, close_stale=False, retries=0)
 
 
 def rows_dag(name: str, mode: str, patience: float) -> DAG:
