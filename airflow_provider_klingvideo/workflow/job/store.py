@@ -16,7 +16,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.storage.exclusive import create
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.names import inside, is_safe_segment
-from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
@@ -134,6 +134,10 @@ class JobStore:
         # An object store may have created it although its answer was lost: then it holds what is written here.
         elif not create(path, content) and read_whole(path) != content:
             raise CallInProgressError(f"Another worker is just making the call {call.what} of {job_id}")
+
+    def forget(self, job_id: str, token: str) -> None:
+        """Remove the note of a try, when the record says what came of it."""
+        remove(inside(self.folder(job_id) / CALLS, f"{token}{NOTE}"))
 
     def calls_of(self, job_id: str, *, known: list[PaidCall] | None = None) -> list[PaidCall]:
         """Read the notes about a job's calls, those of several tries of one call as one.
