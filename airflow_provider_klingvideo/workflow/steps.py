@@ -307,6 +307,10 @@ class VideoSteps:
         async def keep(call: PaidCall, token: str, *, first: bool) -> None:
             await self._run_blocking(lambda: self.store.note(job.id, call, token, first=first))
             await self.store.asave(job)
+            if call.can_be_asked_about and call.sends.get(token) == "refused":
+                # A job that waits at a full account is refused again and again, and every reader would read every note.
+                # Should a slower worker still think that this send is open, Kling is asked once more, for free.
+                await self._run_blocking(lambda: self.store.forget(job.id, token))
 
         def tell(event: Event, call: PaidCall, **data: Any) -> None:
             self.journal.write(event, job, **facts_of(call), **data)

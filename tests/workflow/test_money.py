@@ -72,6 +72,16 @@ def test_a_bill_that_is_told_later_is_on_record_although_another_take_is_followe
     assert f"{job.billed_units}" == "1.5"
 
 
+def test_refusals_leave_no_notes_that_every_reader_would_have_to_read(sandbox, tmp_path):
+    refused = {"type": "refuse", "http_status": 429, "code": 1303, "message": "parallel task"}
+    sandbox.add_rule({"match": CREATES, "action": refused, "times": 4})
+    workshop = Workshop(sandbox, tmp_path)
+    job = workshop.process(WorkflowJob(id="job-1", prompt="A fox"))
+    assert job.state is S.COMPLETED, job.error
+    assert sorted(job.submissions[0].sends.values()) == ["refused"] * 4 + ["sent"]
+    assert len(list((workshop.store.folder("job-1") / "calls").iterdir())) == 1
+
+
 def test_what_several_tasks_have_cost_is_added_up(sandbox, tmp_path):
     workshop = Workshop(sandbox, tmp_path)
     job = workshop.process(WorkflowJob(id="job-1", prompt="A fox", params={"model": "kling-2.5-turbo"}))

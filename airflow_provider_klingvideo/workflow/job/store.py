@@ -17,7 +17,7 @@ from airflow_provider_klingvideo.storage.errors import StorageError
 from airflow_provider_klingvideo.storage.exclusive import claim
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.names import inside, is_safe_segment
-from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
@@ -141,6 +141,10 @@ class JobStore:
             _claim(folder, path.name, content, f"the call {call.what} of {job_id}")
         else:
             write_whole(path, content)
+
+    def forget(self, job_id: str, token: str) -> None:
+        """Remove the note of a try, when the record says what came of it."""
+        remove(inside(self.folder(job_id) / CALLS, f"{token}{NOTE}"))
 
     def calls_of(self, job_id: str, *, known: list[PaidCall] | None = None) -> list[PaidCall]:
         """Read the notes about a job's calls, those of several tries of one call as one.
