@@ -100,7 +100,12 @@ class FreshOutputs:
 
 def main_video(outputs: Sequence[Mapping[str, Any]]) -> int | None:
     """Return which output is the video that is cut; None when there is none."""
-    return next((index for index, one in enumerate(outputs) if "video" in one["type"] and one.get("url")), None)
+    return next((index for index, one in enumerate(outputs) if "video" in _type(one) and one.get("url")), None)
+
+
+def _type(output: Mapping[str, Any]) -> str:
+    """What Kling calls it; a record has no word where Kling had none."""
+    return str(output.get("type", ""))
 
 
 def other_files(outputs: Sequence[Mapping[str, Any]], fresh: FreshOutputs) -> list[ResultFile]:
@@ -115,7 +120,7 @@ def other_files(outputs: Sequence[Mapping[str, Any]], fresh: FreshOutputs) -> li
 def _files(outputs: Sequence[Mapping[str, Any]], main: int | None, fresh: FreshOutputs) -> Iterator[ResultFile]:
     numbers: Counter[str] = Counter()
     for index, one in enumerate(outputs):
-        seconds, kind = one.get("seconds"), one["type"] if one["type"] in EXTENSIONS else UNKNOWN
+        seconds, kind = one.get("seconds"), _type(one) if _type(one) in EXTENSIONS else UNKNOWN
         numbers[kind] += 1
         stem = "source" if index == main else f"{kind}-{numbers[kind]}"
         extensions = EXTENSIONS.get(kind, ANY_EXTENSION)

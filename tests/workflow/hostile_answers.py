@@ -53,21 +53,38 @@ OUTPUTS: list[dict[str, Any]] = [
     {"type": "video", "url": f"file://{ROOT}/decoy/secret.txt"},
     {"type": "image", "url": f"{HOST}/media/../decoy/secret.txt{SIGNED}"},
     {"type": "video/../../../decoy/pwned", "url": CLIP},
+    {"type": "../../decoy/pwned", "url": SOUND},
+    {"type": f"{ROOT}/decoy/pwned", "url": SOUND, "wav_url": WAVE},
     {"type": "image", "url": f"http://169.254.169.254/latest{SIGNED}"},
     {"type": "audio", "url": SOUND, "url_../../wav": WAVE, "formats": ["../x"]},
     {"type": "image", "url": "data:image/png;base64,iVBORw0KGgo="},
     {"type": "ass", "url": f"{HOST}/media/page.html{SIGNED}"},
+    {"url": PICTURE},
+    {"type": "", "url": CLIP, "watermark_url": CLIP},
     {"type": "video", "url": f"{HOST}/media/gone.mp4{SIGNED}"},
 ]
 LEGACY_LISTS = ("videos", "images", "series_images", "audios", "voices", "elements")
-STATUSES = ["succeeded"] * 6 + ["failed", "failed", "processing"]
+STATUSES = ["succeeded"] * 8 + ["failed", "processing"]
 # A comparison looks at the tasks of the last 30 days.
 NOW = int(time() * 1000)
 TIMES = {"create_time": NOW, "update_time": NOW + 60_000}
 
+TYPES = ["video", "image", "audio", "voice", "element", "srt", "", "../../decoy/pwned", f"{ROOT}/decoy/pwned"]
+ADDRESSES = [*dict.fromkeys(one["url"] for one in OUTPUTS if "url" in one)]
+hostile_output = st.fixed_dictionaries(
+    {"url": st.one_of(st.sampled_from(ADDRESSES[:4]), st.sampled_from(ADDRESSES), hostile)},
+    optional={
+        "type": st.one_of(st.sampled_from(TYPES), hostile),
+        "watermark_url": st.one_of(st.sampled_from(ADDRESSES), hostile),
+        "wav_url": st.one_of(st.just(WAVE), hostile),
+        "url_1": st.one_of(st.just(PICTURE), hostile),
+        **dict.fromkeys(("id", "name", "group_id", "duration", "status", "index", "voice_id"), hostile),
+    },
+)
 outputs = st.one_of(
-    st.lists(st.sampled_from(OUTPUTS[:8]), min_size=1, max_size=2),
-    st.lists(st.sampled_from(OUTPUTS), max_size=4),
+    *[st.lists(hostile_output, min_size=1, max_size=3)] * 3,
+    *[st.lists(st.sampled_from(OUTPUTS), min_size=1, max_size=4)] * 2,
+    st.lists(st.sampled_from(OUTPUTS[:8]), max_size=2),
     st.builds(lambda one: Many(one, 300), st.sampled_from([OUTPUTS[6], {"type": "image"}, {"url": ""}])),
 )
 messages = st.sampled_from(["", "a failure", f"see {CLIP} please", *TEXTS[:20]])
@@ -135,22 +152,36 @@ def _changed(value: Any, place: tuple[Any, ...], change: Any) -> Any:
     if not place:
         return change(value)
     copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[place[0]] = _changed(copy[place[0]], place[1:], change)
+    new = _changed(copy[place[0]], place[1:], change)
+    if new is GONE:
+        del copy[place[0]]
+    else:
+        copy[place[0]] = new
     return copy
 
 
+GONE = Raw("null")
+
+
+def _removed(_old: Any) -> Any:
+    return GONE
+
+
+def _replaced_by(new: Any) -> Any:
+    return lambda _old: new
+
+
+replaced = hostile.map(_replaced_by)
+CHANGES = [lambda old: [old], lambda old: {"a": old}, lambda old: [old, old], str]
+
+
 @st.composite
-def spoilt(draw: st.DrawFn, honest: Any, times: tuple[int, ...] = (0, 0, 1, 1, 1, 2, 3)) -> Any:
+def spoilt(draw: st.DrawFn, honest: Any, times: tuple[int, ...] = (0, 1, 1, 2, 3, 5)) -> Any:
     """An honest value with some of its parts replaced, wrapped or doubled."""
     value = draw(honest)
     for _ in range(draw(st.sampled_from(times))):
         place = draw(st.sampled_from(list(_places(value))[:400]))
-        bad = draw(hostile)
-        change = draw(
-            st.sampled_from(
-                [lambda _, bad=bad: bad, lambda old: [old], lambda old: {"a": old}, lambda old: [old, old], str]
-            )
-        )
+        change = draw(st.one_of(replaced, replaced, st.just(_removed), st.sampled_from(CHANGES)))
         value = _changed(value, place, change)
     return value
 
@@ -237,15 +268,17 @@ pages = st.builds(Reply, st.sampled_from(PAGES), st.sampled_from(OK_STATUSES + O
 
 def answers(data: Any) -> st.SearchStrategy[Reply]:
     """Answers that are meant as a success."""
-    return st.builds(
-        Reply, spoilt(data.map(envelope)), st.sampled_from(OK_STATUSES), st.sampled_from(HEADERS), encodings
-    )
+    good = spoilt(data).map(envelope)
+    contents = st.one_of(good, good, good, spoilt(data.map(envelope)))
+    return st.builds(Reply, contents, st.sampled_from(OK_STATUSES), st.sampled_from(HEADERS), encodings)
 
 
 def replies(data: Any, *, most: int) -> st.SearchStrategy[list[Reply]]:
-    """Answers to one kind of question, in turn."""
+    """Answers to one kind of question, in turn; the last one, which stays, is usually meant as a success."""
     good = answers(data)
-    return st.lists(st.one_of(*[good] * 6, refusals, pages), min_size=1, max_size=most)
+    some = st.lists(st.one_of(good, good, refusals, pages), max_size=most - 1)
+    last = st.one_of(*[good] * 8, refusals, pages)
+    return st.builds(lambda first, then: [*first, then], some, last)
 
 
 pages_of_tasks = st.lists(st.one_of(tasks, orphans, orphans), max_size=4)
@@ -284,7 +317,8 @@ HOSTILE = {
     "account": replies(st.just(PACKS), most=1),
 }
 
-scripts = st.lists(st.sampled_from([*HOSTILE, "query", "query", "listing", "create"]), min_size=1, max_size=3).flatmap(
+anything = st.lists(st.sampled_from([*HOSTILE]), min_size=1, max_size=3)
+scripts = st.one_of(st.just(["query"]), st.just(["query", "create"]), st.just(["listing"]), anything).flatmap(
     lambda roles: st.fixed_dictionaries(
         {role: HOSTILE[role] if role in roles else st.just(honest) for role, honest in HONEST.items()}
     )

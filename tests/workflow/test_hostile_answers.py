@@ -19,9 +19,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hostile_answers import ABSENT, DONE_TASK, HONEST, NUMBERS, TEXTS, envelope, honest, scripts
+from hostile_answers import ABSENT, DONE_TASK, HONEST, NUMBERS, TEXTS, WAVE, envelope, honest, scripts
+from hostile_answers import SOUND as SOUND_OF_KLING
 from hostile_kling import KEY as SENT_KEY
-from hostile_kling import Raw, Reply, hostile_kling
+from hostile_kling import ROOT, Raw, Reply, hostile_kling
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -538,6 +539,13 @@ def test_words_of_kling_do_not_fill_the_record(kling):
 def test_the_key_is_not_shown_where_an_answer_repeats_it(kling, page, status):
     for name in ("video of the new family", "video with a token"):
         tried(kling, honest(create=[Reply(page.encode(), status=status)]), REQUESTS[name])
+
+
+@pytest.mark.parametrize("name", ["../../decoy/pwned", f"{ROOT}/decoy/pwned", "job.json", "calls", "", "\0"])
+def test_the_type_of_a_result_names_no_file(kling, name):
+    results = [{"type": name, "url": SOUND_OF_KLING}, {"type": name, "url": SOUND_OF_KLING, "wav_url": WAVE}]
+    job = tried(kling, honest(query=task(outputs=results))).jobs[-1]
+    assert set(job.files.artifacts) == {"file-1.mp3", "file-2.mp3", "file-2.wav"}
 
 
 @pytest.mark.parametrize("depth", [60, 150, 400, 900, 100_000])
