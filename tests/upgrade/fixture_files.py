@@ -135,7 +135,7 @@ class Fixture:
         :param left: see :meth:`moment`.
         """
         state = folder / "vendor.db"
-        small = {"queue_seconds": 0, "generation_seconds": 0.2, "max_render_height": 64}
+        small = {"queue_seconds": 0, "generation_seconds": 0, "max_render_height": 64}
         server = SandboxServer(SandboxSettings(**{**small, **self.about["sandbox"]}, state=state))
         server.listen()
         shift = Shift(time.time() - self.moment(left), self.about["began_at"])
