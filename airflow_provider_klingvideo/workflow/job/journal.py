@@ -39,8 +39,6 @@ class Event(StrEnum):
     """Nothing came of it: ``what``, ``reason``."""
     BILLED = "billed"
     """Kling told how a task ended: ``task_id``, ``verdict``, ``billed``."""
-    WAITING = "waiting"
-    """It waits: ``reason``."""
 
 
 @dataclass(frozen=True)
