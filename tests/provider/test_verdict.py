@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from airflow_provider_klingvideo.runtime.batches.verdict import BatchVerdict
 from airflow_provider_klingvideo.runtime.places import name_of
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
+from airflow_provider_klingvideo.workflow.gates.budgets.book import BudgetBook
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall
 from airflow_provider_klingvideo.workflow.job.sections import Budget, ExpectedPrice
 
@@ -56,11 +58,11 @@ def test_reservations_of_jobs_without_an_order_are_given_back_and_handles_are_ke
             task_id="verdict", requests=[{}, {}], job_key="videos", output_path=f"file://{tmp_path}"
         )
     queued, generating = (left_in(session, context, index, state) for index, state in enumerate(WAY[1:]))
-    claims = session.budget_folder("spring")
-    assert {path.name for path in claims.iterdir()} == {f"{queued}@1.5", f"{generating}@1.5"}
+    book = BudgetBook(session.budget_folder("spring"))
+    assert set(book.look().state) == {queued, generating}
 
     summary = BatchVerdict.over(task, context).summary()
     assert (summary["states"], summary["accepted"]) == ({"CANCELLED": 1, "FAILED": 1}, False)
-    assert {path.name for path in claims.iterdir()} == {f"{generating}@1.5"}
+    assert (set(book.look().state), book.committed()) == ({generating}, Decimal("1.5"))
     lost = session.store("d", "r").load(generating)
     assert (lost.state, lost.failure["kind"], lost.calls[0].task_id) == (S.FAILED, "abandoned", "t")
