@@ -10,6 +10,7 @@ import pytest
 from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
+from airflow_provider_klingvideo.media import RenderPlan
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
@@ -62,11 +63,14 @@ def tasks(sandbox):
     return sandbox.ledger()["tasks"]
 
 
-def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(workshop):
+def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(sandbox, tmp_path):
+    workshop = Workshop(sandbox, tmp_path, plan=RenderPlan())
     job = workshop.process(fox())
     assert job.state is S.COMPLETED, job.error
     assert job.estimate.units == job.result.billed_units == str(job.billed_units) == "1.5"
-    assert (workshop.store.folder(job.id) / "master.mp4").exists()
+    names = {"source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg"}
+    assert set(job.files.artifacts) == names
+    assert all((workshop.store.folder(job.id) / name).exists() for name in names)
     assert workshop.store.load(job.id) == job
 
 
@@ -374,7 +378,8 @@ def test_nothing_half_written_is_left_behind(workshop):
     assert not list(leftover.parent.glob(".*"))
 
 
-def test_files_that_vanish_before_the_end_are_missed(workshop):
+def test_files_that_vanish_before_the_end_are_missed(sandbox, tmp_path):
+    workshop = Workshop(sandbox, tmp_path, plan=RenderPlan())
     job = workshop.process(fox())
     (workshop.store.folder(job.id) / "poster.jpg").unlink()
     (workshop.store.folder(job.id) / "preview.webp").write_bytes(b"x")

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
-from airflow_provider_klingvideo.media import MediaSettings
+from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.workflow import (
     JobStore,
     Journal,
@@ -19,6 +19,8 @@ from airflow_provider_klingvideo.workflow import (
 
 KEY = "sandbox-key"
 POLICY = PollPolicy(min_seconds=0.05, max_seconds=0.1)
+# Pictures and previews take most of the processor, and few tests look at them.
+MASTER_ONLY = RenderPlan.parse({"outputs": ["master"]})
 
 
 class Workshop:
@@ -29,7 +31,9 @@ class Workshop:
         self.journal = Journal(listeners)
         self.store = JobStore(folder)
         media = MediaSettings(allowed_private_hosts=frozenset({sandbox.url.removeprefix("http://")}))
-        self.settings = StepSettings(media=media, poll=POLICY, slot_pause_seconds=0.05, **settings)
+        self.settings = StepSettings(
+            media=media, poll=POLICY, slot_pause_seconds=0.05, **{"plan": MASTER_ONLY, **settings}
+        )
 
     def outputs(self, task_id, kind):
         with KlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url) as client:
