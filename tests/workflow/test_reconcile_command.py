@@ -8,14 +8,15 @@ import pytest
 from airflow_home import connection
 from forked_command import run
 from test_reconcile import timed_out
+from workshop import ClockedSandbox
 
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.sandbox import SandboxSettings
 
 
 @pytest.fixture(scope="module")
 def server():
     settings = SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)
-    with SandboxServer(settings) as server:
+    with ClockedSandbox(settings) as server:
         yield server
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,6 @@ from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
 from airflow_provider_klingvideo.media import RenderPlan
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
     StepSettings,
@@ -34,16 +32,10 @@ S = WorkflowState
 CREATES = {"method": "POST", "path": "/text-to-video/*"}
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 def fox(**fields):
@@ -197,13 +189,12 @@ def test_two_workers_on_one_job_pay_once(workshop, sandbox):
 
 @pytest.mark.scenario(28)
 @pytest.mark.parametrize("hours", [-2, 2], ids=["behind", "ahead"])
-def test_the_vendors_clock_may_differ_from_ours(tmp_path, hours):
-    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.5, max_render_height=120)
-    with SandboxServer(settings, clock=lambda: time.time() + hours * 3600) as server:
-        job = Workshop(server, tmp_path, generation_seconds=60).process(fox())
-        stuck = fox()
-        stuck.id, stuck.prompt = "job-2", "x [sandbox:stuck]"
-        timed_out = Workshop(server, tmp_path, generation_seconds=0.5).process(stuck)
+def test_the_vendors_clock_may_differ_from_ours(sandbox, tmp_path, hours):
+    sandbox.forward(hours * 3600)
+    job = Workshop(sandbox, tmp_path, generation_seconds=60).process(fox())
+    stuck = fox()
+    stuck.id, stuck.prompt = "job-2", "x [sandbox:stuck]"
+    timed_out = Workshop(sandbox, tmp_path, generation_seconds=0.3).process(stuck)
     assert job.state is S.COMPLETED, job.error
     assert timed_out.failure["kind"] == "timeout"
 
@@ -283,7 +274,7 @@ class TestTheWait:
         workshop = Workshop(sandbox, tmp_path)
         # Only the deadline cuts the pause before the first question short.
         poll = PollPolicy(min_seconds=60, max_seconds=60)
-        workshop.settings = StepSettings(media=workshop.settings.media, poll=poll, generation_seconds=1.5)
+        workshop.settings = StepSettings(media=workshop.settings.media, poll=poll, generation_seconds=0.8)
         job = workshop.process(fox())
         assert job.state is S.COMPLETED, job.error
         asked = [one for one in sandbox.requests() if "?task_ids=" in one["path"]]
@@ -292,9 +283,10 @@ class TestTheWait:
 
     @pytest.mark.scenario(28)
     def test_a_stuck_task_times_out_and_its_late_result_is_adopted(self, sandbox, tmp_path):
-        sandbox.settings(generation_seconds=1.5)
-        job = Workshop(sandbox, tmp_path, generation_seconds=0.3).process(fox())
+        sandbox.settings(generation_seconds=600)
+        job = Workshop(sandbox, tmp_path, generation_seconds=0.1).process(fox())
         assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "timeout", "maybe")
+        sandbox.forward(600)
         again = Workshop(sandbox, tmp_path).process(reopened(job, S.GENERATING))
         assert (again.state, len(tasks(sandbox))) == (S.COMPLETED, 1)
 
@@ -504,6 +496,7 @@ def test_a_larger_pack_is_used_while_jobs_wait(sandbox, tmp_path, monkeypatch):
         client.create(parse_request({"prompt": "someone else's [sandbox:slow=60]"}), external_task_id="other")
         running = client.in_flight("video")
     workshop = Workshop(sandbox, tmp_path, queue_seconds=20)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.occupancy.HASTY_PROBE_SECONDS", 0.5)
     place = Place("somebody", "video", "kling-2.5-turbo")
     slots = Slots(SlotBoard(workshop.store.base / "slots"), SlotRules())
     slots.refused(place, running)

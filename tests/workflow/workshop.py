@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
+from airflow_provider_klingvideo.sandbox import SandboxServer
 from airflow_provider_klingvideo.workflow import (
     JobStore,
     Journal,
@@ -21,6 +23,21 @@ KEY = "sandbox-key"
 POLICY = PollPolicy(min_seconds=0.05, max_seconds=0.1)
 # Pictures and previews take most of the processor, and few tests look at them.
 MASTER_ONLY = RenderPlan.parse({"outputs": ["master"]})
+
+
+class ClockedSandbox(SandboxServer):
+    """A sandbox whose clock can be put forward, so that nobody waits for what takes long at Kling."""
+
+    def __init__(self, settings):
+        self._ahead = 0.0
+        super().__init__(settings, clock=lambda: time.time() + self._ahead)
+
+    def reset(self):
+        self._ahead = 0.0
+        super().reset()
+
+    def forward(self, seconds):
+        self._ahead += seconds
 
 
 class Workshop:
