@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+from workshop import ClockedSandbox
+
+from airflow_provider_klingvideo.sandbox import SandboxSettings
 
 # How long an example takes says more about the machine than about the product.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 2 * 1024**3
+
+
+def _use_memory() -> None:
+    """Keep what tests write in memory, where there is enough of it: every record is flushed to the disk else."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ENOUGH_BYTES:
+        return
+    folder = tempfile.mkdtemp(prefix="kling-tests-", dir=MEMORY)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+_use_memory()
+
+
+@pytest.fixture(scope="session")
+def quick_sandbox():
+    """A sandbox for all modules that need no other one; each test resets it first."""
+    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)
+    with ClockedSandbox(settings) as server:
+        yield server

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from racing import DIED, STEPS, Turns, die_now_and_then, run_processes, said, say
 from workshop import Workshop
 
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.gates.budgets import book as budget_book
@@ -344,16 +343,10 @@ class TestRaces:
         assert book.committed() == limit
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from workshop import Workshop
 
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState, reopened
 
 S = WorkflowState
@@ -57,16 +56,10 @@ def receiver():
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def workshop(server, tmp_path):
-    server.reset()
-    return Workshop(server, tmp_path)
+def workshop(quick_sandbox, tmp_path):
+    quick_sandbox.reset()
+    return Workshop(quick_sandbox, tmp_path)
 
 
 def told_at(url):

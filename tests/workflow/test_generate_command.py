@@ -7,12 +7,12 @@ import os
 import pty
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 
+import forked_command
 import pytest
 from airflow_home import QUICK, connection
 
@@ -21,14 +21,20 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "160", "NO_COLOR": "1"}
 
 
-@pytest.fixture
-def sandbox(monkeypatch):
+@pytest.fixture(scope="module")
+def server():
     settings = SandboxSettings(queue_seconds=0, generation_seconds=0.5, max_render_height=120, slots=3)
     with SandboxServer(settings) as server:
-        monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(server.url))
-        for name, value in QUICK.items():
-            monkeypatch.setenv(name, value)
         yield server
+
+
+@pytest.fixture
+def sandbox(server, monkeypatch):
+    server.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(server.url))
+    for name, value in QUICK.items():
+        monkeypatch.setenv(name, value)
+    return server
 
 
 class Shots:
@@ -37,34 +43,38 @@ class Shots:
     def __init__(self, folder):
         self.folder = folder
         self.path = folder / "shots.jsonl"
-        arguments = ["generate", str(self.path), "--output-path", str(folder / "videos")]
-        self._command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", *arguments]
+        self.arguments = ["generate", self.path, "--output-path", folder / "videos"]
 
     def write(self, *prompts):
         rows = ({"key": str(one), "prompt": prompt, "model": "kling-2.5-turbo"} for one, prompt in enumerate(prompts))
         self.path.write_text("\n".join(map(json.dumps, rows)))
 
     def make(self):
-        return subprocess.run(self._command, capture_output=True, text=True, timeout=120, check=False)
+        return forked_command.run(*self.arguments)
 
     def show(self):
         """What a person sees in a terminal, every picture of it."""
         leader, follower = pty.openpty()
-        process = subprocess.Popen(
-            self._command, stdout=follower, stderr=subprocess.DEVNULL, env={**os.environ, **TERMINAL}
-        )
-        os.close(follower)
-        shown = b""
-        while select.select([leader], [], [], 120)[0]:
-            try:
+        process = forked_command.start(self.arguments, stdout=os.ttyname(follower), **TERMINAL)
+        shown, is_over = b"", False
+        while not is_over:
+            is_over = not process.is_alive()
+            while select.select([leader], [], [], 0.05)[0]:
                 shown += os.read(leader, 65536)
-            except OSError:
-                break
+        os.close(follower)
         os.close(leader)
-        return process.wait(), shown.decode()
+        return process.exitcode, shown.decode()
 
-    def start(self):
-        return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def kill_when(self, is_time):
+        """Start the command and kill it at a moment of its work."""
+        process = forked_command.start(self.arguments)
+        end = time.monotonic() + forked_command.LONGEST_SECONDS
+        while not is_time():
+            assert process.is_alive(), "it ended before"
+            assert time.monotonic() < end, "the moment does not come"
+            time.sleep(0.01)
+        process.kill()
+        process.join()
 
     def states(self):
         manifest = json.loads((self.folder / "videos" / "local" / "shots" / "videos.manifest.json").read_text())
@@ -102,11 +112,13 @@ def test_a_terminal_shows_states_and_renderings(sandbox, shots):
 
 def test_killed_anywhere_it_goes_on_and_pays_once(sandbox, shots):
     shots.write(*(f"Shot {number}" for number in range(8)))
-    for seconds in (1.5, 2.5, 3.5, 5.0):
-        process = shots.start()
-        time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    for is_time in (
+        lambda: any(shots.folder.rglob("job.json")),
+        lambda: orders(sandbox),
+        lambda: len(orders(sandbox)) > 4,
+        lambda: any(shots.folder.rglob("master.mp4")),
+    ):
+        shots.kill_when(is_time)
     made = shots.make()
     assert (made.returncode, shots.states()) == (0, ["COMPLETED"] * 8), made.stderr
     assert set(orders(sandbox).values()) == {1}
@@ -122,6 +134,7 @@ def test_what_failed_is_told_with_the_vendors_words(sandbox, shots):
 
 def test_faults_in_the_file_are_told_and_nothing_is_ordered(sandbox, shots):
     shots.path.write_text("{\n")
-    made = shots.make()
+    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", *shots.arguments]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (made.returncode, orders(sandbox)) == (1, {})
     assert "line 1 is no JSON" in made.stderr

@@ -10,7 +10,6 @@ import pytest
 from workshop import Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import Event, JobStore, Journal, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.batch.run import JobTerms, batch_job
@@ -31,16 +30,10 @@ STEPS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 class Ears:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from workshop import Workshop
 
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
@@ -15,16 +14,10 @@ from airflow_provider_klingvideo.workflow.waiting.watch import Ended, Outcome
 CREATES = {"method": "POST", "path": "/text-to-video/*"}
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 def failed_at_kling(sandbox, folder, billed):

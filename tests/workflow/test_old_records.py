@@ -12,16 +12,15 @@ import pytest
 from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient, parse_request
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowState
 
 RECORDS = sorted(Path(__file__).parent.joinpath("records").glob("*.json"))
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
+@pytest.fixture
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 def ordered_then(sandbox, record):
@@ -38,7 +37,6 @@ def ordered_then(sandbox, record):
 @pytest.mark.parametrize("later", [{}, {"of_tomorrow": {"colour": "red"}}], ids=["earlier", "later"])
 @pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
 def test_a_record_of_another_version_is_taken_up(sandbox, tmp_path, file, later):
-    sandbox.reset()
     text = file.read_text()
     record = json.loads(text)
     if record["external_task_id"]:

@@ -186,7 +186,7 @@ asked = st.fixed_dictionaries({"sends": st.lists(SENDS, max_size=6), "steps": st
 
 
 class TestCreates:
-    @settings(max_examples=500)
+    @settings(max_examples=250)
     @given(creates, st.integers(1, 5))
     def test_a_task_is_never_hidden_and_is_found_when_all_is_well_again(self, script, tries):
         world = World(**script)
@@ -209,7 +209,7 @@ class TestCreates:
         assert create(world).task_id == "task-1"
         assert world.sent == sent, "what is on record is neither sent nor looked up again"
 
-    @settings(max_examples=500)
+    @settings(max_examples=250)
     @given(creates, st.integers(1, 5))
     def test_kling_is_asked_before_anything_is_sent_again(self, script, tries):
         # Where its list does not lag, nothing is paid twice even if it took the same id twice.
@@ -219,7 +219,7 @@ class TestCreates:
             tried(create, world)
             assert world.accepted <= 1
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(st.lists(st.sampled_from(["fails_before", "dies_before"]), min_size=1, max_size=3))
     def test_nothing_is_sent_without_a_note_of_it(self, steps):
         world = World(steps=steps)
@@ -297,7 +297,7 @@ class TestCreates:
             create(world)
         assert (world.sent, world.notes) == (0, {})
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(creates, st.integers(1, 4))
     def test_the_journal_hears_of_each_intent_before_its_answer(self, script, tries):
         world = World(**script)
@@ -311,7 +311,7 @@ class TestCreates:
 
 
 class TestCallsThatKlingCannotBeAskedAbout:
-    @settings(max_examples=500)
+    @settings(max_examples=250)
     @given(asked, st.integers(1, 6))
     def test_whatever_happens_one_is_paid(self, script, tries):
         world = endpoint(**script)
@@ -323,7 +323,7 @@ class TestCallsThatKlingCannotBeAskedAbout:
             if world.accepted:
                 assert money_of(world.known) is not Money.NONE
 
-    @settings(max_examples=500)
+    @settings(max_examples=250)
     @given(asked, st.lists(st.booleans(), min_size=1, max_size=6))
     def test_each_try_that_may_repeat_a_lost_answer_pays_one_more_at_most(self, script, tries):
         world = endpoint(**script)

@@ -6,7 +6,7 @@ import pytest
 from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, KlingClient
-from airflow_provider_klingvideo.media import file_type
+from airflow_provider_klingvideo.media import RenderPlan, file_type
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import WorkflowJob, reopened
 from airflow_provider_klingvideo.workflow import WorkflowState as S
@@ -68,7 +68,8 @@ def test_an_element_has_an_id_and_no_file(studio):
     assert (job.result.outputs[0]["type"], job.processed_url.endswith("/job/job.json")) == ("element", True)
 
 
-def test_subtitles_come_with_the_video_and_beside_it(studio):
+def test_subtitles_come_with_the_video_and_beside_it(studio, tmp_path):
+    studio = Studio(studio.sandbox, tmp_path, plan=RenderPlan())
     clip = studio.make("clip", prompt="she speaks", model="kling-2.6", resolution="1080p", audio="native")
     job = studio.make("job", kind="drama_subtitle", source_video=clip.processed_url)
     assert {"ass-1.ass", "master.mp4", "poster.jpg", "srt-1.srt"} <= set(studio.files(job))

@@ -12,26 +12,19 @@ import pytest
 from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, TransitionTable, WorkflowEngine, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.job.failure import failure_data
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.reconcile.reconciler import Finding, Reconciler
 
-SLOW = {"generation_seconds": 1.5}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
+LONG_SECONDS = 600
 
 
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 @pytest.fixture
@@ -73,10 +66,11 @@ def findings(report):
 
 def timed_out(sandbox, base, number=1):
     """A job whose task succeeds after its deadline."""
-    sandbox.settings(**SLOW)
+    sandbox.settings(generation_seconds=LONG_SECONDS)
     job = Workshop(sandbox, base / "dag" / "run", generation_seconds=0.1).process(fox(number))
     assert job.failure["kind"] == "timeout"
     sandbox.settings(generation_seconds=0.1)
+    sandbox.forward(LONG_SECONDS)
     ended(sandbox)
     return job
 

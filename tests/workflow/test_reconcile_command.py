@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from airflow_home import connection
+from forked_command import run
 from test_reconcile import timed_out
+from workshop import ClockedSandbox
 
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.sandbox import SandboxSettings
 
 
-@pytest.fixture
-def sandbox(monkeypatch):
+@pytest.fixture(scope="module")
+def server():
     settings = SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)
-    with SandboxServer(settings) as server:
-        monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(server.url))
+    with ClockedSandbox(settings) as server:
         yield server
 
 
+@pytest.fixture
+def sandbox(server, monkeypatch):
+    server.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(server.url))
+    return server
+
+
 def reconcile(*arguments):
-    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "reconcile", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return run("reconcile", *arguments)
 
 
 @pytest.mark.scenario(28, 31)

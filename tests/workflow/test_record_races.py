@@ -190,7 +190,7 @@ outcomes = st.lists(st.sampled_from([*REFUSALS, "lost", "accepted"]), max_size=3
 schedules = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6)), max_size=40)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.lists(outcomes, min_size=2, max_size=3), st.integers(0, 3), schedules)
 def test_who_is_refused_never_ends_what_another_one_has_ordered(workers, lags, schedule):
     with folder() as base:
@@ -208,7 +208,7 @@ def test_who_is_refused_never_ends_what_another_one_has_ordered(workers, lags, s
         require_one_video(store, kling)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.lists(outcomes, min_size=2, max_size=3), st.integers(0, 3), schedules)
 def test_in_no_order_of_readings_and_writings_is_a_paid_video_forgotten(workers, lags, schedule):
     with folder() as base:

@@ -11,7 +11,6 @@ import pytest
 from workshop import Workshop, slots_of
 
 from airflow_provider_klingvideo.media import RenderPlan, find_binaries, probe
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import VideoSteps, WorkflowJob, WorkflowState, reopened
 from airflow_provider_klingvideo.workflow.job.errors import StoredFilesError
 
@@ -19,16 +18,10 @@ S = WorkflowState
 TALL = {"preset": "web", "name": "tall", "aspect": "9:16", "fit": "blur", "width": 90}
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 @pytest.fixture

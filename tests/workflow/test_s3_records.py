@@ -14,6 +14,7 @@ from s3_storage import KEYS
 from workshop import KEY, Workshop
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient
+from airflow_provider_klingvideo.media import RenderPlan
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowEngine, WorkflowJob, WorkflowState
@@ -212,7 +213,7 @@ def sandbox():
 
 class TestWholeJobs:
     def test_a_job_reaches_its_end_and_its_files_are_those_on_record(self, sandbox, store, bucket, record):
-        workshop = Workshop(sandbox, store.base)
+        workshop = Workshop(sandbox, store.base, plan=RenderPlan())
         job = workshop.process(WorkflowJob(id="job-1", prompt="A fox"))
         assert (job.state, record.read().state) == (S.COMPLETED, S.COMPLETED)
         sizes = {one["name"]: one["size"] for one in job.files.artifacts.values()}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
 from workshop import KEY, Workshop, slots_of
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
-from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
+from airflow_provider_klingvideo.media import RenderPlan
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
     StepSettings,
@@ -32,16 +31,10 @@ S = WorkflowState
 CREATES = {"method": "POST", "path": "/text-to-video/*"}
 
 
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(SandboxSettings(queue_seconds=0, generation_seconds=0.1, max_render_height=120)) as server:
-        yield server
-
-
 @pytest.fixture
-def sandbox(server):
-    server.reset()
-    return server
+def sandbox(quick_sandbox):
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 def fox(**fields):
@@ -61,11 +54,14 @@ def tasks(sandbox):
     return sandbox.ledger()["tasks"]
 
 
-def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(workshop):
+def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(sandbox, tmp_path):
+    workshop = Workshop(sandbox, tmp_path, plan=RenderPlan())
     job = workshop.process(fox())
     assert job.state is S.COMPLETED, job.error
     assert job.estimate.units == job.result.billed_units == str(job.billed_units) == "1.5"
-    assert (workshop.store.folder(job.id) / "master.mp4").exists()
+    names = {"source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg"}
+    assert set(job.files.artifacts) == names
+    assert all((workshop.store.folder(job.id) / name).exists() for name in names)
     assert workshop.store.load(job.id) == job
 
 
@@ -192,13 +188,12 @@ def test_two_workers_on_one_job_pay_once(workshop, sandbox):
 
 @pytest.mark.scenario(28)
 @pytest.mark.parametrize("hours", [-2, 2], ids=["behind", "ahead"])
-def test_the_vendors_clock_may_differ_from_ours(tmp_path, hours):
-    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.5, max_render_height=120)
-    with SandboxServer(settings, clock=lambda: time.time() + hours * 3600) as server:
-        job = Workshop(server, tmp_path, generation_seconds=60).process(fox())
-        stuck = fox()
-        stuck.id, stuck.prompt = "job-2", "x [sandbox:stuck]"
-        timed_out = Workshop(server, tmp_path, generation_seconds=0.5).process(stuck)
+def test_the_vendors_clock_may_differ_from_ours(sandbox, tmp_path, hours):
+    sandbox.forward(hours * 3600)
+    job = Workshop(sandbox, tmp_path, generation_seconds=60).process(fox())
+    stuck = fox()
+    stuck.id, stuck.prompt = "job-2", "x [sandbox:stuck]"
+    timed_out = Workshop(sandbox, tmp_path, generation_seconds=0.3).process(stuck)
     assert job.state is S.COMPLETED, job.error
     assert timed_out.failure["kind"] == "timeout"
 
@@ -278,7 +273,7 @@ class TestTheWait:
         workshop = Workshop(sandbox, tmp_path)
         # Only the deadline cuts the pause before the first question short.
         poll = PollPolicy(min_seconds=60, max_seconds=60)
-        workshop.settings = StepSettings(media=workshop.settings.media, poll=poll, generation_seconds=1.5)
+        workshop.settings = StepSettings(media=workshop.settings.media, poll=poll, generation_seconds=0.8)
         job = workshop.process(fox())
         assert job.state is S.COMPLETED, job.error
         asked = [one for one in sandbox.requests() if "?task_ids=" in one["path"]]
@@ -287,9 +282,10 @@ class TestTheWait:
 
     @pytest.mark.scenario(28)
     def test_a_stuck_task_times_out_and_its_late_result_is_adopted(self, sandbox, tmp_path):
-        sandbox.settings(generation_seconds=1.5)
-        job = Workshop(sandbox, tmp_path, generation_seconds=0.3).process(fox())
+        sandbox.settings(generation_seconds=600)
+        job = Workshop(sandbox, tmp_path, generation_seconds=0.1).process(fox())
         assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "timeout", "maybe")
+        sandbox.forward(600)
         again = Workshop(sandbox, tmp_path).process(reopened(job, S.GENERATING))
         assert (again.state, len(tasks(sandbox))) == (S.COMPLETED, 1)
 
@@ -373,7 +369,8 @@ def test_nothing_half_written_is_left_behind(workshop):
     assert not list(leftover.parent.glob(".*"))
 
 
-def test_files_that_vanish_before_the_end_are_missed(workshop):
+def test_files_that_vanish_before_the_end_are_missed(sandbox, tmp_path):
+    workshop = Workshop(sandbox, tmp_path, plan=RenderPlan())
     job = workshop.process(fox())
     (workshop.store.folder(job.id) / "poster.jpg").unlink()
     (workshop.store.folder(job.id) / "preview.webp").write_bytes(b"x")
@@ -510,6 +507,7 @@ def test_a_larger_pack_is_used_while_jobs_wait(sandbox, tmp_path, monkeypatch):
         client.create(parse_request({"prompt": "someone else's [sandbox:slow=60]"}), external_task_id="other")
         running = client.in_flight("video")
     workshop = Workshop(sandbox, tmp_path, queue_seconds=20)
+    monkeypatch.setattr("airflow_provider_klingvideo.workflow.gates.slots.occupancy.HASTY_PROBE_SECONDS", 0.5)
     place = Place("somebody", "video", "kling-2.5-turbo")
     slots = Slots(SlotBoard(workshop.store.base / "slots"), SlotRules())
     slots.refused(place, running)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient
-from airflow_provider_klingvideo.media import MediaSettings
+from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
+from airflow_provider_klingvideo.sandbox import SandboxServer
 from airflow_provider_klingvideo.workflow import (
     JobStore,
     Journal,
@@ -20,6 +22,23 @@ from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, Sl
 
 KEY = "sandbox-key"
 POLICY = PollPolicy(min_seconds=0.05, max_seconds=0.1)
+# Pictures and previews take most of the processor, and few tests look at them.
+MASTER_ONLY = RenderPlan.parse({"outputs": ["master"]})
+
+
+class ClockedSandbox(SandboxServer):
+    """A sandbox whose clock can be put forward, so that nobody waits for what takes long at Kling."""
+
+    def __init__(self, settings):
+        self._ahead = 0.0
+        super().__init__(settings, clock=lambda: time.time() + self._ahead)
+
+    def reset(self):
+        self._ahead = 0.0
+        super().reset()
+
+    def forward(self, seconds):
+        self._ahead += seconds
 
 
 def slots_of(store, settings=None):
@@ -35,7 +54,9 @@ class Workshop:
         self.journal = Journal(listeners)
         self.store = JobStore(folder)
         media = MediaSettings(allowed_private_hosts=frozenset({sandbox.url.removeprefix("http://")}))
-        self.settings = StepSettings(media=media, poll=POLICY, slot_pause_seconds=0.05, **settings)
+        self.settings = StepSettings(
+            media=media, poll=POLICY, slot_pause_seconds=0.05, **{"plan": MASTER_ONLY, **settings}
+        )
 
     def outputs(self, task_id, kind):
         with KlingClient(ApiKeyAuth(KEY), base_url=self.sandbox.url) as client:
