@@ -27,16 +27,15 @@ class StoredObject(NamedTuple):
 
 def on_disk(path: object) -> Path | None:
     """Return the path as a local one, None when it lies in a store of another kind."""
-    if isinstance(path, Path):
+    # Older releases of universal_pathlib derive the paths of all stores from pathlib's.
+    if isinstance(path, Path) and _protocol(path) is None:
         return path
     return Path(_text_of(path)) if _protocol(path) in DISK_PROTOCOLS else None
 
 
 def stored_object(path: object) -> StoredObject | None:
     """Return the path as a key of an object store, None when it lies in a store of another kind."""
-    if isinstance(path, Path) or _protocol(path) not in OBJECT_PROTOCOLS:
-        return None
-    return fsspec_path(path)
+    return fsspec_path(path) if _protocol(path) in OBJECT_PROTOCOLS else None
 
 
 def fsspec_path(path: object) -> StoredObject | None:
