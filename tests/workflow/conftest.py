@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing.util
 import os
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ def _use_memory() -> None:
     """Keep what tests write in memory, where there is enough of it: every record is flushed to the disk else."""
     if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ENOUGH_BYTES:
         return
+    # Its folder is removed last of all.
+    multiprocessing.util.get_temp_dir()
     folder = tempfile.mkdtemp(prefix="kling-tests-", dir=MEMORY)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
