@@ -14,6 +14,7 @@ from hypothesis import settings
 from workshop import ClockedSandbox
 
 from airflow_provider_klingvideo.sandbox import SandboxSettings
+from airflow_provider_klingvideo.sandbox.drawing import render
 
 # How long an example takes says more about the machine than about the product.
 settings.register_profile("unhurried", deadline=None)
@@ -35,6 +36,26 @@ def _use_memory() -> None:
 
 
 _use_memory()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clips_are_drawn_once():
+    """Let sandboxes draw each clip once: it depends on what is asked for alone, and most tests ask for the same."""
+    drawn, draw = {}, render.render
+
+    def draw_once(clip, target, ffmpeg):
+        key = (clip, target.suffix)
+        if clip.image is None and key in drawn:
+            part = target.with_name(f".{target.name}.part")
+            part.write_bytes(drawn[key])
+            part.replace(target)
+            return
+        draw(clip, target, ffmpeg)
+        drawn[key] = target.read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "render", draw_once)
+        yield
 
 
 @pytest.fixture(scope="session")
