@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing.util
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from hypothesis import settings
 from workshop import ClockedSandbox
 
 from airflow_provider_klingvideo.sandbox import SandboxSettings
+from airflow_provider_klingvideo.sandbox.drawing import render
 
 # How long an example takes says more about the machine than about the product.
 settings.register_profile("unhurried", deadline=None)
@@ -26,12 +28,34 @@ def _use_memory() -> None:
     """Keep what tests write in memory, where there is enough of it: every record is flushed to the disk else."""
     if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ENOUGH_BYTES:
         return
+    # Its folder is removed last of all.
+    multiprocessing.util.get_temp_dir()
     folder = tempfile.mkdtemp(prefix="kling-tests-", dir=MEMORY)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
 _use_memory()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clips_are_drawn_once():
+    """Let sandboxes draw each clip once: it depends on what is asked for alone, and most tests ask for the same."""
+    drawn, draw = {}, render.render
+
+    def draw_once(clip, target, ffmpeg):
+        key = (clip, target.suffix)
+        if clip.image is None and key in drawn:
+            part = target.with_name(f".{target.name}.part")
+            part.write_bytes(drawn[key])
+            part.replace(target)
+            return
+        draw(clip, target, ffmpeg)
+        drawn[key] = target.read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "render", draw_once)
+        yield
 
 
 @pytest.fixture(scope="session")

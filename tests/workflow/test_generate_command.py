@@ -18,12 +18,18 @@ from airflow_home import QUICK, connection
 
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
+QUICKER = {
+    **QUICK,
+    "AIRFLOW__KLINGVIDEO__POLL_MIN_SECONDS": "0.05",
+    "AIRFLOW__KLINGVIDEO__POLL_MAX_SECONDS": "0.1",
+    "AIRFLOW__KLINGVIDEO__SLOT_PAUSE_SECONDS": "0.05",
+}
 TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "160", "NO_COLOR": "1"}
 
 
 @pytest.fixture(scope="module")
 def server():
-    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.5, max_render_height=120, slots=3)
+    settings = SandboxSettings(queue_seconds=0, generation_seconds=0.3, max_render_height=120, slots=3)
     with SandboxServer(settings) as server:
         yield server
 
@@ -32,7 +38,7 @@ def server():
 def sandbox(server, monkeypatch):
     server.reset()
     monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(server.url))
-    for name, value in QUICK.items():
+    for name, value in QUICKER.items():
         monkeypatch.setenv(name, value)
     return server
 
