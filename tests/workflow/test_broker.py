@@ -207,7 +207,9 @@ def test_a_look_for_slots_of_another_pack_tells_nothing(sandbox):
         asked = questions(sandbox)
         await asyncio.sleep(0.5)
         assert questions(sandbox) == asked
-        broker.hear_of_running("video", [])
+        while not waiting.done():
+            broker.hear_of_running("video", [])
+            await asyncio.sleep(0.1)
         return await waiting
 
     assert asyncio.run(asyncio.wait_for(run(), 10)).outcome is Outcome.SUCCEEDED
