@@ -63,14 +63,12 @@ class Stage:
 
     def restart_sandbox(self) -> None:
         """Kill the sandbox, and start it later with its tasks and with what its rules had not spent yet."""
-        rules = self._rules()
+        rules, slots = self._rules(), self.sandbox.ledger()["slots"]
         self.struck += self._struck_now()
         self.sandbox.kill()
         time.sleep(OUTAGE_SECONDS)
-        self.sandbox.start()
         # Nobody may order before the rules are back, and escape them.
-        slots = self.sandbox.ledger()["slots"]
-        self.sandbox.settings(slots=0)
+        self.sandbox.start(full=True)
         for rule in rules:
             left = None if rule["times"] is None else rule["times"] - rule["struck"]
             if left != 0:

@@ -90,14 +90,16 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self, *, forgetful: bool = False) -> None:
+    def start(self, *, forgetful: bool = False, full: bool = False) -> None:
         """Start it.
 
         :param forgetful: without the tasks that it had accepted.
+        :param full: without a slot: it takes no orders until its settings say how many there are.
         """
         if forgetful:
             (self._folder / "sandbox.db").unlink(missing_ok=True)
-        self._server = sandbox_server(self._folder, self.url, self._options)
+        options = [*self._options, *(("--slots", "0") if full else ())]
+        self._server = sandbox_server(self._folder, self.url, options)
         self._server.wait_until_ready(READY_SECONDS)
 
     def kill(self) -> None:
