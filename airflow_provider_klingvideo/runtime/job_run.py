@@ -82,9 +82,7 @@ class JobRun:
         :raises AirflowException: when there is none.
         """
         with airflow_errors():
-            session = session_of(task)
-            store = store_of(session, context, task.batch)
-            wanted = job_id_of(session, task, context)
+            session, store, wanted = _place_of(task, context)
             job = store.load(wanted)
             if job is None:
                 raise MissingRecordError(f"There is no job record at {store.folder(wanted)}")
@@ -98,12 +96,11 @@ class JobRun:
         :raises AirflowException: a record that lies there cannot be read, or an argument makes no sense.
         """
         with airflow_errors():
-            session = session_of(task)
-            store = store_of(session, context, task.batch)
+            session, store, wanted = _place_of(task, context)
             engine = session.engine(store)
             job = batch_job(
                 engine,
-                job_id_of(session, task, context),
+                wanted,
                 request,
                 origin=origin_of(context, batch=task.batch, turn=turn_of(task, context)),
                 terms=terms_of(session, task, context),
@@ -121,9 +118,8 @@ class JobRun:
         if is_beginning(task, context):
             return None
         with airflow_errors():
-            session = session_of(task)
-            store = store_of(session, context, task.batch)
-            job = store.load(job_id_of(session, task, context))
+            session, store, wanted = _place_of(task, context)
+            job = store.load(wanted)
         if job is None or job.origin.turn != turn_of(task, context):
             return None
         return cls(task, context, session, store, session.engine(store), job)
@@ -251,3 +247,9 @@ class JobRun:
         self.job.error, self.job.failure = failure_data(self.job, error)
         with airflow_errors():
             self.store.save(self.job)
+
+
+def _place_of(task: JobTask, context: Context) -> tuple[Session, JobStore, str]:
+    """Return what a task works with, and where the record of its job lies: the store and the id."""
+    session = session_of(task)
+    return session, store_of(session, context, task.batch), job_id_of(session, task, context)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow.sdk import get_current_context
@@ -96,8 +97,8 @@ def paid_once(
     return operation.parse(answer["data"])
 
 
-class RecordedClient(KlingClient):
-    """A client that puts the calls that cost on record; a create is known at Kling by its external id.
+class _Recorded:
+    """Beside a client: whose it is, and how its calls that cost are put on record.
 
     :param connection: whose it is.
     :param repeat_unanswered: see :func:`recorded`.
@@ -105,33 +106,25 @@ class RecordedClient(KlingClient):
 
     def __init__(self, connection: KlingConnection, *, repeat_unanswered: bool = False) -> None:
         super().__init__(**connection.client_options)
-        self._connection = connection
-        self._repeat_unanswered = repeat_unanswered
+        self._recorded = partial(recorded, connection, repeat_unanswered=repeat_unanswered)
+
+
+class RecordedClient(_Recorded, KlingClient):
+    """A client that puts the calls that cost on record; a create is known at Kling by its external id."""
 
     def send(self, operation: Operation[T]) -> T:
         """Send an operation; what costs and makes no task is paid once, see :func:`recorded`."""
-        if not operation.what:
-            return super().send(operation)
-        return recorded(self._connection, operation, repeat_unanswered=self._repeat_unanswered)
+        return self._recorded(operation) if operation.what else super().send(operation)
 
 
-class AsyncRecordedClient(AsyncKlingClient):
-    """The same for an event loop.
-
-    :param connection: whose it is.
-    :param repeat_unanswered: see :func:`recorded`.
-    """
-
-    def __init__(self, connection: KlingConnection, *, repeat_unanswered: bool = False) -> None:
-        super().__init__(**connection.client_options)
-        self._connection = connection
-        self._repeat_unanswered = repeat_unanswered
+class AsyncRecordedClient(_Recorded, AsyncKlingClient):
+    """The same for an event loop."""
 
     async def send(self, operation: Operation[T]) -> T:
         """Send an operation; what costs and makes no task is paid once, see :func:`recorded`."""
-        if not operation.what:
-            return await super().send(operation)
-        return await asyncio.to_thread(recorded, self._connection, operation, repeat_unanswered=self._repeat_unanswered)
+        if operation.what:
+            return await asyncio.to_thread(self._recorded, operation)
+        return await super().send(operation)
 
 
 def _run(work: Any) -> Any:

@@ -101,22 +101,12 @@ def is_proved(folder: StorePath) -> bool:
     if key not in _proved:
         _proved[key] = _prove(folder)
         if not _proved[key]:
-            log.warning("%s Nothing relies upon it there.", _complaint(folder))
+            log.warning(
+                "The store of %s does not create a file only if it is absent: of several writers each would succeed. "
+                "Nothing relies upon it there.",
+                folder,
+            )
     return _proved[key]
-
-
-def require_proved(folder: StorePath) -> None:
-    """Insist on a store that creates exclusively.
-
-    :raises ExclusiveCreationError: it does not.
-    :raises OSError: the store refused, so that nothing is known.
-    """
-    if not is_proved(folder):
-        raise ExclusiveCreationError(_complaint(folder))
-
-
-def _complaint(folder: StorePath) -> str:
-    return f"The store of {folder} does not create a file only if it is absent: of several writers each would succeed."
 
 
 def _prove(folder: StorePath) -> bool:

@@ -68,9 +68,7 @@ class KlingVideoBatchTrigger(LookingTrigger):
     async def wait(self) -> None:
         """Return when the task is to look."""
         await load_modules()
-        from airflow_provider_klingvideo.workflow.job.paid import utc_now
-
-        seconds = (datetime.fromisoformat(self.until) - utc_now()).total_seconds()
+        seconds = self.seconds_left
         wanted = (*self._ends(), *await self._slots(seconds), *self._budgets(seconds))
         waits = {asyncio.ensure_future(wait) for wait in wanted}
         try:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from airflow_provider_klingvideo.triggers.loading import load_modules
-from airflow_provider_klingvideo.triggers.looking import LookingTrigger
+from airflow_provider_klingvideo.triggers.looking import QueueTrigger
 
 
-class KlingVideoBudgetTrigger(LookingTrigger):
+class KlingVideoBudgetTrigger(QueueTrigger):
     """Waits until a budget has what a job needs, somebody has cancelled the job, or it has waited long enough.
 
     The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
@@ -48,23 +45,15 @@ class KlingVideoBudgetTrigger(LookingTrigger):
         self.pause_seconds = pause_seconds
         self.minimum_seconds = minimum_seconds
 
-    def told(self) -> dict[str, Any]:
-        """Return the job's id."""
-        return {"job_id": self.need["holder"]}
+    @property
+    def waits_for(self) -> str:
+        """The id of the job that waits."""
+        return self.need["holder"]
 
-    async def wait(self) -> None:
-        """Return when the task is to look."""
-        await load_modules()
-        from asgiref.sync import sync_to_async
-
-        from airflow_provider_klingvideo.runtime.session import Session
+    async def queue(self, is_cancelled: Callable[[], bool]) -> None:
+        """Wait until the budget has what the job needs."""
         from airflow_provider_klingvideo.runtime.stations import station_of
         from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed
 
-        need = BudgetNeed(**self.need)
-        store = await sync_to_async(Session(self.klingai_conn_id).store_at)(self.records_path)
-        seconds = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
         queue = station_of(self.klingai_conn_id).budgets(self.pause_seconds)
-        await queue.wait(
-            need, seconds, is_cancelled=lambda: store.cancel_reason(need.holder, self.revision) is not None
-        )
+        await queue.wait(BudgetNeed(**self.need), self.seconds_left, is_cancelled=is_cancelled)

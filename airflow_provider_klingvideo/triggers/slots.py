@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
-from airflow_provider_klingvideo.triggers.loading import load_modules
-from airflow_provider_klingvideo.triggers.looking import LookingTrigger
+from airflow_provider_klingvideo.triggers.looking import QueueTrigger
 
 
-class KlingVideoSlotTrigger(LookingTrigger):
+class KlingVideoSlotTrigger(QueueTrigger):
     """Waits until a job has been given a slot, somebody has cancelled it, or it has waited long enough.
 
     The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
@@ -62,23 +60,16 @@ class KlingVideoSlotTrigger(LookingTrigger):
         self.pause_seconds = pause_seconds
         self.minimum_seconds = minimum_seconds
 
-    def told(self) -> dict[str, Any]:
-        """Return the job's id."""
-        return {"job_id": self.job_id}
+    @property
+    def waits_for(self) -> str:
+        """The id of the job that waits."""
+        return self.job_id
 
-    async def wait(self) -> None:
-        """Return when the task is to look."""
-        await load_modules()
-        from asgiref.sync import sync_to_async
-
-        from airflow_provider_klingvideo.runtime.session import Session
+    async def queue(self, is_cancelled: Callable[[], bool]) -> None:
+        """Wait until the job has been given a slot."""
         from airflow_provider_klingvideo.runtime.stations import station_of
         from airflow_provider_klingvideo.workflow.gates.slots.slots import Place
 
-        store = await sync_to_async(Session(self.klingai_conn_id).store_at)(self.records_path)
         place = Place(self.job_id, self.pack, self.model, self.priority, self.since)
-        seconds = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
         queue = await station_of(self.klingai_conn_id).queue(self.board_path, self.pause_seconds)
-        await queue.wait(
-            place, seconds, is_cancelled=lambda: store.cancel_reason(self.job_id, self.revision) is not None
-        )
+        await queue.wait(place, self.seconds_left, is_cancelled=is_cancelled)

@@ -12,7 +12,7 @@ from s3_storage import requests_of
 
 from airflow_provider_klingvideo.storage import exclusive
 from airflow_provider_klingvideo.storage.errors import ExclusiveCreationError
-from airflow_provider_klingvideo.storage.exclusive import create, is_proved, require_proved
+from airflow_provider_klingvideo.storage.exclusive import create, is_proved
 from airflow_provider_klingvideo.storage.listing import entries
 
 pytestmark = pytest.mark.airflow
@@ -42,7 +42,6 @@ def test_of_sixteen_racers_exactly_one_wins_and_its_content_stays(folder_in, sto
 def test_these_stores_are_proved_once_and_the_probe_is_removed(folder_in, store, monkeypatch):
     folder = folder_in(store)
     assert is_proved(folder)
-    require_proved(folder)
     monkeypatch.setattr(exclusive, "_prove", lambda _: pytest.fail("proved again"))
     assert is_proved(folder / "deeper")
     assert entries(folder) == []
@@ -56,8 +55,6 @@ def test_a_server_that_ignores_the_condition_is_found_out_and_told_once(folder_i
     assert "does not create a file only if it is absent" in told
     assert str(folder) in told
     assert entries(folder) == []
-    with pytest.raises(ExclusiveCreationError, match="SeaweedFS"):
-        require_proved(folder)
 
 
 def test_a_store_of_which_nothing_is_known_is_not_relied_upon(unknown_folder):
