@@ -24,8 +24,10 @@ def server():
 
 
 @pytest.fixture
-def connect(monkeypatch, server):
+def connect(monkeypatch, server, tmp_path):
     server.reset()
+    # The calls that cost leave their records there.
+    monkeypatch.setenv("AIRFLOW__KLINGVIDEO__OUTPUT_PATH", str(tmp_path))
 
     def change(url=server.url, **fields):
         monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", connection(url, **fields))

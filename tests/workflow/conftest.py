@@ -31,6 +31,8 @@ def _use_memory() -> None:
     # Its folder is removed last of all.
     multiprocessing.util.get_temp_dir()
     folder = tempfile.mkdtemp(prefix="kling-tests-", dir=MEMORY)
+    # A test runs ffmpeg as another user.
+    Path(folder).chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
