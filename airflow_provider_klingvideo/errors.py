@@ -6,8 +6,15 @@ one another.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from airflow_provider_klingvideo._urls import without_query
+
+LONGEST_QUOTE = 60
+SHOWN_FAULTS = 20
 
 
 class Money(StrEnum):
@@ -30,10 +37,40 @@ _MONEY_SENTENCES = {
 }
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Why something that came in is not taken.
+
+    :param where: the place in it: line and column, field, file, stream.
+    :param what: what is wrong there, with the value as :func:`quoted` shows it.
+    :param legal: what may stand there.
+    """
+
+    where: str
+    what: str
+    legal: str
+
+    def __str__(self) -> str:
+        """Where, what, and what is legal: one clause."""
+        return f"{self.where}: {self.what} (legal: {self.legal})"
+
+
+def quoted(value: object) -> str:
+    """Return a value for a message: in quotes, on one line, without what signs an address, cut when it is long."""
+    shown = repr(without_query(value) if isinstance(value, str) else value)
+    return shown if len(shown) <= LONGEST_QUOTE else f"{shown[: LONGEST_QUOTE - 4]}...{shown[0]}"
+
+
+def _clauses(faults: Sequence[Fault]) -> str:
+    rest = len(faults) - SHOWN_FAULTS
+    return "; ".join([*map(str, faults[:SHOWN_FAULTS]), *([f"and {rest} more"] if rest > 0 else [])])
+
+
 class KlingVideoError(Exception):
     """Base of all errors of this project.
 
-    :param message: what went wrong, one sentence without a full stop at its end being required.
+    :param message: what went wrong, one sentence without a full stop at its end being required; of something that came
+        in and is not taken, all its faults.
     :param code: the vendor's business code, where one was answered (kling-api section 3).
     :param vendor_message: Kling's own words, without control characters and signed queries.
     :param http_status: the HTTP status of the answer, where there was one.
@@ -51,7 +88,7 @@ class KlingVideoError(Exception):
 
     def __init__(
         self,
-        message: str,
+        message: str | Fault | Sequence[Fault],
         *,
         code: int | None = None,
         vendor_message: str | None = None,
@@ -62,8 +99,10 @@ class KlingVideoError(Exception):
         advice: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        faults = (message,) if isinstance(message, Fault) else () if isinstance(message, str) else tuple(message)
+        self.faults: tuple[Fault, ...] = faults
+        self.message = message if isinstance(message, str) else _clauses(faults)
+        super().__init__(self.message)
         self.code = code
         self.vendor_message = vendor_message
         self.http_status = http_status
