@@ -71,10 +71,10 @@ def _print(report: Report) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     shown = [row for row in report.rows if row.finding not in FINE]
     if shown:
-        table = Table("finding", "job", "vendor task", "units billed", "next step, or what was done")
+        table = Table("finding", "job", "vendor task", "billed", "next step, or what was done")
         for row in shown:
             told = row.done or row.next_step
-            table.add_row(str(row.finding), _job(row), _task(row), row.billed_units or "", told)
+            table.add_row(str(row.finding), _job(row), _task(row), row.bill or "", told)
         console.print(table)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(report.counts.items()))
     console.print(f"{counts or 'no tasks and no records'}; {len(report.open_rows)} to look after")

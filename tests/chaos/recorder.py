@@ -207,7 +207,7 @@ class Recorder:
             if record is None:
                 yield Video(planned.number, "", shown, expected=planned.end)
                 continue
-            billed = [Decimal(call["billed"]) for call in record["calls"] if call["billed"] is not None]
+            billed = [Decimal(call["bill"]["units"]) for call in record["calls"] if call["bill"] is not None]
             yield Video(
                 planned.number,
                 record["state"],

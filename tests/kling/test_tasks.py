@@ -47,7 +47,7 @@ task_like = st.fixed_dictionaries({}, optional=dict.fromkeys({**NEW, **LEGACY}, 
 @pytest.mark.parametrize(("answer", "seconds", "units"), [(NEW, 5.041, "3"), (LEGACY, 5.1, "2.5")])
 def test_both_generations_become_the_same(answer, seconds, units):
     task = parse_task(answer)
-    assert (task.status, task.external_id, task.video.duration, task.billed_units) == (
+    assert (task.status, task.external_id, task.video.duration, task.bill.units) == (
         TaskStatus.SUCCEEDED,
         "run-42",
         seconds,
@@ -79,7 +79,7 @@ def test_a_failure_keeps_the_vendors_words_and_what_was_billed():
     task = parse_task(
         {"id": "1", "status": "failed", "message": "Image pixel is invalid", "billing": [{"amount": "0"}]}
     )
-    assert (task.message, task.billed_units, task.video) == ("Image pixel is invalid", Decimal(0), None)
+    assert (task.message, task.bill.units, task.video) == ("Image pixel is invalid", Decimal(0), None)
 
 
 def test_an_output_without_an_address_is_no_video():

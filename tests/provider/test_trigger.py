@@ -105,7 +105,7 @@ def test_it_asks_about_the_vendors_task_in_a_triggerer_too(sandbox):
 def test_success_carries_no_signed_address(sandbox):
     payload = event(trigger(ordered(sandbox)))
     assert payload["outcome"] == "succeeded"
-    assert (payload["billed_units"], "?" in payload["video_url"]) == ("4", False)
+    assert (payload["bill"]["units"], "?" in payload["video_url"]) == ("4", False)
 
 
 def test_failure_carries_the_vendors_words(sandbox):

@@ -443,7 +443,7 @@ class TestTriesOfOneJob:
         reservations.reserve(one, one.submissions[0])
         reservations.settle(tries(task_id="t1", price="6")[1])
         assert committed(tmp_path) == 6
-        Reservations(Path).settle(tries(task_id="t1", billed="2", verdict="failed")[1])
+        Reservations(Path).settle(tries(task_id="t1", bill={"units": "2"}, verdict="failed")[1])
         assert committed(tmp_path) == 2
 
     def test_the_end_of_the_job_gives_back_what_a_dead_try_has_reserved(self, tries, tmp_path):

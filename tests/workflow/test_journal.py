@@ -94,7 +94,7 @@ def test_of_a_whole_job_everything_is_told_in_order(workshop, ears, sandbox):
     assert same.items() <= intended.items()
     assert (intended["task_id"], intended["price"]) == (None, "1.5")
     assert {**same, "task_id": task["id"], "adopted": False}.items() <= answered.items()
-    assert (billed["task_id"], billed["verdict"], billed["billed"]) == (task["id"], "succeeded", "1.5")
+    assert (billed["task_id"], billed["verdict"], billed["bill"]["units"]) == (task["id"], "succeeded", "1.5")
     moments = [at for *_, at in ears.heard]
     assert moments == sorted(moments)
     assert all(at.tzinfo for at in moments)
@@ -142,7 +142,7 @@ def test_a_lost_answer_is_told_as_one_that_was_found(workshop, ears, sandbox):
 def test_a_task_that_failed_is_told_with_its_bill(workshop, ears):
     workshop.process(made(workshop, prompt="A fox [sandbox:fail]"))
     (billed,) = ears.told(Event.BILLED)
-    assert (billed["verdict"], billed["billed"]) == ("failed", "0")
+    assert (billed["verdict"], billed["bill"]["units"]) == ("failed", "0")
     assert ears.steps[-1] == "GENERATING > FAILED"
 
 

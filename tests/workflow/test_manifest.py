@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from pyarrow.parquet import read_table
 
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow import JobStore, PaidCall, WorkflowJob
 from airflow_provider_klingvideo.workflow import WorkflowState as S
 from airflow_provider_klingvideo.workflow.batch.judge import judged
@@ -23,7 +24,7 @@ DONE = WorkflowJob(
     state=S.COMPLETED,
     klingai_job_id="867283741759111202",
     processed_url="s3://b/done-1/master.mp4",
-    calls=[PaidCall(fingerprint="f", task_id="867283741759111202", billed="2.50")],
+    calls=[PaidCall(fingerprint="f", task_id="867283741759111202", bill=Bill(units="2.50", cash={"USD": "0.42"}))],
     estimate=ExpectedPrice(units="3"),
     result=Result(seconds=5.041),
 )
@@ -38,6 +39,7 @@ COLUMNS = (
     "klingai_job_id",
     "processed_url",
     "billed_units",
+    "billed_cash",
     "estimated_units",
     "seconds",
     "error",
@@ -68,6 +70,7 @@ def test_the_document_has_the_summary_and_a_row_per_request_in_order(tmp_path):
             ("klingai_job_id", "867283741759111202"),
             ("processed_url", "s3://b/done-1/master.mp4"),
             ("billed_units", "2.50"),
+            ("billed_cash", "0.42 USD"),
             ("error", None),
         ],
         [("index", 3), ("key", "d"), ("state", "NO_RECORD")],
@@ -80,7 +83,7 @@ def test_the_tables_have_every_column_in_every_row(tmp_path):
     first, _, _, last = rows = lines(path)
     assert {tuple(row) for row in rows} == {COLUMNS}
     done = (0, "fox", "done-1", "COMPLETED", "Füchse 狐", "867283741759111202", "s3://b/done-1/master.mp4")
-    assert tuple(first.values()) == (*done, "2.50", "3", 5.041, None)
+    assert tuple(first.values()) == (*done, "2.50", "0.42 USD", "3", 5.041, None)
     assert last == {**dict.fromkeys(COLUMNS), "index": 3, "key": "d", "state": "NO_RECORD"}
     assert read_table(path.with_suffix(".parquet")).to_pylist() == rows
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import Money
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.inputs.references import record_of
 from airflow_provider_klingvideo.workflow.job.migrations import SCHEMA_VERSION, NewerRecordError
@@ -121,7 +122,7 @@ def test_nothing_about_money_gets_lower(record):
         assert call.verdict == (one["outcome"] if one["outcome"] in {"succeeded", "failed"} else None)
         # What a failed task was expected to cost stood where its bill stands now.
         is_bill = call.verdict == "succeeded" or (call.verdict == "failed" and said is Money.NONE)
-        assert call.billed == (one["units"] if is_bill else None)
+        assert call.bill == (Bill(units=one["units"]) if is_bill and one["units"] is not None else None)
         assert call.was_taken or call.is_open or one["outcome"] == "refused"
 
 

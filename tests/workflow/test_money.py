@@ -20,6 +20,10 @@ def sandbox(quick_sandbox):
     return quick_sandbox
 
 
+def bill_of_units(units):
+    return None if units is None else {"units": units}
+
+
 def failed_at_kling(sandbox, folder, billed):
     """A job whose task Kling has failed to generate, with the bill that it tells, in the words of its answer."""
     workshop = Workshop(sandbox, folder)
@@ -27,9 +31,9 @@ def failed_at_kling(sandbox, folder, billed):
     # The sandbox bills nothing for a failure; here another bill is read from Kling's answer.
     (workshop.store.folder("job-1") / "job.json").unlink()
     (call,) = job.submissions
-    call.verdict = call.billed = None
+    call.verdict = call.bill = None
     with pytest.raises(Exception, match="Kling failed to generate") as caught:
-        conclude(job, Ended(Outcome.FAILED, "Image pixel is invalid", billed_units=billed))
+        conclude(job, Ended(Outcome.FAILED, "Image pixel is invalid", bill=bill_of_units(billed)))
     job.error, job.failure = failure_data(job, caught.value)
     workshop.store.save(job)
     return job, caught.value
@@ -39,7 +43,7 @@ def failed_at_kling(sandbox, folder, billed):
 def test_of_a_task_that_failed_its_bill_tells(sandbox, tmp_path, billed, money):
     job, error = failed_at_kling(sandbox, tmp_path, billed)
     assert (job.failure["money"], error.money) == (money, money)
-    assert job.submissions[0].billed == billed
+    assert str(job.submissions[0].bill and job.submissions[0].bill.units) == str(billed)
 
 
 @pytest.mark.parametrize(("billed", "money"), [("1.5", "billed"), ("0", "none"), (None, "maybe")])

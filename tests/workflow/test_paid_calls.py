@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import Money
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow import PaidCall
 from airflow_provider_klingvideo.workflow.job.paid import KEPT_SENDS, merged_calls, money_of
 
@@ -22,13 +22,13 @@ FATES = st.sampled_from(
         (True, {}),
         (True, {"task_id": "7"}),
         (True, {"task_id": "7", "verdict": "succeeded"}),
-        (True, {"task_id": "7", "verdict": "succeeded", "billed": "1.5"}),
-        (True, {"task_id": "7", "verdict": "succeeded", "billed": "0"}),
+        (True, {"task_id": "7", "verdict": "succeeded", "bill": Bill(units="1.5")}),
+        (True, {"task_id": "7", "verdict": "succeeded", "bill": Bill(units="0")}),
         (True, {"task_id": "7", "verdict": "failed"}),
-        (True, {"task_id": "7", "verdict": "failed", "billed": "0"}),
-        (True, {"task_id": "7", "verdict": "failed", "billed": "1.5"}),
+        (True, {"task_id": "7", "verdict": "failed", "bill": Bill(units="0")}),
+        (True, {"task_id": "7", "verdict": "failed", "bill": Bill(units="1.5")}),
         (False, {}),
-        (False, {"verdict": "succeeded", "billed": "0.05", "answer": {"data": {"id": "3"}}}),
+        (False, {"verdict": "succeeded", "bill": Bill(units="0.05"), "answer": {"data": {"id": "3"}}}),
     ]
 )
 TRIES = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["sent", "refused"]), max_size=6)
@@ -64,7 +64,7 @@ def merged(*views):
 
 def known(call):
     facts = call.model_dump(
-        include={"task_id", "billed", "verdict", "answer", "accepted_at", "intended_at", "sends", "tries"}
+        include={"task_id", "bill", "verdict", "answer", "accepted_at", "intended_at", "sends", "tries"}
     )
     return facts, call.is_open, call.is_refused, call.was_taken, call.money, call.units
 
@@ -115,14 +115,22 @@ def test_a_refusal_never_hides_a_task(drawn):
 def test_money_is_never_lower_than_somebody_can_prove(drawn):
     _, _, workers = drawn
     everybody = merged(*workers)
-    if any(one.billed is not None and Decimal(one.billed) for one in workers):
+    if any(one.bill is not None and not one.bill.is_free for one in workers):
         assert everybody.money is Money.BILLED
     if everybody.money is Money.NONE:
-        assert everybody.billed == "0" or everybody.is_refused
+        assert everybody.is_refused or everybody.bill.is_free
     assert (everybody.units == 0) == (everybody.money is Money.NONE)
 
 
-@given(st.lists(st.builds(PaidCall, fingerprint=st.text("ab", min_size=1), billed=st.sampled_from([None, "0", "1"]))))
+@given(
+    st.lists(
+        st.builds(
+            PaidCall,
+            fingerprint=st.text("ab", min_size=1),
+            bill=st.sampled_from([None, Bill(units=0), Bill(units=1), Bill(cash={"USD": 1})]),
+        )
+    )
+)
 def test_the_money_of_a_job_is_that_of_its_worst_call(calls):
     assert all(ORDER.index(money_of(calls)) >= ORDER.index(call.money) for call in calls)
     assert calls or money_of(calls) is Money.NONE
@@ -136,12 +144,12 @@ def test_the_money_of_a_job_is_that_of_its_worst_call(calls):
         ({"sends": {"a": "refused", "b": "sent"}}, "maybe"),
         ({**TASK}, "maybe"),
         ({**TASK, "verdict": "failed"}, "maybe"),
-        ({**TASK, "verdict": "failed", "billed": "0"}, "none"),
-        ({**TASK, "verdict": "failed", "billed": "1.5"}, "billed"),
+        ({**TASK, "verdict": "failed", "bill": Bill(units="0")}, "none"),
+        ({**TASK, "verdict": "failed", "bill": Bill(units="1.5")}, "billed"),
         ({**TASK, "verdict": "succeeded"}, "billed"),
         ({"what": "tts", "verdict": "succeeded"}, "billed"),
         ({"what": "tts", "verdict": "failed"}, "billed"),
-        ({"what": "tts", "verdict": "failed", "billed": "0"}, "none"),
+        ({"what": "tts", "verdict": "failed", "bill": Bill(units="0")}, "none"),
     ],
 )
 def test_what_a_call_proves_about_money(fields, money):

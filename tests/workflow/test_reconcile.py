@@ -95,7 +95,7 @@ def test_a_late_result_is_told_then_adopted_for_free(workshop, sandbox, base):
     job = timed_out(sandbox, base)
     report = compare(workshop, base)
     (row,) = report.open_rows
-    assert (row.finding, row.task_id, row.billed_units) == (Finding.LATE_RESULT, job.klingai_job_id, "1.5")
+    assert (row.finding, row.task_id, row.bill) == (Finding.LATE_RESULT, job.klingai_job_id, "1.5 units")
     assert "clear the task generation" in row.next_step
     assert workshop.store.load("job-1").state is S.FAILED
 

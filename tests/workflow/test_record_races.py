@@ -27,6 +27,7 @@ from airflow_provider_klingvideo.kling import (
     TaskStatus,
     parse_request,
 )
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow import (
     TRANSITIONS,
     JobStore,
@@ -313,7 +314,7 @@ def learn_and_keep(base, number):
     for call, token in tokens:
         store.note("job-1", call, token, first=True)
     store.save(job)
-    own.verdict, own.billed = "succeeded", f"{number}"
+    own.verdict, own.bill = "succeeded", Bill(units=number)
     if number % 3 == 0:
         common.task_id = "7"
     elif number % 3 == 1:
@@ -333,8 +334,8 @@ def test_what_many_workers_learn_at_once_is_all_known_afterwards(tmp_path, run, 
     store.save(job)
     run([lambda number=number: learn_and_keep(tmp_path, number) for number in range(count)])
     calls = {call.fingerprint: call for call in store.load("job-1").calls}
-    assert {name: call.billed for name, call in calls.items() if name != "f"} == {
-        f"own-{number}": f"{number}" for number in range(count)
+    assert {name: str(call.bill) for name, call in calls.items() if name != "f"} == {
+        f"own-{number}": f"{number} units" for number in range(count)
     }
     assert calls["f"].task_id == "7"
     ends = {f"try-{number}": "refused" if number % 3 == 1 else "sent" for number in range(count)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import Output, Task, TaskStatus
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow.waiting.watch import Ended, GenerationWatch, Outcome, PollPolicy, Wait
+
+UNITS_3 = Bill(units=3).model_dump(mode="json")
+NO_UNITS = Bill(units=0).model_dump(mode="json")
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUNNING = Task("1", TaskStatus.PROCESSING)
@@ -19,7 +22,7 @@ DONE = Task(
     "1",
     TaskStatus.SUCCEEDED,
     outputs=(Output("video", "https://cdn/x.mp4?Signature=1", duration=5.041),),
-    billed_units=Decimal(3),
+    bill=Bill(units=3),
 )
 
 
@@ -51,7 +54,11 @@ def test_a_success_ends_the_wait_without_the_signed_query():
     ended = watch().on_task(DONE, after(70))
     video = {"type": "video", "seconds": 5.041, "url": "https://cdn/x.mp4"}
     assert ended == Ended(
-        Outcome.SUCCEEDED, billed_units="3", seconds=5.041, video_url="https://cdn/x.mp4", outputs=[video]
+        Outcome.SUCCEEDED,
+        bill=UNITS_3,
+        seconds=5.041,
+        video_url="https://cdn/x.mp4",
+        outputs=[video],
     )
 
 
@@ -76,8 +83,8 @@ def test_a_task_that_never_ends_times_out_at_the_deadline():
 
 @pytest.mark.scenario(30)
 def test_a_failure_keeps_the_vendors_words():
-    failed = Task("1", TaskStatus.FAILED, message="Image pixel is invalid", billed_units=Decimal(0))
-    assert watch().on_task(failed, after(9)) == Ended(Outcome.FAILED, "Image pixel is invalid", billed_units="0")
+    failed = Task("1", TaskStatus.FAILED, message="Image pixel is invalid", bill=Bill(units=0))
+    assert watch().on_task(failed, after(9)) == Ended(Outcome.FAILED, "Image pixel is invalid", bill=NO_UNITS)
 
 
 @pytest.mark.scenario(32)

@@ -9,6 +9,7 @@ import pytest
 from workshop import KEY, Workshop, slots_of
 
 from airflow_provider_klingvideo.kling import ApiKeyAuth, AsyncKlingClient, KlingClient, parse_request
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.media import RenderPlan
 from airflow_provider_klingvideo.workflow import (
     PollPolicy,
@@ -58,7 +59,7 @@ def test_a_job_ends_with_its_files_and_the_price_that_was_estimated(sandbox, tmp
     workshop = Workshop(sandbox, tmp_path, plan=RenderPlan())
     job = workshop.process(fox())
     assert job.state is S.COMPLETED, job.error
-    assert job.estimate.units == job.result.billed_units == str(job.billed_units) == "1.5"
+    assert job.estimate.units == str(job.result.bill.units) == str(job.billed_units) == "1.5"
     names = {"source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg"}
     assert set(job.files.artifacts) == names
     assert all((workshop.store.folder(job.id) / name).exists() for name in names)
@@ -89,7 +90,7 @@ def test_an_intent_without_an_answer_is_looked_up_before_anything_is_sent(worksh
     assert lost.state is S.COMPLETED
     job = reopened(lost, S.QUEUED)
     job.klingai_job_id = job.submissions[0].task_id = None
-    job.submissions[0].verdict = job.submissions[0].accepted_at = job.submissions[0].billed = None
+    job.submissions[0].verdict = job.submissions[0].accepted_at = job.submissions[0].bill = None
     (note,) = (workshop.store.folder(job.id) / "calls").iterdir()
     note.unlink()
     seen = sandbox.ledger()["requests"]
@@ -258,7 +259,7 @@ class TestTheWait:
         job.prompt += " [sandbox:fail=Image pixel is invalid]"
         failed = workshop.process(job)
         assert (failed.failure["vendor_message"], failed.failure["money"]) == ("Image pixel is invalid", "none")
-        assert (failed.submissions[0].verdict, failed.submissions[0].billed) == ("failed", "0")
+        assert (failed.submissions[0].verdict, str(failed.submissions[0].bill)) == ("failed", "0 units")
 
     @pytest.mark.scenario(32)
     def test_a_success_without_a_video(self, workshop, sandbox):
@@ -450,7 +451,7 @@ def test_nobody_waited_for_the_task(workshop, sandbox):
         return job.result
 
     job = reopened(done, S.GENERATING)
-    assert asyncio.run(settled(job)).billed_units == "1.5"
+    assert asyncio.run(settled(job)).bill == Bill(units="1.5")
     job.result = None
     assert asyncio.run(settled(job)).seconds == pytest.approx(5.041, abs=0.1)
     sandbox.settings(generation_seconds=60)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_klingvideo._urls import without_queries
+from airflow_provider_klingvideo.kling.wire.bills import Bill, bill_of
 from airflow_provider_klingvideo.kling.wire.reading import (
-    amount_of,
     exact_text_of,
     list_of,
     mapping_of,
@@ -76,7 +75,7 @@ class Task:
     :param message: why it failed.
     :param external_id: our id.
     :param outputs: its results.
-    :param billed_units: what was billed, None while the vendor does not say.
+    :param bill: what was billed, None while Kling does not say.
     """
 
     id: str
@@ -85,7 +84,7 @@ class Task:
     message: str = ""
     external_id: str | None = None
     outputs: tuple[Output, ...] = ()
-    billed_units: Decimal | None = None
+    bill: Bill | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -134,7 +133,7 @@ def parse_task(data: Any) -> Task | None:
         or exact_text_of(mapping_of(data.get("task_info")).get("external_task_id"))
         or None,
         outputs=_outputs(data),
-        billed_units=_billed(data),
+        bill=bill_of(data),
         created_at=time_of(data.get("create_time") or data.get("created_at")),
         updated_at=time_of(data.get("update_time") or data.get("updated_at")),
         raw=data,
@@ -204,12 +203,6 @@ def _output(item: Mapping[str, Any]) -> Output:
 
 def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     return next((text for key in keys if (text := text_of(item.get(key)))), "")
-
-
-def _billed(data: Mapping[str, Any]) -> Decimal | None:
-    amounts = [amount_of(item.get("amount")) for item in list_of(data.get("billing"))]
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if known else amount_of(data.get("final_unit_deduction"))
 
 
 def _without_queries(value: Any) -> Any:

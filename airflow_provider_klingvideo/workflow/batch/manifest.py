@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.storage.names import safe_name
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.text import storable_json
@@ -17,9 +17,8 @@ from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 
 
-def _units(units: Decimal | None) -> str | None:
-    """Units are decimal numbers as text, as Kling bills them: a float would round them."""
-    return None if units is None else f"{units:f}"
+def _billed(column: str) -> Callable[[WorkflowJob], str | None]:
+    return lambda job: (job.bill or Bill()).columns[column]
 
 
 _FACTS: Mapping[str, Callable[[WorkflowJob], Any]] = {
@@ -28,7 +27,8 @@ _FACTS: Mapping[str, Callable[[WorkflowJob], Any]] = {
     "prompt": lambda job: job.prompt,
     "klingai_job_id": lambda job: job.klingai_job_id,
     "processed_url": lambda job: job.processed_url,
-    "billed_units": lambda job: _units(job.billed_units),
+    "billed_units": _billed("billed_units"),
+    "billed_cash": _billed("billed_cash"),
     "estimated_units": lambda job: job.estimate and job.estimate.units,
     "seconds": lambda job: job.result and job.result.seconds,
     "error": lambda job: job.error,

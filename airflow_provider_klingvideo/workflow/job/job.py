@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from airflow_provider_klingvideo.kling.wire.bills import Bill, total
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.workflow.job.migrations import SCHEMA_VERSION, migrated
 from airflow_provider_klingvideo.workflow.job.paid import CREATE, PaidCall, UtcDatetime, utc_now
@@ -150,10 +151,14 @@ class WorkflowJob(BaseModel):
         return self.request
 
     @property
-    def billed_units(self) -> Decimal | None:
+    def bill(self) -> Bill | None:
         """What Kling has billed for all calls of the job, lost answers with their price; None when nothing is known."""
-        known = [units for call in self.calls if (units := call.counted) is not None]
-        return sum(known, Decimal(0)) if known else None
+        return total(bill for call in self.calls if (bill := call.counted) is not None)
+
+    @property
+    def billed_units(self) -> Decimal | None:
+        """The units of that bill; None where it says nothing about units."""
+        return self.bill.units if self.bill else None
 
     @property
     def sends(self) -> set[str]:

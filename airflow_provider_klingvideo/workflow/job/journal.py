@@ -93,7 +93,7 @@ def facts_of(call: PaidCall) -> dict[str, Any]:
         "task_id": call.task_id,
         "take": call.take,
         "price": call.price,
-        "billed": call.billed,
+        "bill": None if call.bill is None else call.bill.model_dump(mode="json"),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling.services.faces import SESSION_LIFETIME
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class NewerRecordError(KlingVideoError):
@@ -65,7 +65,7 @@ def _create(old: Mapping[str, Any]) -> dict[str, Any]:
         "external_task_id": old["external_task_id"],
         "task_id": old.get("task_id"),
         "price": units,
-        "billed": units if is_bill else None,
+        "bill": {"units": units} if is_bill and units is not None else None,
         "verdict": verdict,
         "sends": {"earlier": "refused" if outcome == "refused" else "sent"},
         "intended_at": old["intended_at"],
@@ -100,6 +100,14 @@ def _result(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
     return _part(metadata, {name: name for name in names}) if "outputs" in metadata else None
 
 
+def _from_version_2(record: dict[str, Any]) -> dict[str, Any]:
+    """Until then every amount of a bill was taken for one of units; :class:`PaidCall` reads its own for itself."""
+    result = record.get("result")
+    if not result or result.get("billed_units") is None:
+        return record
+    return {**record, "result": {**result, "bill": {"units": result["billed_units"]}}}
+
+
 _ORIGIN = {"dag_id": "dag_id", "run_id": "run_id", "map_index": "map_index", "batch": "batch", "turn": "turn"}
 _FILES = {"artifacts_of": "task_id", "artifacts": "artifacts", "gates": "gates", "media_warnings": "warnings"}
 _SECTIONS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -116,4 +124,4 @@ _MOVED: Iterable[str] = (
     *(*_ORIGIN, "reconciled", "reconciled_at", "kind", "model", "generation", "warnings", "estimate", "budget"),
     *("priority", "video_url", "seconds", "billed_units", "outputs", *_FILES, "vendor_answer"),
 )
-_STEPS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_from_version_1,)
+_STEPS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_from_version_1, _from_version_2)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import uuid4
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
 from airflow_provider_klingvideo.errors import Money
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
 Send = Literal["sent", "refused"]
@@ -45,7 +46,7 @@ class PaidCall(BaseModel):
         5.1).
     :param task_id: Kling's id of the task, None while its acceptance is not known.
     :param price: what it was expected to cost, a decimal number of units as text; None when unknown.
-    :param billed: what Kling has billed, likewise; None while Kling has not said.
+    :param bill: what Kling has billed; None while Kling has not said.
     :param verdict: ``succeeded`` or ``failed`` once Kling has said so; of a call without a task ``succeeded`` means
         that it was answered.
     :param answer: what a call without a task has answered, as far as it is needed later.
@@ -61,7 +62,7 @@ class PaidCall(BaseModel):
     external_task_id: str | None = None
     task_id: str | None = None
     price: str | None = None
-    billed: str | None = None
+    bill: Bill | None = None
     verdict: Verdict | None = None
     answer: dict[str, Any] = Field(default_factory=dict)
     expires_at: UtcDatetime | None = None
@@ -69,6 +70,14 @@ class PaidCall(BaseModel):
     tries: int = 0
     intended_at: UtcDatetime = Field(default_factory=utc_now)
     accepted_at: UtcDatetime | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, data: Any) -> Any:
+        # Until records could tell money from units, every amount was one of units.
+        if isinstance(data, Mapping) and data.get("billed") is not None:
+            return {**data, "bill": {"units": data["billed"]}}
+        return data
 
     @property
     def key(self) -> CallKey:
@@ -103,27 +112,26 @@ class PaidCall(BaseModel):
     @property
     def money(self) -> Money:
         """What it proves about money."""
-        if self.billed is not None:
-            return Money.BILLED if Decimal(self.billed) > 0 else Money.NONE
+        if self.bill is not None:
+            return Money.NONE if self.bill.is_free else Money.BILLED
         if self.verdict == "succeeded" or (self.was_taken and not self.can_be_asked_about):
             return Money.BILLED
         return Money.NONE if self.is_refused else Money.MAYBE
 
     @property
     def units(self) -> Decimal:
-        """What it has cost, or will cost at most as far as is known."""
-        known = self.price if self.billed is None else self.billed
-        return Decimal(0) if self.is_refused or known is None else Decimal(known)
+        """The units that it has cost, or will cost at most as far as is known."""
+        return Decimal(0) if self.is_refused else _units_of(self.bill, Decimal(self.price or 0))
 
     @property
-    def counted(self) -> Decimal | None:
+    def counted(self) -> Bill | None:
         """What it counts among what was billed; None while Kling has not said, and will say it later.
 
         A lost answer that Kling cannot be asked about counts as paid: nobody will ever know better.
         """
-        if self.billed is None and (self.can_be_asked_about or not self.is_open):
-            return None
-        return self.units
+        if self.bill is None and self.is_open and not self.can_be_asked_about:
+            return Bill(units=self.units)
+        return self.bill
 
     @property
     def next_token(self) -> str:
@@ -153,7 +161,7 @@ class PaidCall(BaseModel):
 
     def learn(self, other: PaidCall) -> None:
         """Take over what another record of the same call knows; nothing that is known gets lost by it."""
-        for name in ("external_task_id", "task_id", "billed", "verdict", "accepted_at", "expires_at"):
+        for name in ("external_task_id", "task_id", "bill", "verdict", "accepted_at", "expires_at"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(other, name))
         self.price = self.price or other.price
@@ -162,6 +170,18 @@ class PaidCall(BaseModel):
         self.tries = max(self.tries, other.tries)
         refused = {token: state for token, state in other.sends.items() if state == "refused"}
         self.sends = _kept({**other.sends, **self.sends, **refused})
+
+
+def listed_bill(call: PaidCall) -> Bill | None:
+    """The bill of a call that Kling has taken without telling its bill: the price on the list."""
+    return None if call.price is None else Bill(units=Decimal(call.price))
+
+
+def _units_of(bill: Bill | None, price: Decimal) -> Decimal:
+    """The units of a bill; where none is told, or not what it is about, as many as the call was expected to cost."""
+    if bill is None:
+        return price
+    return max(bill.units or Decimal(0), price if bill.unclear else Decimal(0))
 
 
 def _kept(sends: dict[str, Send]) -> dict[str, Send]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from airflow_provider_klingvideo.kling.wire.bills import Bill
+
 
 class Section(BaseModel):
     """A part of a job record; fields of a later version are passed over."""
@@ -83,14 +85,14 @@ class Result(Section):
 
     :param video_url: where the video lies at Kling, without its signed query; None where there is none.
     :param seconds: length of the video as Kling states it.
-    :param billed_units: what Kling has billed for the task, a decimal number as text; None when it did not say.
+    :param bill: what Kling has billed for the task; None when it did not say.
     :param outputs: every result: ``type``, and where it has them ``id``, ``name``, ``group``, ``seconds``, ``url``
         (without the signed query), ``watermark`` (whether it also comes with one), ``formats`` (in which others).
     """
 
     video_url: str | None = None
     seconds: float | None = None
-    billed_units: str | None = None
+    bill: Bill | None = None
     outputs: list[dict[str, Any]] = Field(default_factory=list)
 
 

@@ -8,11 +8,16 @@ from typing import Any, TypeVar
 
 from airflow_provider_klingvideo.errors import Money
 from airflow_provider_klingvideo.kling import AmbiguousSubmissionError, InvalidRequestError, registry
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow.job.errors import UnansweredCallError
-from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, listed_bill, utc_now
 from airflow_provider_klingvideo.workflow.ordering.paid_once import Means, PaidOnce
 
 A = TypeVar("A")
+
+
+def _untold(_: Any) -> None:
+    """Read no bill."""
 
 
 async def answered_call(
@@ -24,6 +29,7 @@ async def answered_call(
     send: Callable[[], Awaitable[A]],
     read: Callable[[A], dict[str, Any]],
     lifetime: timedelta | None,
+    bill: Callable[[A], Bill | None] = _untold,
     repeat_unanswered: bool = False,
 ) -> dict[str, Any]:
     """Return what Kling answers, from the record while that is still valid.
@@ -33,6 +39,7 @@ async def answered_call(
     :param fingerprint: hash of what is asked for.
     :param send: makes the call.
     :param read: what of the answer is kept, as JSON values.
+    :param bill: reads the bill in it; None where it tells none, so that the price on the list counts.
     :param lifetime: for how long the answer is of use, None for ever.
     :param repeat_unanswered: make another one where an answer was lost, at the risk of paying twice for it.
     :raises UnansweredCallError: this or an earlier call may have been paid, and its answer is lost.
@@ -46,7 +53,7 @@ async def answered_call(
         calls.append(call)
 
     def take(call: PaidCall, answer: A) -> None:
-        call.answer, call.verdict, call.billed = read(answer), "succeeded", call.price
+        call.answer, call.verdict, call.bill = read(answer), "succeeded", bill(answer) or listed_bill(call)
         call.expires_at = None if lifetime is None else utc_now() + lifetime
 
     try:

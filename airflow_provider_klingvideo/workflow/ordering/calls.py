@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling.services.speech import RESULT_LIFETIME
+from airflow_provider_klingvideo.kling.wire.bills import bill_of
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, money_of
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
@@ -65,6 +66,7 @@ async def call_once(
             fingerprint=fingerprint,
             send=send,
             read=read,
+            bill=bill_of,
             lifetime=lifetime,
             repeat_unanswered=repeat_unanswered,
         )

@@ -26,7 +26,7 @@ from airflow_provider_klingvideo.workflow.job.errors import (
     UnansweredCallError,
 )
 from airflow_provider_klingvideo.workflow.job.journal import Event
-from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
+from airflow_provider_klingvideo.workflow.job.paid import PaidCall, listed_bill, utc_now
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ class PaidOnce:
         """
         if error.money is Money.BILLED:
             # It was answered and paid; that the answer is of no use does not make another one free.
-            call.verdict, call.accepted_at, call.billed = "failed", utc_now(), call.price
+            call.verdict, call.accepted_at, call.bill = "failed", utc_now(), listed_bill(call)
             call.answer = {"error": error.message, "advice": error.advice}
         elif was_lost or error.money is Money.MAYBE:
             return

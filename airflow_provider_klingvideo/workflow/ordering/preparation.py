@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, registry
+from airflow_provider_klingvideo.kling.wire.bills import Billed, with_bill
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
@@ -46,8 +47,8 @@ async def prepared_request(
     if operation is None:
         return wanted.request
 
-    async def send() -> Mapping[str, Any]:
-        return await client.send(operation)
+    async def send() -> Billed[Mapping[str, Any]]:
+        return await client.send(with_bill(operation))
 
     answer = await answered_call(
         once,
@@ -55,7 +56,8 @@ async def prepared_request(
         what=operation.what,
         fingerprint=wanted.fingerprint,
         send=send,
-        read=dict,
+        read=lambda answer: dict(answer.result),
+        bill=lambda answer: answer.bill,
         lifetime=operation.lifetime,
         repeat_unanswered=repeat_unanswered,
     )

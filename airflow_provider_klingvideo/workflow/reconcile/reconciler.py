@@ -70,7 +70,7 @@ class Difference:
     :param task_id: the vendor's id, where it is known.
     :param external_task_id: our id of the task.
     :param vendor_status: the vendor's word, empty when it does not list the task.
-    :param billed_units: what the vendor billed, a decimal number as text, None while it does not say.
+    :param bill: what Kling has billed, in words; None while it does not say.
     :param record: where the record lies.
     :param done: what was done about it; empty for a mere report.
     """
@@ -81,7 +81,7 @@ class Difference:
     task_id: str = ""
     external_task_id: str = ""
     vendor_status: str = ""
-    billed_units: str | None = None
+    bill: str | None = None
     record: str = ""
     done: str = ""
 
@@ -261,7 +261,7 @@ def _difference_of(task: Task, known: _Known | None) -> Difference:
         "task_id": task.id,
         "external_task_id": task.external_id or "",
         "vendor_status": task.status_word,
-        "billed_units": None if task.billed_units is None else f"{task.billed_units:f}",
+        "bill": None if task.bill is None else str(task.bill),
     }
     if known is None:
         ours = ExternalId.parse(task.external_id)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from airflow_provider_klingvideo.errors import KlingVideoError, Money
+from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, GenerationFailedError, registry
+from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow.job.errors import (
     GenerationTimeoutError,
     NoResultError,
@@ -127,26 +127,24 @@ def conclude(job: WorkflowJob, ended: Ended) -> None:
     call = followed_call(job)
     if ended.outcome in _VERDICTS:
         call.verdict = _VERDICTS[ended.outcome]
-        call.billed = ended.billed_units if ended.billed_units is not None else call.billed
+        call.bill = Bill.model_validate(ended.bill) if ended.bill else call.bill
     if ended.answer:
         job.vendor_answer = ended.answer
     if ended.outcome is not Outcome.SUCCEEDED:
         raise _ERRORS[ended.outcome](job, ended)
-    job.result = Result(
-        video_url=ended.video_url, seconds=ended.seconds, billed_units=ended.billed_units, outputs=ended.outputs
-    )
+    job.result = Result(video_url=ended.video_url, seconds=ended.seconds, bill=call.bill, outputs=ended.outputs)
 
 
 def result_facts(job: WorkflowJob) -> dict[str, Any]:
     """Return what the history tells of the step to POST_PROCESSING."""
-    return job.result.model_dump() if job.result else {}
+    return job.result.model_dump(mode="json") if job.result else {}
 
 
 def _failed(job: WorkflowJob, ended: Ended) -> KlingVideoError:
-    billed = None if ended.billed_units is None else Decimal(ended.billed_units)
-    known = Money.MAYBE if billed is None else Money.BILLED if billed else Money.NONE
     return GenerationFailedError(
-        f"Kling failed to generate task {job.klingai_job_id}", vendor_message=ended.message, money=known
+        f"Kling failed to generate task {job.klingai_job_id}",
+        vendor_message=ended.message,
+        money=followed_call(job).money,
     )
 
 

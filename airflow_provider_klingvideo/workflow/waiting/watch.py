@@ -66,7 +66,8 @@ class Ended:
 
     :param outcome: how it ended.
     :param message: the vendor's words, or what went wrong.
-    :param billed_units: units the vendor billed, a decimal number as text, None when it did not say.
+    :param bill: what Kling has billed, the JSON values of a
+        :class:`~airflow_provider_klingvideo.kling.wire.bills.Bill`; None when it did not say.
     :param seconds: length of the video as the vendor states it.
     :param vendor_seconds: how long the vendor took, by its own clock; None when it did not say.
     :param video_url: where the video lies, without the signed query; None where there is none.
@@ -77,7 +78,7 @@ class Ended:
 
     outcome: Outcome
     message: str = ""
-    billed_units: str | None = None
+    bill: dict[str, Any] | None = None
     seconds: float | None = None
     vendor_seconds: float | None = None
     video_url: str | None = None
@@ -95,6 +96,9 @@ class Ended:
         :raises ValueError: when the event is not of that form.
         """
         known = {key: event[key] for key in cls.__dataclass_fields__ if key in event}
+        if event.get("billed_units") is not None:
+            # An earlier version's trigger knew no money.
+            known.setdefault("bill", {"units": event["billed_units"]})
         if "outcome" not in known:
             raise ValueError(f"An event about a task has no outcome: keys {sorted(event)}.")
         return cls(**{**known, "outcome": Outcome(known["outcome"])})
@@ -200,16 +204,16 @@ class GenerationWatch:
 
 
 def _ended(task: Task) -> Ended:
-    units = None if task.billed_units is None else format(task.billed_units, "f")
+    bill = None if task.bill is None else task.bill.model_dump(mode="json")
     if not task.succeeded:
-        return Ended(Outcome.FAILED, task.message or "the vendor gave no reason", billed_units=units)
+        return Ended(Outcome.FAILED, task.message or "the vendor gave no reason", bill=bill)
     if not any(one.url or (one.type in LIBRARY_ITEMS and one.id) for one in task.outputs):
         message = f"Task {task.id} succeeded without a result"
-        return Ended(Outcome.NO_RESULT, message, billed_units=units, answer=task.public_answer())
+        return Ended(Outcome.NO_RESULT, message, bill=bill, answer=task.public_answer())
     video = task.video
     return Ended(
         Outcome.SUCCEEDED,
-        billed_units=units,
+        bill=bill,
         seconds=video.duration if video else None,
         vendor_seconds=task.seconds,
         video_url=_unsigned(video.url) if video else None,
