@@ -14,6 +14,7 @@ Every answer carries the header x-klingvideo-sandbox, every clip says SANDBOX.
 
 Example: klingvideo sandbox --slots 2 --generation-seconds 3-6 --state sandbox.db"""
 
+_TIMING = ("queue_seconds", "generation_seconds", "seed")
 _OPTIONAL_SETTINGS = ("api_key", "access_key", "secret_key", "state", "webhook_secret", "ffmpeg", "max_render_height")
 
 
@@ -29,6 +30,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     account.add_argument("--secret-key", help="secret key, likewise; at least 32 bytes")
     account.add_argument("--slots", type=int, default=5, help="tasks at the same time (default: %(default)s)")
     account.add_argument("--balance", default="10000", help="units in the resource pack (default: %(default)s)")
+    account.add_argument(
+        "--payment",
+        choices=("units", "cash", "mixed"),
+        default="units",
+        help="what pays: the pack, money afterwards, or the pack and then money (default: %(default)s)",
+    )
+    account.add_argument("--credit", default="10000", help="money that may be owed (default: %(default)s)")
+    account.add_argument(
+        "--discount", default="0", help="share of the list price not paid in money (default: %(default)s)"
+    )
     account.add_argument("--webhook-secret", metavar="whsec_...", help="sign callbacks with this secret")
     tasks = parser.add_argument_group("the tasks")
     tasks.add_argument("--queue-seconds", default="1", metavar="S|S-S", help="submitted for (default: %(default)s)")
@@ -90,7 +101,7 @@ def _settings(arguments: argparse.Namespace) -> SandboxSettings:
 
     values: dict[str, Any] = {
         name: getattr(arguments, name)
-        for name in ("region", "slots", "balance", "queue_seconds", "generation_seconds", "seed")
+        for name in ("region", "slots", "balance", "payment", "credit", "discount", *_TIMING)
     }
     values |= {name: value for name in _OPTIONAL_SETTINGS if (value := getattr(arguments, name)) is not None}
     try:

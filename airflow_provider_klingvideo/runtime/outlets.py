@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
 
 if TYPE_CHECKING:
@@ -37,5 +36,5 @@ def _facts(job: WorkflowJob) -> dict[str, Any]:
         "path": job.processed_url,
         "sha256": main.get("sha256"),
         "seconds": job.result and job.result.seconds,
-        **(job.bill or Bill()).columns,
+        **job.bill_columns,
     }

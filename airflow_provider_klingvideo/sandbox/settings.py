@@ -59,6 +59,10 @@ class SandboxSettings(BaseModel):
     :param account_name: shown on the page and in the name of the resource pack.
     :param slots: video tasks that may be between submission and their end at the same time.
     :param balance: units in the video resource pack; what succeeded tasks of a kept state cost is taken off.
+    :param payment: what pays: ``units`` of the packs, ``cash`` for an account that pays afterwards, or ``mixed``: the
+        pack as far as it reaches, then money.
+    :param credit: money that such an account may owe.
+    :param discount: the share of the list price that it does not pay.
     :param queue_seconds: how long a task stays ``submitted``: a number, or a range as ``"1-3"`` or ``(1, 3)``.
     :param generation_seconds: how long it stays ``processing``, in the same forms.
     :param seed: of the jitter inside the ranges.
@@ -87,6 +91,9 @@ class SandboxSettings(BaseModel):
     account_name: str = "SANDBOX"
     slots: Slots = 5
     balance: Units = Decimal(10_000)
+    payment: Literal["units", "cash", "mixed"] = "units"
+    credit: Units = Decimal(10_000)
+    discount: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal(0)
     queue_seconds: Span = (1.0, 1.0)
     generation_seconds: Span = (8.0, 15.0)
     seed: int = 0

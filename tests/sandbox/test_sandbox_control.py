@@ -49,6 +49,7 @@ def test_the_ledger_tells_everything(sandbox: SandboxServer, create: Create, clo
         "message": "",
         "quoted_units": "3",
         "units": "0",
+        "cash": "0",
         "created_at": 0,
         "updated_at": 0,
         "pack": "video",
@@ -205,4 +206,4 @@ def test_it_shares_nothing_with_the_product() -> None:
         "'airflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "['errors', 'sandbox'] False"
+    assert done.stdout.strip() == "['_urls', 'errors', 'sandbox'] False"

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.reading import amount_of, list_of, mapping_of, text_of
 
 T = TypeVar("T")
 
-Amount = Annotated[
-    Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(lambda amount: f"{amount:f}", str, "json")
-]
+Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), AfterValidator(lambda amount: Decimal(f"{amount:f}"))]
 """A decimal number, as text where it is stored: a float would round it."""
 Cash = dict[str, Amount]
 """Amounts by currency; an empty name where Kling names none."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.sandbox.account.answers import Refusal, invalid
 from airflow_provider_klingvideo.sandbox.account.catalog import Generation, Pack
+from airflow_provider_klingvideo.sandbox.account.charges import Tariff, tariff_of
 from airflow_provider_klingvideo.sandbox.account.journal import Journal
 from airflow_provider_klingvideo.sandbox.account.orders import Order
 from airflow_provider_klingvideo.sandbox.account.tasks import Fate, StoredInput, Task, trimmed
@@ -96,6 +97,7 @@ class Account:
         self._queue_seconds = settings.queue_seconds
         self._generation_seconds = settings.generation_seconds
         self._jitter = random.Random(settings.seed)  # noqa: S311 - durations, not secrets
+        self._owed = Decimal(0)
         self._last_id = 0
 
     def open(self) -> None:
@@ -153,7 +155,9 @@ class Account:
             status = task.change_at(now).status
             if status.terminal:
                 del self._open[task.id]
-                self._purses[task.pack].spent += task.billed(status)
+                charge = task.billed(status)
+                self._purses[task.pack].spent += charge.units
+                self._owed += charge.cash
 
     def purse(self, pack: Pack) -> Purse:
         """What is left of one kind of resource pack, everything that ended taken into account."""
@@ -168,25 +172,49 @@ class Account:
     def accept(self, order: Order, admission: Admission) -> Task:
         """Make a task of an order.
 
-        :raises Refusal: 1201 for a used external id, 1102 for too few units, 1303 for no free slot, in that order.
+        :raises Refusal: 1201 for a used external id, 1102 for too few units or 1101 for too much that is owed, 1303 for
+            no free slot, in that order.
         """
         if order.external_id and order.external_id in self._by_external_id:
             raise invalid(f"External_task_id {order.external_id} already exists")
         purse, taken = self.purse(order.pack), self.in_flight(order.pack)
-        reserved = sum(task.units for task in self._open.values() if task.pack is order.pack)
-        if purse.balance - reserved < order.units:
-            raise Refusal(1102)
+        tariff = self._tariff(order, purse)
         if not admission.synchronous:
             if taken + order.weight > purse.slots:
                 raise Refusal(1303)
             purse.max_in_flight = max(purse.max_in_flight, taken + order.weight)
-        task = self._new_task(order, admission)
+        task = self._new_task(order, admission, tariff)
         if self._journal:
             self._journal.write(task)
         self._hold(task)
         return task
 
-    def _new_task(self, order: Order, admission: Admission) -> Task:
+    def _tariff(self, order: Order, purse: Purse) -> Tariff:
+        """How an order is paid, everything that is not yet taken counted."""
+        reserved = [task.reserved for task in self._open.values() if task.pack is order.pack]
+        left = purse.balance - sum(charge.units for charge in reserved)
+        tariff = tariff_of(self._settings, order.pack, left)
+        charge = tariff.charge(order.units)
+        if charge.units > left:
+            raise Refusal(1102)
+        if charge.cash + self._owed + sum(one.cash for one in reserved) > self._settings.credit:
+            raise Refusal(1101)
+        return tariff
+
+    @property
+    def credit_left(self) -> Decimal:
+        """Money that the account may still owe."""
+        self._settle()
+        return self._settings.credit - self._owed
+
+    @property
+    def cash(self) -> dict[str, str]:
+        """What the account owes, and may owe."""
+        self._settle()
+        currency = tariff_of(self._settings, Pack.VIDEO, Decimal(0)).currency
+        return {"currency": currency, "spent": trimmed(self._owed), "credit": trimmed(self._settings.credit)}
+
+    def _new_task(self, order: Order, admission: Admission, tariff: Tariff) -> Task:
         now, fate = self.now(), admission.fate
         task_id = self._next_id(now)
         generation = fate.generation_seconds
@@ -204,6 +232,7 @@ class Account:
             seconds=order.seconds,
             sound=order.sound,
             units=order.units,
+            tariff=tariff,
             pack=order.pack,
             weight=order.weight,
             results=[result.model_copy(deep=True) for result in order.results],

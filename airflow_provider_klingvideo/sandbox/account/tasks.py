@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from airflow_provider_klingvideo.sandbox.account.catalog import Generation, Pack, Sound, frame_size
+from airflow_provider_klingvideo.sandbox.account.charges import Charge, Tariff
 from airflow_provider_klingvideo.sandbox.account.limits import Limits
 from airflow_provider_klingvideo.sandbox.files.media_facts import MediaFacts
 
@@ -132,6 +133,7 @@ class Task(BaseModel):
     """A task that was accepted.
 
     :param units: what it costs if it succeeds; an estimate until its inputs were looked at.
+    :param tariff: how it is paid.
     :param weight: slots that it takes.
     :param synchronous: whether it ended with the request that made it; no query shows it then.
     :param inputs_checked_at: when its inputs were looked at, in milliseconds; none while that is due.
@@ -150,6 +152,7 @@ class Task(BaseModel):
     seconds: int
     sound: Sound
     units: Decimal
+    tariff: Tariff = Tariff()
     pack: Pack
     weight: int
     results: list[Result]
@@ -212,9 +215,14 @@ class Task(BaseModel):
             if self.follow.unit_price:
                 self.units = self.follow.units(length.seconds)
 
-    def billed(self, status: Status) -> Decimal:
-        """Units that are deducted: only success costs."""
-        return self.units if status is Status.SUCCEEDED else Decimal(0)
+    @property
+    def reserved(self) -> Charge:
+        """What it takes if it succeeds."""
+        return self.tariff.charge(self.units)
+
+    def billed(self, status: Status) -> Charge:
+        """What is taken: only success costs."""
+        return self.tariff.charge(self.units if status is Status.SUCCEEDED else Decimal(0))
 
 
 def trimmed(units: Decimal) -> str:

@@ -9,6 +9,7 @@ from airflow_provider_klingvideo.sandbox.account.catalog import Generation
 from airflow_provider_klingvideo.sandbox.account.shapes import Sign, outputs, task_result
 from airflow_provider_klingvideo.sandbox.account.tasks import Change, Status, Task, trimmed
 
+CASH_TYPE = "balance"
 _LEGACY_WORDS = {Status.SUCCEEDED: "succeed"}
 
 
@@ -31,19 +32,33 @@ def new_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
         view["external_id"] = task.external_id
     if change.status is Status.SUCCEEDED:
         view["outputs"] = outputs(task, sign)
-        view["billing"] = [{"charge_type": "unit", "amount": trimmed(task.units), "package_type": task.pack.value}]
+        view["billing"] = _entries(task)
     if change.status is Status.FAILED:
         view["outputs"] = []
         view["billing"] = [{"amount": "0"}]
     return view
 
 
+def _entries(task: Task) -> list[dict[str, Any]]:
+    """What a task cost, as the new generation says it: an entry for each thing that pays."""
+    charge = task.reserved
+    units = {"charge_type": "unit", "amount": trimmed(charge.units), "package_type": task.pack.value}
+    cash = {
+        "charge_type": "cash",
+        "amount": trimmed(charge.cash),
+        "cash_type": CASH_TYPE,
+        "currency": charge.currency,
+        "list_price": trimmed(charge.list_price),
+    }
+    return [*([units] if charge.units or not charge.cash else []), *([cash] if charge.cash else [])]
+
+
 def deductions(task: Task, change: Change) -> dict[str, Any]:
     """What a task cost, as the legacy generation says it."""
     billed = task.billed(change.status)
     return {
-        "final_unit_deduction": trimmed(billed),
-        "final_balance_deduction": {"quota": "0", "list_price": "0"},
+        "final_unit_deduction": trimmed(billed.units),
+        "final_balance_deduction": {"quota": trimmed(billed.cash), "list_price": trimmed(billed.list_price)},
     }
 
 
@@ -120,7 +135,8 @@ def ledger_row(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
         "status": _word(task, change),
         "message": task.failure if change.status is Status.FAILED else "",
         "quoted_units": trimmed(task.units),
-        "units": trimmed(task.billed(change.status)),
+        "units": trimmed(task.billed(change.status).units),
+        "cash": trimmed(task.billed(change.status).cash),
         "created_at": task.created_at,
         "updated_at": change.at,
         "pack": task.pack.value,

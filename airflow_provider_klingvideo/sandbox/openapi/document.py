@@ -20,7 +20,18 @@ BODIES: dict[str, Body] = {**NEW_BODIES, "/tasks": TASKS_BODY, **LEGACY_BODIES, 
 
 _TIME = {"type": "integer", "description": "Unix milliseconds"}
 _UNITS = text(about="units, a decimal number")
-_BILL = record({"charge_type": text(), "amount": _UNITS, "package_type": text()}, "amount")
+_MONEY = text(about="money, a decimal number")
+_BILL = record(
+    {
+        "charge_type": text(about="unit or cash"),
+        "amount": text(about="units or money, a decimal number"),
+        "package_type": text(about="of units: whose pack"),
+        "cash_type": text(),
+        "currency": text(about="of money: USD or CNY"),
+        "list_price": text(about="of money: before the discount"),
+    },
+    "amount",
+)
 _NEW_TASK = record(
     {
         "id": text(),
@@ -57,6 +68,7 @@ _LEGACY_TASK = record(
         ),
         "watermark_info": record({"enabled": {"type": "boolean"}}),
         "final_unit_deduction": _UNITS,
+        "final_balance_deduction": record({"quota": _MONEY, "list_price": _MONEY}),
     },
     "task_id",
     "task_status",

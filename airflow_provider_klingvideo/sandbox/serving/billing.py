@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from airflow_provider_klingvideo.sandbox.account.catalog import Pack, Sound
 from airflow_provider_klingvideo.sandbox.account.fields import Fields, parse_object
 from airflow_provider_klingvideo.sandbox.account.limits import Kind
 from airflow_provider_klingvideo.sandbox.account.tasks import Status, Task
-from airflow_provider_klingvideo.sandbox.account.views import pack_id
+from airflow_provider_klingvideo.sandbox.account.views import CASH_TYPE, pack_id
 from airflow_provider_klingvideo.sandbox.serving.core import Sandbox
 from airflow_provider_klingvideo.sandbox.serving.routing import VendorRoute, sandbox_of
 
@@ -85,9 +86,10 @@ def _read_first(fields: Fields, keys: frozenset[str]) -> _Query:
             raise item.wrong("key")
         values = item.array("values")
         known = _PRODUCT_TYPES.values() if key == "product_type" else values
-        if not values or not all(isinstance(value, str) and value in known for value in values):
+        if not all(isinstance(value, str) and value in known for value in values):
             raise item.wrong("values")
-        filters.setdefault(key, []).extend(values)
+        if values:  # none at all filter nothing (kling-api section 19)
+            filters.setdefault(key, []).extend(values)
     if {"package_name", "package_id"} <= filters.keys():
         raise invalid("only one of package_name and package_id is allowed")
     return _Query(fields.millis("start_time", 0), fields.millis("end_time", 0), limit, filters)
@@ -95,10 +97,10 @@ def _read_first(fields: Fields, keys: frozenset[str]) -> _Query:
 
 @dataclass(frozen=True)
 class _Deduction:
-    """What a task took from its resource pack.
+    """What a task took from its resource pack, or from the balance.
 
     :param at: when, in milliseconds.
-    :param left: units that were left then.
+    :param left: what was left then: units, or money.
     """
 
     task: Task
@@ -111,25 +113,42 @@ class _Deduction:
         return self.at, self.task.id
 
 
-def _deductions(account: Account) -> list[_Deduction]:
-    """Everything that was ever taken, newest first."""
-    now, left = account.now(), {pack: account.purse(pack).balance for pack in Pack}
+def _paid(account: Account) -> list[tuple[int, Task]]:
+    """The tasks that cost something and when they did, newest first."""
+    now = account.now()
     ended = ((task, task.change_at(now)) for task in account.everything() if task.units)
-    paid = [(change.at, task.id, task) for task, change in ended if change.status is Status.SUCCEEDED]
-    found = []
-    for at, _, task in sorted(paid, key=lambda entry: entry[:2], reverse=True):
-        found.append(_Deduction(task, at, left[task.pack]))
-        left[task.pack] += task.units
+    paid = [(change.at, task) for task, change in ended if change.status is Status.SUCCEEDED]
+    return sorted(paid, key=lambda entry: (entry[0], entry[1].id), reverse=True)
+
+
+def _of_packs(account: Account) -> list[_Deduction]:
+    """Everything that was ever taken from packs, newest first."""
+    left, found = {pack: account.purse(pack).balance for pack in Pack}, []
+    for at, task in _paid(account):
+        if task.reserved.units:
+            found.append(_Deduction(task, at, left[task.pack]))
+            left[task.pack] += task.reserved.units
+    return found
+
+
+def _of_balance(account: Account) -> list[_Deduction]:
+    """Everything that was ever taken from the balance, newest first."""
+    left, found = account.credit_left, []
+    for at, task in _paid(account):
+        if task.reserved.cash:
+            found.append(_Deduction(task, at, left))
+            left += task.reserved.cash
     return found
 
 
 def _row(sandbox: Sandbox, deduction: _Deduction) -> dict[str, Any]:
-    task, units = deduction.task, deduction.task.units
+    """What both ledgers say of a task."""
+    task = deduction.task
     seconds = next((result.seconds for result in task.results if result.seconds), 0)
     return {
         "task_id": task.id,
         "api_key_name": sandbox.settings.account_name,
-        "product_function": task.product,
+        "product_function": _function(task.product),
         "model_name": task.model,
         "resolution": task.resolution,
         "duration": f"{seconds:.2f}" if seconds else "",
@@ -137,11 +156,34 @@ def _row(sandbox: Sandbox, deduction: _Deduction) -> dict[str, Any]:
         "video_sound": _SOUNDS[task.sound],
         "voice_control": task.sound is Sound.VOICE,
         "deduction_time": str(deduction.at),
+    }
+
+
+def _function(product: str) -> str:
+    """A product as the ledgers print it: ``Image to Video`` (kling-api section 19)."""
+    return re.sub("[-_]", " ", product).title().replace(" To ", " to ")
+
+
+def _pack_row(sandbox: Sandbox, deduction: _Deduction) -> dict[str, Any]:
+    task, units = deduction.task, deduction.task.reserved.units
+    return _row(sandbox, deduction) | {
         "package_id": pack_id(pack_name(sandbox, task.pack)),
         "product_type": _PRODUCT_TYPES[task.pack],
         "unit_before_deduction": float(deduction.left + units),
         "deduction_amount": float(units),
         "unit_after_deduction": float(deduction.left),
+    }
+
+
+def _balance_row(sandbox: Sandbox, deduction: _Deduction) -> dict[str, Any]:
+    charge = deduction.task.reserved
+    return _row(sandbox, deduction) | {
+        "cash_type": CASH_TYPE,
+        "balance_before_deduction": float(deduction.left + charge.cash),
+        "deduction_amount": float(charge.cash),
+        "balance_after_deduction": float(deduction.left),
+        "list_price": float(charge.list_price),
+        "currency": charge.currency,
     }
 
 
@@ -161,19 +203,26 @@ def _passes(sandbox: Sandbox, deduction: _Deduction, query: _Query) -> bool:
 @router.post("/account/billing/package")
 async def package_ledger(request: Request) -> Response:
     """What tasks took from resource packs, newest first."""
-    sandbox = sandbox_of(request)
-    query = _read(Fields(parse_object(await request.body())), _PACKAGE_FILTERS)
-    wanted = [found for found in _deductions(sandbox.account) if _passes(sandbox, found, query)]
-    page, more = wanted[: query.limit], len(wanted) > query.limit
-    next_cursor = query.cursor(page[-1].key) if more else ""
-    return Answer(_page([_row(sandbox, deduction) for deduction in page], next_cursor))
+    return await _ledger(request, _PACKAGE_FILTERS, _of_packs, _pack_row)
 
 
 @router.post("/account/billing/balance")
 async def balance_ledger(request: Request) -> Response:
-    """What tasks took from the balance: nothing, for resource packs pay for everything here."""
-    _read(Fields(parse_object(await request.body())), _BALANCE_FILTERS)
-    return Answer(_page([], ""))
+    """What tasks took from the balance, newest first."""
+    return await _ledger(request, _BALANCE_FILTERS, _of_balance, _balance_row)
+
+
+async def _ledger(
+    request: Request,
+    keys: frozenset[str],
+    taken: Callable[[Account], list[_Deduction]],
+    row: Callable[[Sandbox, _Deduction], dict[str, Any]],
+) -> Response:
+    sandbox = sandbox_of(request)
+    query = _read(Fields(parse_object(await request.body())), keys)
+    wanted = [found for found in taken(sandbox.account) if _passes(sandbox, found, query)]
+    page, more = wanted[: query.limit], len(wanted) > query.limit
+    return Answer(_page([row(sandbox, one) for one in page], query.cursor(page[-1].key) if more else ""))
 
 
 def _page(rows: list[dict[str, Any]], next_cursor: str) -> dict[str, Any]:

@@ -190,6 +190,7 @@ class Sandbox:
             "slots": video.slots,
             "in_flight": account.in_flight(Pack.VIDEO),
             "max_in_flight_seen": video.max_in_flight,
+            "cash": account.cash,
             "packs": {pack.value: self._pack(pack) for pack in Pack},
             "requests": dict(self.requests.counts),
         }

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_klingvideo.kling.wire.bills import Bill
 from airflow_provider_klingvideo.storage.names import safe_name
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.text import storable_json
@@ -16,19 +15,14 @@ from airflow_provider_klingvideo.workflow.batch.parquet import as_parquet
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 
-
-def _billed(column: str) -> Callable[[WorkflowJob], str | None]:
-    return lambda job: (job.bill or Bill()).columns[column]
-
-
 _FACTS: Mapping[str, Callable[[WorkflowJob], Any]] = {
     "job_id": lambda job: job.id,
     "state": lambda job: str(job.state),
     "prompt": lambda job: job.prompt,
     "klingai_job_id": lambda job: job.klingai_job_id,
     "processed_url": lambda job: job.processed_url,
-    "billed_units": _billed("billed_units"),
-    "billed_cash": _billed("billed_cash"),
+    "billed_units": lambda job: job.bill_columns["billed_units"],
+    "billed_cash": lambda job: job.bill_columns["billed_cash"],
     "estimated_units": lambda job: job.estimate and job.estimate.units,
     "seconds": lambda job: job.result and job.result.seconds,
     "error": lambda job: job.error,

@@ -156,6 +156,11 @@ class WorkflowJob(BaseModel):
         return total(bill for call in self.calls if (bill := call.counted) is not None)
 
     @property
+    def bill_columns(self) -> dict[str, str | None]:
+        """The same for tables, see :attr:`~airflow_provider_klingvideo.kling.wire.bills.Bill.columns`."""
+        return (self.bill or Bill()).columns
+
+    @property
     def billed_units(self) -> Decimal | None:
         """The units of that bill; None where it says nothing about units."""
         return self.bill.units if self.bill else None
