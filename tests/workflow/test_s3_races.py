@@ -70,13 +70,21 @@ class TestExact:
         assert BudgetBook(open_path(folder)).committed() == 7
 
     def test_twenty_racers_for_seven_slots(self, folder):
+        def claims():
+            return {one.subject for one in SlotBoard(open_path(folder)).read() if one.what == CLAIM}
+
         def work(worker):
             slots = Slots(SlotBoard(open_path(folder)), SlotRules(total=7))
-            return slots.grant([Place(f"{worker}", "video", MODEL, since=worker)], [], queue=f"q{worker}")
+            # One that others were quicker than looks again, as a queue does.
+            for _ in range(20):
+                granted = slots.grant([Place(f"{worker}", "video", MODEL, since=worker)], [], queue=f"q{worker}")
+                if granted or len(claims()) == 7:
+                    return granted
+            return set()
 
         granted = set().union(*run_threads(partial(work, worker) for worker in range(20)))
         assert len(granted) == 7
-        assert {one.subject for one in SlotBoard(open_path(folder)).read() if one.what == CLAIM} == granted
+        assert claims() == granted
 
     def test_workers_that_are_killed_take_nothing_with_them(self, folder, mortal):
         limit, spent = Decimal(12), {}

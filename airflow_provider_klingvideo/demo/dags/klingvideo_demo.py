@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
@@ -16,7 +17,8 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
 
-    @task
+    # On a machine that is just starting Airflow the first try may not come to run.
+    @task(retries=2, retry_delay=timedelta(seconds=5))
     def requests() -> list[dict[str, Any]]:
         """Take the requests from the run's conf."""
         return list(get_current_context()["params"]["requests"])
