@@ -26,6 +26,11 @@ except ImportError:
     )
 
 try:
+    from airflow.sdk.exceptions import AirflowNotFoundException
+except ImportError:
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
+
+try:
     from airflow.sdk.bases.decorator import determine_kwargs
 except ImportError:
     from airflow.utils.operator_helpers import determine_kwargs  # type: ignore[attr-defined]
@@ -40,6 +45,7 @@ __all__ = [
     "HAS_RETRY_POLICIES",
     "AirflowException",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "conf",

@@ -39,7 +39,8 @@ FIGURES = ROOT / "benchmarks" / "figures"
 
 # Where the errors are defined that a record or a task's log can name, in the order of their table.
 ERROR_HOMES = (
-    "runtime.connection",
+    "runtime.connections.faults",
+    "storage.addresses",
     "runtime.options",
     "kling.errors",
     "workflow.job.errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ guarantees as in Airflow, without a scheduler. Interrupted and run again, it goe
 twice. Run again with an edited file, it makes only what is new, changed or had failed.
 
 The connection is Airflow's: AIRFLOW_CONN_KLINGAI_DEFAULT in the environment, or the database.
-Exit code: 0 when every video is COMPLETED, 1 otherwise.
+Exit code: 0 when every video is COMPLETED, 3 when the connection cannot be used, 1 otherwise.
 
 Example: klingvideo generate prompts.csv --output-path videos"""
 
@@ -34,7 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", help="names the batch (default: the file's name)")
     parser.add_argument(
         "--render-plan",
-        type=Path,
         metavar="FILE",
         help="JSON of what is made of each video; default: [klingvideo] render_plan",
     )
@@ -49,13 +48,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     from airflow_provider_klingvideo.runtime.batches.local import LocalBatch
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
+    from airflow_provider_klingvideo.runtime.connections.finding import look_in_the_database
+    from airflow_provider_klingvideo.runtime.paths import open_path
 
     log_to_standard_error()
+    look_in_the_database()
     console = Console(highlight=False)
-    name = arguments.batch or Path(arguments.source).stem
-    plan = arguments.render_plan and arguments.render_plan.read_text()
-    batch = LocalBatch(arguments.conn_id, _uri(arguments.output_path), name, plan)
-    jobs = batch.load(_uri(arguments.source) or "")
+    source = open_path(arguments.source)
+    name = arguments.batch or PurePosixPath(source.name).stem
+    plan = arguments.render_plan and open_path(arguments.render_plan).read_text()
+    batch = LocalBatch(arguments.conn_id, arguments.output_path, name, plan)
+    jobs = batch.load(arguments.source)
     with _Screen(console, jobs) as screen:
         summary = asyncio.run(batch.make(screen.show, screen.show_rendering))
     for job in jobs:
@@ -64,11 +67,6 @@ def run(arguments: argparse.Namespace) -> int:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items()))
     console.print(f"{counts}. Manifest: {summary['manifest']}", soft_wrap=True)
     return 0 if set(summary["states"]) == {"COMPLETED"} else 1
-
-
-def _uri(path: str | None) -> str | None:
-    """Make a path of this machine absolute: Airflow's paths are URIs."""
-    return path if path is None or "://" in path else Path(path).absolute().as_uri()
 
 
 class _Screen:

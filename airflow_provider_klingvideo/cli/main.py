@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
 
 OK = 0
 FAILED = 1
+BAD_CONNECTION = 3
 INTERRUPTED = 130
 
 
@@ -64,14 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     :param argv: the arguments without the program's name; those of the process when not given.
-    :return: 0 when all went well, 1 after an error that was told, 130 after an interruption; a command line that
-        cannot be understood ends the process with 2.
+    :return: 0 when all went well, 1 after an error that was told, 3 where the error lies in the connection, 130 after
+        an interruption; a command line that cannot be understood ends the process with 2.
     """
     arguments = build_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except KlingVideoError as error:
         sys.stderr.write(f"klingvideo: {error}\n")
-        return FAILED
+        return BAD_CONNECTION if error.kind == "connection" else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -16,7 +16,7 @@ videos that were paid and not taken, tasks whose record is lost, records that no
 ordered.
 
 The connection is Airflow's: AIRFLOW_CONN_KLINGAI_DEFAULT in the environment, or the database.
-Exit code: 0 when all is well, 1 when something waits for a person.
+Exit code: 0 when all is well, 1 when something waits for a person, 3 when the connection cannot be used.
 
 Example: klingvideo reconcile s3://videos/klingvideo --adopt"""
 
@@ -43,9 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
+    from airflow_provider_klingvideo.runtime.connections.finding import look_in_the_database
     from airflow_provider_klingvideo.runtime.session import Session, compared
 
     log_to_standard_error()
+    look_in_the_database()
     session = Session(arguments.conn_id, arguments.output_path)
     report = asyncio.run(
         compared(

@@ -117,10 +117,6 @@ class KlingAIHook(_Calls, BaseHook):
             return False, str(error)
         where = settings.base_url if settings.is_custom_host else f"region {settings.region}"
         usable = [pack for pack in packs if pack.status == "online"]
-        if not usable:
-            return (
-                True,
-                f"Connected to {where}. No active resource pack: creates will be refused unless you pay afterwards.",
-            )
         left = ", ".join(f"{pack.name}: {pack.remaining} of {pack.total} units left" for pack in usable)
-        return True, f"Connected to {where}. {left}."
+        packs_told = left or "No active resource pack: creates will be refused unless pay-as-you-go is enabled"
+        return True, ". ".join([f"Connected to {where}", packs_told, *settings.notes]) + "."

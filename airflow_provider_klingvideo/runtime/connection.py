@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
-from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
 
 from airflow_provider_klingvideo import __version__
-from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.runtime.connections import fields
+from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
+from airflow_provider_klingvideo.runtime.connections.finding import found
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -24,15 +25,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 CONSOLE_URL = "https://kling.ai/dev"
 DEFAULT_REGION = "singapore"
-
-
-class ConnectionSettingsError(KlingVideoError, ValueError):
-    """The Airflow connection is incomplete or contradicts itself."""
-
-    kind = "connection"
-    default_advice = "Edit the connection under Admin > Connections"
+USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,7 @@ class KlingSettings:
     :param access_key: with ``secret_key`` instead of an API key.
     :param concurrency_limit: tasks that may run at once, None for no limit of ours.
     :param model_limits: the same by model.
+    :param notes: what the connection says and nobody heeds: names in its extra that are no fields.
     """
 
     base_url: str
@@ -54,6 +52,7 @@ class KlingSettings:
     secret_key: str | None = field(repr=False)
     concurrency_limit: int | None
     model_limits: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def is_custom_host(self) -> bool:
@@ -69,8 +68,16 @@ class KlingSettings:
 
     @property
     def media_hosts(self) -> frozenset[str]:
-        """Hosts that may lie in a private network and still be loaded from: the API's own, when it was set by hand."""
-        return frozenset({urlsplit(self.base_url).netloc}) if self.is_custom_host else frozenset()
+        """Hosts that may lie in a private network and still be loaded from: the API's own, when it was set by hand.
+
+        Each is ``host:port`` as a download spells it: lower case, letters of all languages, the usual port written out.
+        """
+        import httpx
+
+        if not self.is_custom_host:
+            return frozenset()
+        url = httpx.URL(self.base_url)
+        return frozenset({f"{url.host}:{url.port or USUAL_PORTS[url.scheme]}"})
 
     def auth(self) -> Auth:
         """Return the credentials in the form that the clients take."""
@@ -81,67 +88,29 @@ class KlingSettings:
         return AccessKeyAuth(self.access_key or "", self.secret_key or "")
 
 
-def settings_of(connection: Connection, extra: Mapping[str, Any]) -> KlingSettings:
-    """Check a connection.
+def settings_of(connection: Connection) -> KlingSettings:
+    """Read the fields of a connection as they were meant, and check them.
 
     :param connection: the connection.
-    :param extra: its extra fields.
-    :raises ConnectionSettingsError: naming what is missing or wrong.
+    :raises ConnectionSettingsError: naming everything that is missing, wrong or contradictory.
     """
-    from airflow_provider_klingvideo.kling import REGIONS, base_url_for
+    from airflow_provider_klingvideo.kling import REGIONS
 
-    region = str(extra.get("region") or DEFAULT_REGION)
-    if region not in REGIONS:
-        raise ConnectionSettingsError(f"Region {region!r} is unknown; it is one of {', '.join(REGIONS)}")
-    access_key, secret_key = extra.get("access_key") or None, extra.get("secret_key") or None
-    if bool(access_key) != bool(secret_key):
-        raise ConnectionSettingsError("An access key needs its secret key, and the other way round")
-    if not connection.password and not access_key:
-        raise ConnectionSettingsError(
-            f"Connection {connection.conn_id} has neither an API key nor an access key with its secret key"
-        )
+    read = fields.read_fields(connection, REGIONS)
+    if faults := [*read.faults] or [*fields.contradictions(read)]:
+        advice = f"Edit connection {connection.conn_id} under Admin > Connections, or where it is kept"
+        raise ConnectionSettingsError([*faults, *read.strangers], advice=advice)
+    region = read.region or (read.address.region if read.address else "") or DEFAULT_REGION
     return KlingSettings(
-        base_url=_address(connection) or base_url_for(region),
+        base_url=read.address.base_url if read.address else REGIONS[region],
         region=region,
-        api_key=connection.password or None,
-        access_key=access_key,
-        secret_key=secret_key,
-        concurrency_limit=_limit(extra.get("concurrency_limit")),
-        model_limits=_model_limits(extra.get("model_limits")),
+        api_key=read.api_key or None,
+        access_key=read.access_key or None,
+        secret_key=read.secret_key or None,
+        concurrency_limit=read.concurrency_limit,
+        model_limits=read.model_limits,
+        notes=tuple(map(str, [*read.strangers, *fields.unheeded(connection, read)])),
     )
-
-
-def _address(connection: Connection) -> str:
-    host = (connection.host or "").rstrip("/")
-    if not host:
-        return ""
-    address = host if "://" in host else f"https://{host}"
-    if urlsplit(address).scheme not in {"http", "https"}:
-        raise ConnectionSettingsError(f"The base URL {address} is neither http nor https")
-    return f"{address}:{connection.port}" if connection.port and urlsplit(address).port is None else address
-
-
-def _limit(value: Any) -> int | None:
-    if value in (None, ""):
-        return None
-    try:
-        limit = int(value)
-    except (TypeError, ValueError):
-        limit = 0
-    if limit < 1:
-        raise ConnectionSettingsError(f"The concurrency limit {value!r} is not a whole number of at least 1")
-    return limit
-
-
-def _model_limits(value: Any) -> dict[str, int]:
-    """Read limits by model: an object, or JSON of one, as the form gives it."""
-    try:
-        limits = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
-        return {str(model): _limit(limit) or 0 for model, limit in limits.items() if limit is not None}
-    except (ValueError, AttributeError):
-        raise ConnectionSettingsError(
-            f'The limits by model {value!r} are no JSON object of numbers, for example {{"kling-3.0": 5}}'
-        ) from None
 
 
 class KlingConnection:
@@ -157,10 +126,16 @@ class KlingConnection:
     def settings(self) -> KlingSettings:
         """What the connection says, checked.
 
-        :raises ConnectionSettingsError: it is incomplete or contradicts itself.
+        :raises ConnectionSettingsError: it does not exist, is of another type, incomplete or contradicts itself.
+        :raises UnreachableConnectionError: it could not be found out whether it exists.
         """
-        connection = BaseHook.get_connection(self.conn_id)
-        return settings_of(connection, connection.extra_dejson)
+        settings = settings_of(found(self.conn_id))
+        for secret in filter(None, (settings.api_key, settings.access_key, settings.secret_key)):
+            # Airflow hides the fields as they were typed, which is not how the keys are sent.
+            mask_secret(secret)
+        for note in settings.notes:
+            log.warning("Connection %s: %s", self.conn_id, note)
+        return settings
 
     async def fresh_settings(self) -> KlingSettings:
         """Return the settings, read anew without blocking the event loop.

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_klingvideo.media import Clip
+from airflow_provider_klingvideo.storage.addresses import is_web
 from airflow_provider_klingvideo.workflow.inputs.references import record_of
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 MASTER = "master.mp4"
-# What a clip is loaded from: an address of the web belongs to a job, which guards and verifies the download.
-REFUSED_SCHEMES = ("http://", "https://")
 
 
 def clips_of(values: Any, open_path: Callable[[str], Any]) -> list[Clip]:
@@ -32,7 +31,8 @@ def _clip(number: int, value: Any, open_path: Callable[[str], Any]) -> Clip:
         return _clip_of_job(number, value, open_path)
     if not isinstance(value, str) or not value:
         raise InputError(f"Clip {number} is {value!r}: the task that makes it has returned neither a job nor a path")
-    if value.lower().startswith(REFUSED_SCHEMES):
+    if is_web(value):
+        # It belongs to a job, which guards and verifies the download.
         raise InputError(f"Clip {number} is an address of the web: load it into a store first")
     return Clip(open_path(value))
 

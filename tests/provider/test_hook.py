@@ -8,10 +8,20 @@ import subprocess
 import sys
 
 import pytest
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import ErrorResponse
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 from airflow_home import connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
-from airflow_provider_klingvideo.runtime.connection import ConnectionSettingsError, KlingConnection
+from airflow_provider_klingvideo.media.errors import DownloadError
+from airflow_provider_klingvideo.media.fetch.guard import check_target, parse_url
+from airflow_provider_klingvideo.runtime.connection import KlingConnection, KlingSettings, settings_of
+from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError, UnreachableConnectionError
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
 SECRET = "sandbox-secret-key-of-singapore-0001"
@@ -50,30 +60,231 @@ def test_an_api_key_alone_is_enough(monkeypatch):
         ({"url": "", "extra": {"region": "beijing"}}, "https://api-beijing.klingai.com"),
         ({"url": "gateway.example.org/"}, "https://gateway.example.org"),
         ({"url": "http://gateway.example.org", "port": 8080}, "http://gateway.example.org:8080"),
-        ({"url": "http://gateway.example.org:81", "port": 8080}, "http://gateway.example.org:81"),
+        ({"url": "http://gateway.example.org:8080", "port": 8080}, "http://gateway.example.org:8080"),
     ],
 )
 def test_region_or_base_url_make_the_address(connect, fields, address):
     assert connect(**fields).settings.base_url == address
 
 
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"password": ""}, "neither an API key nor an access key"),
-        ({"extra": {"access_key": "a"}}, "An access key needs its secret key"),
-        ({"extra": {"region": "mars"}}, "Region 'mars' is unknown; it is one of singapore, beijing"),
-        ({"url": "ftp://example.org"}, "neither http nor https"),
-        ({"extra": {"concurrency_limit": 0}}, "concurrency limit 0 is not a whole number"),
-        ({"extra": {"concurrency_limit": "many"}}, "concurrency limit 'many' is not a whole number"),
-    ],
-)
-def test_a_bad_connection_is_told_before_anything_is_sent(connect, fields, words):
-    with pytest.raises(ConnectionSettingsError, match=words):
-        connect(**fields).settings  # noqa: B018
+PAIR = {"access_key": "a", "secret_key": "s"}
+BAD = [
+    ({"password": ""}, "neither an API key nor an access key"),
+    ({"password": "", "login": "k"}, "neither an API key nor an access key"),
+    ({"password": "", "extra": {"access_key": "a"}}, "an access key needs its secret key"),
+    ({"password": "", "extra": {"secret_key": "a"}}, "an access key needs its secret key"),
+    ({"password": "", "extra": {"acess_key": "a", "secret_key": "s"}}, "did you mean 'access_key'?"),
+    ({"extra": PAIR}, "an API key stands beside an access key"),
+    ({"password": "two words"}, "API key: it has a blank"),
+    ({"password": "\u0430bc"}, "API key: it has a blank or a letter"),
+    ({"extra": {"region": "mars"}}, "region 'mars' is unknown .legal: one of singapore, beijing"),
+    ({"extra": {"region": "beijing", "Region": "singapore"}}, "given twice"),
+    ({"url": "https://api-singapore.klingai.com", "extra": {"region": "beijing"}}, "the address of singapore"),
+    ({"url": "ftp://example.org"}, "scheme 'ftp' is not supported"),
+    ({"url": "gateway", "schema": "ftp"}, "scheme 'ftp' is not supported"),
+    ({"url": "http://gateway", "schema": "https"}, "it says https, and the host says http"),
+    ({"url": "http://gateway:81", "port": 8080}, "it says 8080, and the host says 81"),
+    ({"url": "https://gateway:443", "port": 8080}, "it says 8080, and the host says 443"),
+    ({"url": "gateway:66000"}, "'66000' is not a port"),
+    ({"url": "https://ann:secret@gateway"}, "more than a host, a port and a path"),
+    ({"url": "https://gateway/x?token=secret"}, "more than a host, a port and a path"),
+    ({"url": "https://gate way"}, "is not an address"),
+    ({"url": "https://"}, "is not an address"),
+    ({"extra": {"concurrency_limit": 0}}, "concurrency limit 0 is not such a number"),
+    ({"extra": {"concurrency_limit": "many"}}, "concurrency limit 'many' is not such a number"),
+    ({"extra": {"concurrency_limit": 2.5}}, "concurrency limit 2.5 is not such a number"),
+    ({"extra": {"concurrency_limit": True}}, "concurrency limit True is not such a number"),
+    ({"extra": {"model_limits": "five"}}, "the limits by model are 'five'"),
+    ({"extra": {"model_limits": {"kling-3.0": -1}}}, "model_limits.kling-3.0: the concurrency limit -1"),
+    ({"extra": "{'region': 'beijing'}"}, "extra: it is not JSON"),
+    ({"extra": '["beijing"]'}, "extra: it is JSON, but not an object"),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), BAD)
+def test_a_bad_connection_is_told_before_anything_is_sent(connect, server, fields, words):
+    hook = connect(**fields)
+    with pytest.raises(ConnectionSettingsError, match=words) as caught:
+        hook.settings  # noqa: B018
+    assert (caught.value.kind, caught.value.retryable, bool(caught.value.faults)) == ("connection", False, True)
+    assert "secret" not in str(caught.value).replace("secret_key", "").replace("secret key", "")
     works, message = connect(**fields).test_connection()
     assert not works
-    assert "Admin > Connections" in message
+    assert "Edit connection klingai_default" in message
+    assert server.ledger()["tasks"] == []
+
+
+def test_all_faults_are_told_at_once(connect):
+    with pytest.raises(ConnectionSettingsError) as caught:
+        connect("ftp://x", password="a b", extra={"region": "mars", "concurrency_limit": 0}).settings  # noqa: B018
+    assert len(caught.value.faults) == 4
+
+
+BLANKS = st.text(" \t\r\n\u00a0\u200b\ufeff\u3000", max_size=3)
+QUOTES = st.sampled_from(["{}", '"{}"', "'{}'", "\u201c{}\u201d", "`{}`", "' {} '"])
+
+
+def cases(text):
+    """Upper and lower case, letter by letter."""
+    return st.lists(st.booleans(), min_size=len(text), max_size=len(text)).map(
+        lambda upper: "".join(one.upper() if up else one for one, up in zip(text, upper, strict=True))
+    )
+
+
+@st.composite
+def decorated(draw, text):
+    return f"{draw(BLANKS)}{draw(QUOTES)}{draw(BLANKS)}".format(text)
+
+
+@st.composite
+def connections(draw):
+    """The same connection, as many people would type it."""
+    scheme_at, port_at = (
+        draw(st.sampled_from(["host", "schema", "both"])),
+        draw(st.sampled_from(["host", "port", "both"])),
+    )
+    host = draw(cases("gateway.example.org"))
+    if scheme_at != "schema":
+        host = f"{draw(cases('http'))}:{'/' * draw(st.integers(1, 3))}{host}"
+    if port_at != "port":
+        host += ":8080"
+    host += draw(st.sampled_from(["", "/", "//"]))
+    bearer = draw(st.sampled_from(["", "Bearer ", "bearer  ", "BEARER\t", "Authorization: Bearer "]))
+    extra = {
+        draw(st.sampled_from(["region", "Region", " region ", "extra__klingai__region"])): draw(cases("beijing")),
+        draw(st.sampled_from(["concurrency_limit", "Concurrency-Limit"])): draw(st.sampled_from([5, "5", " 5\n", 5.0])),
+        "model_limits": draw(st.sampled_from([{"kling-3.0": 2}, '{"kling-3.0": "2"}', ' {"Kling-3.0 ": 2}\n'])),
+        "access_key": draw(st.sampled_from([None, "", " "])),
+    }
+    text = json.dumps(extra)
+    return {
+        "host": draw(decorated(host)),
+        "schema": draw(decorated(draw(cases("http")) + draw(st.sampled_from(["", "://"]))))
+        if scheme_at != "host"
+        else None,
+        "port": draw(st.sampled_from([8080, "8080"])) if port_at != "host" else None,
+        "password": draw(decorated(f"{bearer}{draw(decorated('the-key'))}")),
+        "extra": draw(st.sampled_from([text, f"\ufeff {text}\n", json.dumps(text)])),
+    }
+
+
+@settings(max_examples=300, deadline=None)
+@given(connections())
+def test_however_it_is_typed_it_means_the_same(fields):
+    read = settings_of(Connection(conn_id="c", conn_type="klingai", **fields))
+    assert read == KlingSettings(
+        base_url="http://gateway.example.org:8080",
+        region="beijing",
+        api_key="the-key",
+        access_key=None,
+        secret_key=None,
+        concurrency_limit=5,
+        model_limits={"kling-3.0": 2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "media_host"),
+    [
+        ("HTTPS://Gateway.Example.ORG:443/", "https://gateway.example.org", "gateway.example.org:443"),
+        ("http://gateway:80", "http://gateway", "gateway:80"),
+        ("gateway/kling//v2/", "https://gateway/kling/v2", "gateway:443"),
+        ("http://B\u00dccher.example", "http://xn--bcher-kva.example", "b\u00fccher.example:80"),
+        ("http://[::1]:8080", "http://[::1]:8080", "::1:8080"),
+        ("::1", "https://[::1]", "::1:443"),
+        ("http:\\\\gateway", "http://gateway", "gateway:80"),
+        ("gateway.:8080", "https://gateway:8080", "gateway:8080"),
+        ("http://api-beijing.klingai.com/v1/videos", "https://api-beijing.klingai.com", None),
+    ],
+)
+def test_an_address_is_read_as_it_was_meant(connect, host, address, media_host):
+    read = connect(host).settings
+    assert (read.base_url, read.media_hosts) == (address, frozenset(filter(None, [media_host])))
+
+
+@pytest.mark.parametrize("spelled", ["http://LOCALHOST:80/v.mp4", "http://localhost/v.mp4"])
+def test_files_of_the_apis_own_host_may_be_loaded_however_it_is_spelled(connect, spelled):
+    hosts = connect(" HTTP://LocalHost:80/ ").settings.media_hosts
+    assert check_target(parse_url(spelled), hosts).addresses
+    with pytest.raises(DownloadError, match="not a public address"):
+        check_target(parse_url("http://localhost:81/v.mp4"), hosts)
+
+
+def test_names_that_are_no_fields_are_told(connect, caplog):
+    hook = connect(extra={"regoin": "beijing", "model_limits": {"kling-30": 2}}, login="me")
+    told = [
+        "'regoin' is not a field and is ignored; did you mean 'region'?",
+        "did you mean 'kling-3.0'?",
+        "login: it is",
+    ]
+    works, message = hook.test_connection()
+    assert works
+    assert [one for one in told if one in message and one in caplog.text] == told
+
+
+class TestFindingIt:
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            (None, "there is no connection 'klingai_x'"),
+            ('{"conn_type": "http", "host": "x", "password": "k"}', "its type is 'http' .legal: type klingai"),
+            ("aws://key:hidden-words@", "its type is 'aws'"),
+            ('{"conn_type": "klingai", ', "holds text that is no connection"),
+        ],
+    )
+    def test_what_is_not_there_or_another_one_is_final_and_tells_the_next_step(self, monkeypatch, given, words):
+        if given:
+            monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_X", given)
+        with pytest.raises(ConnectionSettingsError, match=words) as caught:
+            KlingConnection("klingai_x").settings  # noqa: B018
+        assert (caught.value.retryable, bool(caught.value.faults)) == (False, True)
+        assert "airflow connections add" in caught.value.advice or "AIRFLOW_CONN_KLINGAI_X" in caught.value.advice
+        works, message = KlingAIHook("klingai_x").test_connection()
+        assert (works, "hidden-words" in message) == (False, False)
+
+    @pytest.mark.parametrize("conn_id", ["", " ", None, 5])
+    def test_what_names_no_connection_is_told(self, conn_id):
+        with pytest.raises(ConnectionSettingsError, match="names no connection"):
+            KlingConnection(conn_id).settings  # noqa: B018
+
+    @pytest.mark.parametrize("error", [OSError("timed out"), RuntimeError("throttled"), ConnectionError("reset")])
+    def test_a_place_that_cannot_be_asked_is_a_passing_fault(self, monkeypatch, error):
+        def get_connection(self, conn_id, **_):
+            raise error
+
+        monkeypatch.setattr(EnvironmentVariablesBackend, "get_connection", get_connection)
+        with pytest.raises(UnreachableConnectionError, match="EnvironmentVariablesBackend cannot be asked") as caught:
+            KlingConnection("klingai_x").settings  # noqa: B018
+        assert (caught.value.kind, caught.value.retryable) == ("connection", True)
+
+    def test_a_place_that_can_be_asked_again_gives_the_connection(self, monkeypatch):
+        ask, errors = EnvironmentVariablesBackend.get_connection, [OSError("timed out")]
+
+        def get_connection(self, conn_id, **_):
+            if errors:
+                raise errors.pop()
+            return ask(self, conn_id)
+
+        monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_X", connection("http://gateway"))
+        monkeypatch.setattr(EnvironmentVariablesBackend, "get_connection", get_connection)
+        assert KlingConnection("klingai_x").settings.base_url == "http://gateway"
+
+    @pytest.mark.parametrize(
+        ("answer", "error"),
+        [
+            (ErrorType.CONNECTION_NOT_FOUND, ConnectionSettingsError),
+            (ErrorType.API_SERVER_ERROR, UnreachableConnectionError),
+            (ErrorType.GENERIC_ERROR, UnreachableConnectionError),
+        ],
+    )
+    def test_what_airflows_server_says_tells_a_missing_one_from_a_passing_fault(self, monkeypatch, answer, error):
+        class Comms:
+            def send(self, msg):
+                return ErrorResponse(error=answer)
+
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
+        with pytest.raises(error):
+            KlingConnection("klingai_x").settings  # noqa: B018
 
 
 def test_a_concurrency_limit_may_be_text_or_empty(connect):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.airflow
 
 @pytest.mark.parametrize("scheme", ["gs", "nowhere"])
 def test_a_store_that_nobody_serves_is_told_with_what_to_install(scheme):
-    told = rf"{scheme}://b/a cannot be opened: .*{scheme}.* Install the Airflow provider"
+    told = rf"'{scheme}://b/a' cannot be opened: .*{scheme}.* Install the Airflow provider"
     with pytest.raises(UnknownStoreError, match=told):
         open_path(f"{scheme}://b/a")
 

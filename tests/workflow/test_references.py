@@ -39,13 +39,13 @@ def test_a_reference_becomes_a_value_wherever_it_lies(form, value):
 
 @pytest.mark.parametrize("state", ["CANCELLED", "FAILED", "GENERATING"])
 def test_a_job_that_did_not_complete_is_no_input(state):
-    with pytest.raises(InputError, match=f"job shot-1, which is {state}"):
+    with pytest.raises(InputError, match=f"job shot-1 is {state}"):
         resolved({"first_frame": {"file_of": {**DONE, "state": state}}})
 
 
 @pytest.mark.parametrize("form", ["file_of", "last_frame_of", "id_of"])
 def test_a_job_without_such_a_result_is_no_input(form):
-    with pytest.raises(InputError, match=f"has no result for {form}"):
+    with pytest.raises(InputError, match=f"{form}: job shot-1 has no such result"):
         resolved([{form: {**DONE, "result": None, "processed_url": None}}])
 
 

@@ -69,7 +69,7 @@ def by_url(*fields: str) -> Rule[Any]:
     def rule(request: Any, _can: Capability) -> Iterator[str]:
         for field in fields:
             value = getattr(request, field)
-            if value is not None and not value.startswith(("http://", "https://")):
+            if value is not None and not value.strip().lower().startswith(("http://", "https://")):
                 yield f"{field} must be an http(s) URL"
 
     return rule

@@ -51,9 +51,11 @@ class LocalBatch:
         """Read the rows, and make or find their jobs; nothing is sent.
 
         :param source: path or URI of the file.
-        :raises KlingVideoError: the rows, or records that lie there, cannot be read.
+        :raises KlingVideoError: the connection, the rows, or records that lie there, cannot be read.
         """
         session, store = self._session(), self.store
+        # A connection that cannot be used is told before anything is written.
+        session.connection.settings  # noqa: B018
         rows = session.row_book(store, NAME).write(keyed(read_rows(open_path(source))))
         engine, origin = session.engine(store), Origin(batch=self.batch, turn=utc_now().isoformat())
         self.jobs[:] = [batch_job(engine, row.job_id, row.request, origin=origin, terms=JobTerms()) for row in rows]

@@ -6,13 +6,12 @@ They are read, measured and encoded when they are needed, so that nothing large 
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.errors import Fault, KlingVideoError
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
 from airflow_provider_klingvideo.kling.products.base import MediaKind
 from airflow_provider_klingvideo.kling.products.media_fields import with_media
@@ -25,7 +24,18 @@ from airflow_provider_klingvideo.media import (
     require_reachable,
     sha256_of,
 )
+from airflow_provider_klingvideo.storage.addresses import (
+    CONTENT_SCHEME,
+    Address,
+    AddressError,
+    is_content,
+    is_web,
+    read_address,
+    shown,
+    web_address,
+)
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
+from airflow_provider_klingvideo.storage.text import trimmed, unquoted
 from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -36,10 +46,7 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024 * 1024
 
-# No path that a person writes is as long; base64 of the smallest legal picture is longer.
-LONGEST_PATH = 1024
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
-INLINE = "data:"
+INLINE = f"{CONTENT_SCHEME}:"
 """What a record has in the place of a file's content."""
 
 
@@ -71,11 +78,6 @@ VideoOf = Callable[[WorkflowJob], str]
 """Asks the vendor for a fresh, signed address of the video of a job."""
 
 
-def is_url(value: str) -> bool:
-    """Whether the vendor can fetch the value itself."""
-    return value.startswith(("http://", "https://"))
-
-
 def require_reachable_inputs(request: GenerationRequest, settings: MediaSettings) -> None:
     """Find out before anything is paid what the vendor would only say after it accepted the task.
 
@@ -84,15 +86,15 @@ def require_reachable_inputs(request: GenerationRequest, settings: MediaSettings
     """
 
     def check(where: str, _kind: MediaKind, value: str) -> str:
-        if is_url(value):
+        if is_web(value):
             try:
-                require_reachable(value, settings)
+                require_reachable(web_address(value), settings)
             except MediaError as error:
                 raise InputError(
-                    f"{where}: {error.message}",
+                    Fault(where, error.message, "a public address, or a path that the worker can read"),
                     http_status=error.http_status,
                     retryable=error.retryable,
-                    advice="The vendor must be able to fetch it: publish it at a public address, or give a path",
+                    advice="Kling must be able to fetch it: publish it at a public address, or give a path",
                 ) from error
         return value
 
@@ -101,7 +103,7 @@ def require_reachable_inputs(request: GenerationRequest, settings: MediaSettings
 
 def inline_media(params: Mapping[str, Any]) -> list[str]:
     """Name the fields that hold a file's content instead of its address; a record must not carry it."""
-    return [where for where, value in _texts(params) if _is_content(value)]
+    return [where for where, value in _texts(params) if is_content(value)]
 
 
 def without_inline_media(value: Any) -> Any:
@@ -110,7 +112,7 @@ def without_inline_media(value: Any) -> Any:
         return {name: without_inline_media(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_inline_media(item) for item in value]
-    return INLINE if isinstance(value, str) and _is_content(value) else value
+    return INLINE if isinstance(value, str) and is_content(value) else value
 
 
 def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
@@ -123,10 +125,6 @@ def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
         yield where, value
     for name, item in items:
         yield from _texts(item, f"{where}.{name}" if where else str(name))
-
-
-def _is_content(value: str) -> bool:
-    return value.startswith(INLINE) or (len(value) > LONGEST_PATH and _BASE64.fullmatch(value) is not None)
 
 
 @dataclass(frozen=True)
@@ -166,22 +164,23 @@ class InputReader:
         """
         identities: dict[str, str] = {}
 
-        def replace(where: str, kind: MediaKind, value: str) -> str:
+        def read(where: str, kind: MediaKind, value: str) -> str:
             sent, identities[where] = self._resolved(where, kind, value, family)
             return sent
 
-        sent = with_media(request, replace)
+        sent = with_media(request, read)
         return Inputs(sent, with_media(request, lambda where, _kind, _value: identities[where]))
 
     def _resolved(self, where: str, kind: MediaKind, value: str, family: ApiFamily) -> tuple[str, str]:
         """What is sent, and what it is recognised by."""
-        if is_url(value):
-            return value, value
+        if is_web(value):
+            given = _named(where, value).text
+            return _sent(where, given), given
         if kind is MediaKind.VIDEO:
             return self._video(where, value)
         limits = SOUNDS if kind is MediaKind.SOUND else PICTURES[family]
-        if kind is MediaKind.PICTURE and value.endswith(LAST_FRAME):
-            return self._last_frame(where, value, limits)
+        if kind is MediaKind.PICTURE and (video := unquoted(trimmed(value))).endswith(LAST_FRAME):
+            return self._last_frame(where, video.removesuffix(LAST_FRAME), limits)
         content = base64.b64encode(self._file(where, value, limits)).decode()
         return content, content
 
@@ -191,36 +190,40 @@ class InputReader:
             size = path.stat().st_size
             if size > limits.max_bytes:
                 limit = limits.max_bytes // MEGABYTE
-                raise InputError(f"{where}: {value} has {size / MEGABYTE:.1f} MB; at most {limit} MB are accepted")
+                raise _refused(where, value, f"has {size / MEGABYTE:.1f} MB", f"at most {limit} MB")
             content = path.read_bytes()
         _check(where, value, content, limits)
         return content
 
     def _last_frame(self, where: str, value: str, limits: FileLimits) -> tuple[str, str]:
-        path = self._existing(where, value.removesuffix(LAST_FRAME))
+        path = self._existing(where, value)
         try:
             digest, frame = sha256_of(path), last_frame(path, self.settings)
         except KlingVideoError as error:
-            raise InputError(f"{where}: {value} cannot be taken: {error.message}", retryable=error.retryable) from error
+            what = f"has no last frame that can be taken: {error.message}"
+            raise _refused(where, value, what, "a whole video", retryable=error.retryable) from error
         _check(where, value, frame, limits)
         return base64.b64encode(frame).decode(), f"{digest}{LAST_FRAME}"
 
     def _video(self, where: str, value: str) -> tuple[str, str]:
-        """The vendor takes videos by URL only: a file must be one that it made itself."""
+        """Kling takes videos by URL only: a file must be one that it made itself."""
         path = self._existing(where, value)
         folder = path.parent
+        legal = "an http(s) address, or the path of a job's video"
         try:
             with _readable(where, value):
                 job = self.store_at(folder.parent).load(folder.name)
         except UnreadableRecordError as error:
-            raise InputError(f"{where}: {folder / RECORD_NAME} is no job record") from error
+            raise _refused(where, str(folder / RECORD_NAME), "is no job record", legal) from error
         if job is None:
-            raise InputError(
-                f"{where}: {value} is no file of a job, and the vendor takes videos by URL only",
-                advice="Publish the video at an http(s) address, or give the path of a job's video",
-            )
+            what = "was not produced by a job, and Kling takes videos by URL only"
+            advice = "Publish the video at an http(s) address, or give the path of a job's video"
+            raise _refused(where, value, what, legal, advice=advice)
         if job.klingai_job_id is None:
-            raise InputError(f"{where}: job {job.id} has no video; it is {job.state}")
+            raise InputError(
+                Fault(where, f"job {job.id} has no video; it is {job.state}", "a job that is COMPLETED"),
+                advice="Run that job to its end first, or name another video",
+            )
         return self.video_of(job), f"task:{job.klingai_job_id}"
 
     def _existing(self, where: str, value: str) -> StorePath:
@@ -228,9 +231,7 @@ class InputReader:
             path = self.open_path(value)
             if is_there(path):
                 return path
-        raise InputError(
-            f"{where}: there is no file {value}", advice="Check the path; the worker must be able to read it"
-        )
+        raise _refused(where, value, "does not exist: there is no file", "a file that the worker can read")
 
 
 @contextmanager
@@ -238,22 +239,47 @@ def _readable(where: str, value: str) -> Iterator[None]:
     """Tell which input is meant when a store cannot be read."""
     try:
         yield
+    except AddressError as error:
+        raise InputError([replace(fault, where=where) for fault in error.faults], advice=error.advice) from error
     except OSError as error:
-        raise InputError(f"{where}: {value} cannot be read: {error}", retryable=True) from error
+        raise _refused(where, value, f"cannot be read: {error}", "a file that can be read", retryable=True) from error
+
+
+def _refused(where: str, value: str, what: str, legal: str, **facts: Any) -> InputError:
+    """Return the error about an input.
+
+    :param value: its path or address.
+    :param what: is wrong with it.
+    """
+    advice = "Give another file, or correct the path; the worker must be able to read it"
+    return InputError(Fault(where, f"{shown(value)} {what}", legal), **{"advice": advice, **facts})
+
+
+def _named(where: str, value: str) -> Address:
+    with _readable(where, value):
+        return read_address(value)
+
+
+def _sent(where: str, value: str) -> str:
+    with _readable(where, value):
+        return web_address(value)
 
 
 def _check(where: str, value: str, content: bytes, limits: FileLimits) -> None:
-    """Check what the vendor would only find out after it accepted the task."""
+    """Check what Kling would only find out after it accepted the task."""
     found = file_type(content)
+    types = " or ".join(limits.extensions)
     if found is None or found.extension not in limits.extensions:
-        raise InputError(f"{where}: {value} is no file of type {' or '.join(limits.extensions)}")
+        raise _refused(where, value, f"is no file of type {types}", types)
     if not limits.min_side:
         return
     size = picture_size(content)
     if size is None:
-        raise InputError(f"{where}: the size of {value} cannot be read; the file is damaged")
-    shown = f"{where}: {value} has {size[0]} x {size[1]} pixels"
+        raise _refused(where, value, "is damaged: the size of the picture cannot be read", "a whole picture")
+    shown = f"has {size[0]} x {size[1]} pixels"
     if min(size) < limits.min_side:
-        raise InputError(f"{shown}; each side must have {limits.min_side} at least")
+        raise _refused(where, value, shown, f"each side must have {limits.min_side} pixels at least")
     if max(size) > limits.max_ratio * min(size):
-        raise InputError(f"{shown}; the longer side may be at most {limits.max_ratio:g} times the shorter one")
+        raise _refused(
+            where, value, shown, f"the longer side may be at most {limits.max_ratio:g} times the shorter one"
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
@@ -51,7 +52,10 @@ def record_of(job: Mapping[str, Any]) -> WorkflowJob:
     try:
         return WorkflowJob.model_validate({"history": [], **job})
     except ValueError as error:
-        raise InputError(f"What stands in the place of a job is none: {error}") from error
+        raise InputError(
+            Fault("job", f"{quoted(job)} is not a job", "a job as its task returns it"),
+            advice="Pass on the output of a task of the job",
+        ) from error
 
 
 def _replaced(value: Any, replace: Callable[[str, Mapping[str, Any]], Any]) -> Any:
@@ -81,8 +85,14 @@ def _facts(job: Mapping[str, Any]) -> dict[str, Any]:
 def _resolve(form: str, job: Mapping[str, Any]) -> str:
     facts = _facts(job)
     if facts["state"] != WorkflowState.COMPLETED:
-        raise InputError(f"The input is the result of job {facts['id']}, which is {facts['state']}")
+        raise InputError(
+            Fault(form, f"job {facts['id']} is {facts['state']}, so that it has no result", "a job that is COMPLETED"),
+            advice="Run that job to its end first, or name another one",
+        )
     value = _VALUES[form](facts)
     if not value:
-        raise InputError(f"Job {facts['id']} has no result for {form}")
+        raise InputError(
+            Fault(form, f"job {facts['id']} has no such result", "a job whose product makes one"),
+            advice="Name a job that made such a file, or another form of reference",
+        )
     return value

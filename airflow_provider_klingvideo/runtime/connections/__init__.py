@@ -1,0 +1,1 @@
+"""An Airflow connection to Kling: finding it, and reading what a person typed into its fields."""
