@@ -129,7 +129,23 @@ class Registry:
         self.prices = tuple(_price(row) for row in data["prices"])
         self.effect_scenes = {row["name"]: EffectScene(**row) for row in data["effect_scenes"]}
         self.voices: dict[str, list[str]] = data["voices"]
-        self._aliases = {one.vendor_name: one.model for one in self.capabilities}
+        self._aliases = {one.vendor_name: one.model for one in self.capabilities} | {
+            one.model: one.model for one in self.capabilities
+        }
+        without_models = {one.kind for one in self.capabilities if one.model == one.kind}
+        self._names = tuple(name for name in self._aliases if name not in without_models)
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Every name of every model, of either family."""
+        return self._names
+
+    def values(self, name: str) -> list[str]:
+        """Return what some model of some product can do.
+
+        :param name: of a field of :class:`Capability` that lists it.
+        """
+        return _unique(getattr(one, name) or () for one in self.capabilities)
 
     def resolve(self, model: str) -> str:
         """Return the one name of a model, whichever family's name is given; an unknown one stays as it is."""
