@@ -11,9 +11,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
+from airflow_provider_klingvideo._text import closest, plain_name
+
 T = TypeVar("T")
 
 DEFAULT_TYPICAL_SECONDS = 120.0
+# How much of two names agrees when one is a misspelling; kling-3.0-pro and kling-3.0-omni agree by 0.74.
+MISSPELT = 0.85
 
 
 class ApiFamily(StrEnum):
@@ -151,6 +155,14 @@ class Registry:
         """Return the one name of a model, whichever family's name is given; an unknown one stays as it is."""
         return self._aliases.get(model, model)
 
+    def meant(self, model: str) -> str | None:
+        """Return the known model that an unknown one is a misspelling of, None for none.
+
+        A name with other digits is another version, which this release may not know yet.
+        """
+        close = closest(model, self._names, MISSPELT) if model not in self._names else None
+        return close if close and _digits(close) == _digits(model) else None
+
     def find(self, kind: str, model: str, family: ApiFamily) -> Capability | None:
         """Return what a model can do, None when the registry does not know it there."""
         wanted = (kind, self.resolve(model), family)
@@ -203,6 +215,10 @@ class Registry:
 def registry() -> Registry:
     """Return the registry of this release, read once."""
     return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, plain_name(text)))
 
 
 def in_words(values: tuple[int, ...], separator: str = " or ") -> str:

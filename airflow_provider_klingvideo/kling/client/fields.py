@@ -85,7 +85,8 @@ def as_meant(request: Mapping[str, Any]) -> dict[str, Any]:
 
     By it rows that an earlier version has kept are recognised.
     """
-    return {name: _or_as_it_is(name, value) for name, value in request.items()}
+    meant = {name: _or_as_it_is(name, value) for name, value in request.items()}
+    return {name: value for name, value in meant.items() if value != ""}
 
 
 def _or_as_it_is(name: str, value: Any) -> Any:

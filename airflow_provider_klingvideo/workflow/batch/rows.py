@@ -129,7 +129,7 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> di
         if isinstance(given, bool | list | dict):
             strange = Fault(f"row {number}, column {quoted(key_column)}", f"{quoted(given)} is no key", "a text")
             raise InputError(strange, advice=ADVICE)
-        key = _content_key(request, repetitions) if is_missing(given) or given == "" else str(given)
+        key = _numbered_key(request, repetitions) if is_missing(given) or given == "" else str(given)
         if key in requests:
             first = f"rows {numbers[key]} and {number} (counted from 1, without the header and empty rows)"
             raise InputError(
@@ -140,9 +140,14 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> di
     return requests
 
 
-def _content_key(request: Mapping[str, Any], repetitions: Counter[str]) -> str:
+def content_key(request: Mapping[str, Any]) -> str:
+    """Return what a request without a name is named by: what it asks for. No release may change it."""
     canonical = json.dumps(request, sort_keys=True, separators=(",", ":"))
-    key = hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _numbered_key(request: Mapping[str, Any], repetitions: Counter[str]) -> str:
+    key = content_key(request)
     repetitions[key] += 1
     return key if repetitions[key] == 1 else f"{key}-{repetitions[key]}"
 
