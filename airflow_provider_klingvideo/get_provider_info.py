@@ -130,8 +130,18 @@ _CONFIG = {
             "True",
         ),
         "unknown_models": _option(
-            "What to do with a model that the capability registry does not know: warn or refuse.", "string", "warn"
+            "What to do with a model that the capability registry does not know: warn (send it, unless it looks like a "
+            "misspelling of a known one), refuse, or send (send it in any case).",
+            "string",
+            "warn",
         ),
+        "rows_max_bytes": _option(
+            "Largest file of a batch, and the most that a Parquet file may hold when it is unpacked.",
+            "integer",
+            "16777216",
+        ),
+        "rows_max_count": _option("Most rows of a batch.", "integer", "100000"),
+        "rows_max_cell": _option("Longest text in a cell of a batch, in characters.", "integer", "100000"),
         "listeners": _option(
             "Paths of functions or classes, separated by commas, that are told everything that happens to a job; see "
             "the guide on operators.",

@@ -28,12 +28,15 @@ class KlingVideoReadRowsOperator(KlingVideoBaseOperator, task="rows"):
     def execute(self, context: Context) -> list[Any]:
         """Return the requests, or the chunks: ``first`` and ``count``."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
+        from airflow_provider_klingvideo.runtime.configuration import table_limits
         from airflow_provider_klingvideo.runtime.paths import open_path
         from airflow_provider_klingvideo.runtime.places import row_book_of, session_of
         from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
 
         with airflow_errors():
-            rows = read_rows(open_path(self.rows)) if isinstance(self.rows, str) else listed_rows(self.rows)
+            limits = table_limits()
+            is_path = isinstance(self.rows, str)
+            rows = read_rows(open_path(self.rows), limits=limits) if is_path else listed_rows(self.rows, limits=limits)
             kept = row_book_of(session_of(self), self, context).write(keyed(rows))
         self.log.info("The batch has %d rows", len(kept))
         if self.chunk_size is None:

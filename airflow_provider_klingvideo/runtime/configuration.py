@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
     from airflow_provider_klingvideo.runtime.connection import KlingSettings
     from airflow_provider_klingvideo.workflow import StepSettings
+    from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
     from airflow_provider_klingvideo.workflow.job.journal import Listener
 
 SECTION = "klingvideo"
@@ -35,6 +36,18 @@ def minimum_deferral_seconds() -> float:
 def slot_pause_seconds() -> float:
     """Return the pause between two looks for a free slot."""
     return float(conf.getfloat(SECTION, "slot_pause_seconds", fallback=3.0))
+
+
+def table_limits() -> TableLimits:
+    """Return how much of a batch's rows is read."""
+    from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
+
+    default = TableLimits()
+    return TableLimits(
+        max_bytes=conf.getint(SECTION, "rows_max_bytes", fallback=default.max_bytes),
+        max_rows=conf.getint(SECTION, "rows_max_count", fallback=default.max_rows),
+        max_cell=conf.getint(SECTION, "rows_max_cell", fallback=default.max_cell),
+    )
 
 
 def listeners() -> list[Listener]:

@@ -105,7 +105,7 @@ class StepSettings:
     repeat_unanswered: bool = False
     poll: PollPolicy = field(default_factory=PollPolicy)
     check_input_urls: bool = True
-    unknown_models: Literal["warn", "refuse"] = "warn"
+    unknown_models: Literal["warn", "refuse", "send"] = "warn"
     media: MediaSettings = field(default_factory=MediaSettings)
     plan: RenderPlan = field(default_factory=RenderPlan)
 

@@ -143,4 +143,4 @@ def test_faults_in_the_file_are_told_and_nothing_is_ordered(sandbox, shots):
     command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", *shots.arguments]
     made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (made.returncode, orders(sandbox)) == (1, {})
-    assert "line 1 is no JSON" in made.stderr
+    assert "line 1, column 2: it is no JSON" in made.stderr

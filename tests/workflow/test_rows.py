@@ -16,12 +16,13 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
+from airflow_provider_klingvideo._text import with_plain_lines
 from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 
 class Memory:
-    """A file that is nowhere; all that is asked of a path is its name and its content."""
+    """A file that is nowhere; all that is asked of a path is its name, and a stream of its content."""
 
     def __init__(self, name, content):
         self.name = name
@@ -30,10 +31,13 @@ class Memory:
     def __str__(self):
         return f"mem://{self.name}"
 
-    def read_bytes(self):
+    protocol = "memory"
+
+    def open(self, mode):
+        assert mode == "rb"
         if isinstance(self.content, Exception):
             raise self.content
-        return self.content
+        return BytesIO(self.content)
 
 
 def read(name, content):
@@ -60,7 +64,7 @@ def as_parquet(rows):
 
 class TestFormats:
     def test_csv(self):
-        text = '\ufeffprompt,duration,model\nA fox,5,\n"A hare,\nrunning",10,kling-2.6\n,,\n'
+        text = '\ufeffprompt,duration,model\nA fox,5,\n"A hare,\r\nrunning",10,kling-2.6\n,,\n'
         assert read("rows.CSV", text) == [
             {"prompt": "A fox", "duration": "5"},
             {"prompt": "A hare,\nrunning", "duration": "10", "model": "kling-2.6"},
@@ -70,26 +74,28 @@ class TestFormats:
         assert read("rows.csv", ",prompt,\n0,A fox,\n1,A hare,\n") == [{"prompt": "A fox"}, {"prompt": "A hare"}]
 
     def test_jsonl(self):
-        text = '\ufeff{"prompt": "A fox", "model": null, "seed": ""}\r\n\n{}\n{"prompt": "狐", "duration": 5}\n'
+        text = '\ufeff{"prompt": "A fox", "model": null, "n": ""}\r\n\n{}\n{"prompt": "狐", "duration": 5}\n'
         assert read("rows.jsonl", text) == [{"prompt": "A fox"}, {"prompt": "狐", "duration": 5}]
 
     def test_json(self):
-        text = '[{"prompt": "A fox", "elements": [{"id": "a", "url": null}, null]},\n{"duration": 5.0, "cfg": 0.5}]'
+        text = (
+            '[{"prompt": "A fox", "elements": [{"id": "a", "url": null}, null]},\n{"duration": 5.0, "cfg_scale": 0.5}]'
+        )
         rows = read("rows.json", text)
-        assert rows == [{"prompt": "A fox", "elements": [{"id": "a"}, None]}, {"duration": 5, "cfg": 0.5}]
+        assert rows == [{"prompt": "A fox", "elements": [{"id": "a"}, None]}, {"duration": 5, "cfg_scale": 0.5}]
         assert isinstance(rows[1]["duration"], int)
 
     def test_parquet(self):
         moment = datetime(2026, 10, 5, 12, tzinfo=UTC)
         rows = [
-            {"prompt": "A fox", "model": None, "elements": [{"id": "a"}, {"url": "b"}], "units": Decimal("2.50")},
-            {"prompt": "", "model": "kling-2.6", "elements": None, "units": Decimal("3.00")},
-            {"day": date(2026, 10, 5), "moment": moment, "sound": True, "seed": 7, "units": None},
+            {"prompt": "A fox", "model": None, "elements": [{"id": "a"}, {"url": "b"}], "speed": Decimal("2.50")},
+            {"prompt": "", "model": "kling-2.6", "elements": None, "speed": Decimal("3.00")},
+            {"key": date(2026, 10, 5), "shots": moment, "watermark": True, "n": 7, "speed": None},
         ]
         assert json.loads(json.dumps(read("rows.parquet", as_parquet(rows)))) == [
-            {"prompt": "A fox", "elements": [{"id": "a"}, {"url": "b"}], "units": 2.5},
-            {"model": "kling-2.6", "units": 3},
-            {"day": "2026-10-05", "moment": "2026-10-05T12:00:00+00:00", "sound": True, "seed": 7},
+            {"prompt": "A fox", "elements": [{"id": "a"}, {"url": "b"}], "speed": 2.5},
+            {"model": "kling-2.6", "speed": 3},
+            {"key": "2026-10-05", "shots": "2026-10-05T12:00:00+00:00", "watermark": True, "n": 7},
         ]
 
     def test_a_column_of_whole_numbers_stays_one_when_a_data_frame_leaves_a_cell_empty(self):
@@ -100,78 +106,140 @@ class TestFormats:
 
     @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.parquet"])
     def test_a_path_of_airflow_is_read_as_one_of_pathlib(self, tmp_path, name):
-        rows = [{"id": "0", "prompt": "Füchse 狐"}]
+        rows = [{"key": "0", "prompt": "Füchse 狐"}]
         content = {"csv": as_csv, "jsonl": lambda rows: json.dumps(rows[0]), "json": json.dumps, "parquet": as_parquet}
         made = content[name.rpartition(".")[2]](rows)
         (tmp_path / name).write_bytes(made if isinstance(made, bytes) else made.encode())
         assert read_rows(tmp_path / name) == read_rows(ObjectStoragePath(f"file://{tmp_path}/{name}")) == rows
 
-    # Cells as all formats have them: a text that is not empty. A lone surrogate is no UTF-8.
-    cells = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+    # Words as all formats have them. What is at their ends, and how lines end, is not theirs.
+    words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"])).map(lambda text: f"<{text.strip()}>")
+    rows = st.lists(st.dictionaries(st.sampled_from(["prompt", "negative_prompt", "title"]), words), min_size=1)
 
-    @given(st.lists(st.dictionaries(st.sampled_from(["prompt", "model", "a b", '"', "狐"]), cells), min_size=1))
-    @example([{"prompt": "one\u2028line\x0bin\x85a\x1ccell"}])
-    @example([{"prompt": "two\r\nlines\rand\nmore"}])
+    @given(rows)
+    @example([{"prompt": 'one\nline\tin "a", cell; or | two'}])
     def test_the_same_requests_come_from_every_format(self, rows):
-        rows = [{"id": str(index), **row} for index, row in enumerate(rows)]
+        rows = [{"key": f"k{index}", **row} for index, row in enumerate(rows)]
         lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-        assert read("a.csv", as_csv(rows)) == rows
-        assert read("a.jsonl", lines) == rows
-        assert read("a.json", json.dumps(rows)) == rows
-        assert read("a.parquet", as_parquet(rows)) == rows
+        meant = [{name: with_plain_lines(value) for name, value in row.items()} for row in rows]
+        assert read("a.csv", as_csv(rows)) == meant
+        assert read("a.jsonl", lines) == meant
+        assert read("a.json", json.dumps(rows)) == meant
+        assert read("a.parquet", as_parquet(rows)) == meant
 
 
 class TestFaults:
     @pytest.mark.parametrize(
         ("name", "content", "words"),
         [
-            ("rows.xlsx", "x", "format 'xlsx' is unknown; it is one of csv, jsonl, json, parquet"),
-            ("rows.csv", "", "has no requests"),
-            ("rows.csv", "prompt\n", "has no requests"),
-            ("rows.csv", "prompt\n\na,b\n", "line 3 has more cells"),
-            ("rows.csv", 'prompt\n\n"a"b\n', "line 3 is no CSV"),
-            ("rows.csv", 'prompt\n"a\n', "line 2 is no CSV: unexpected end of data"),
-            ("rows.csv", "prompt,model,prompt\na,b,c\n", "the header names 'prompt' 2 times"),
-            ("rows.csv", b"prompt\nFuchs\nF\xfcchse\n", r"line 3 is no UTF-8 \(byte 0xfc\); save the file as UTF-8"),
-            ("rows.csv", b"\xef\xbb\xbf\n\n\xfc", "line 3 is no UTF-8"),
-            ("rows.csv", "prompt\n".encode("utf-16"), r"line 1 is no UTF-8 \(byte 0xff\)"),
-            ("rows.jsonl", '{"a": 1}\n[1]\n{\n', "line 2 is no JSON object; line 3 is no JSON"),
-            ("rows.jsonl", "null", "line 1 is no JSON object"),
+            ("rows.xlsx", "x", "the format 'xlsx' is unknown .legal: csv, jsonl, json, parquet"),
+            ("rows.csv", "", "it has no requests"),
+            ("rows.csv", "prompt\n", "it has no requests"),
+            ("rows.csv", "prompt\n\na,b\n", "line 3: it has 2 of 1 cells"),
+            ("rows.csv", 'prompt\n\n"a"b\n', "line 3: a quotation mark stands inside of a cell"),
+            ("rows.csv", 'prompt\n"a\n\nb\n', "line 2: a quotation mark is not closed"),
+            ("rows.csv", 'prompt,key\na "big" fox,a\n', "line 2: a quotation mark is stray"),
+            ("rows.csv", 'prompt,key\nA fox",a\n', "line 2: a quotation mark is stray"),
+            ("rows.csv", "prompt,model,prompt\na,b,c\n", "line 1: 'prompt' and 'prompt' are the same field"),
+            ("rows.csv", "Prompt ,prompt\na,b\n", "line 1: 'Prompt' and 'prompt' are the same field"),
+            ("rows.csv", "aspect ratio,Aspect-Ratio\n1:1,\n", "are the same field"),
+            ("rows.csv", "prompt,duratio\na,5\n", "line 1: 'duratio' is not a field; did you mean 'duration'?"),
+            ("rows.csv", "prompt,camera_control\na,b\n", "'camera_control' is retired; use the words of the prompt"),
+            ("rows.csv", "prompt,,key\na,5,k\n", "line 1: column 2 has no name, but cells such as '5'"),
+            ("rows.csv", ",prompt\n5,a\n5,b\n", "line 1: column 1 has no name"),
+            ("rows.csv", "key,prompt\na,b\n key ,prompt\nc,d\n", "line 3: it repeats the header"),
+            ("rows.csv", "prompt;model\na;b\n", "line 1: semicolons stand between the cells"),
+            ("rows.csv", "sep=;\nprompt;model\na;b\n", "semicolons stand between the cells"),
+            ("rows.csv", "prompt\tmodel\na\tb\n", "line 1: tabs stand between the cells"),
+            ("rows.csv", "prompt|model\na|b\n", "line 1: vertical bars stand between the cells"),
+            ("rows.csv", "prompt,n\nA fox #1,#REF!\n", "line 2, column 'n': '#REF!': '#REF!' stands for no value"),
+            ("rows.csv", "prompt\nnan\n", "line 2, column 'prompt': 'nan': 'nan' stands for no value"),
+            (
+                "rows.csv",
+                "kind,video_id\nlip_sync,8.29837E+17\n",
+                "line 2, column 'video_id': .*a spreadsheet has rounded",
+            ),
+            (
+                "rows.csv",
+                "prompt\na\x1ab\n",
+                "column 'prompt': .* has a control character .U\\+001A. at its character 2",
+            ),
+            (
+                "rows.csv",
+                b"prompt\nFuchs\nF\xfcchse\n",
+                r"line 3: the byte 0xfc is not UTF-8 .*; save the file as UTF-8",
+            ),
+            ("rows.csv", b"\xef\xbb\xbf\n\n\xfc", "line 3: the byte 0xfc is not UTF-8"),
+            (
+                "rows.csv",
+                "prompt\na\n".encode("utf-16-le"),
+                "line 1: a NUL character; .* UTF-16 without a byte order mark",
+            ),
+            ("rows.csv", b"\xff\xfea", "the byte 0x61 is not UTF-16"),
+            ("rows.csv", b"\x1f\x8b\x08\0", "it is a gzip archive"),
+            ("rows.csv", b"PK\x03\x04\0", "it is a ZIP archive, such as an Excel"),
             (
                 "rows.jsonl",
-                '\n{"a": 1e999, "b": [-Infinity]}',
-                "line 2, column 'a': inf .*; line 2, column 'b': -inf is",
+                '{"key": 1}\n[1]\n{\n',
+                r"line 2: \[1\] is no object .*; rows.jsonl, line 3, column 2: it is no JSON",
             ),
-            ("rows.jsonl", "[" * 100_000, "line 1 cannot be read: maximum recursion depth"),
-            ("rows.jsonl", '{"a": ' + "1" * 5000 + "}", "line 1 cannot be read: Exceeds the limit"),
-            ("rows.json", '[{"a": 1},\n3, null]', "entry 2 is no JSON object; entry 3 is no JSON object"),
-            ("rows.json", '[{"a": 1},\n{]', "line 2 is no JSON"),
-            ("rows.json", '{"a": 1}', "it is no list of JSON objects"),
-            ("rows.json", "[]", "has no requests"),
-            ("rows.parquet", "prompt", "it is no Parquet file that can be read"),
-            ("rows.parquet", as_parquet([{"a": "x" * 99}])[:4] + bytes(999), "it is no Parquet file that can be read"),
-            ("rows.parquet", as_parquet([{"a": "b"}, {"a": "c"}]).replace(b"PAR1\x15", b"PAR1\xff"), "Parquet file"),
-            ("rows.parquet", as_parquet([{"a": 1, "b": None}, {"a": 2, "b": b"x"}]), "row 2, column 'b': bytes is no"),
+            ("rows.jsonl", "null", "line 1: None is no object"),
+            ("rows.jsonl", '\n{"n": 1e999, "speed": [1e999]}', "line 2, column 'n': inf.*; .*line 2, column 'speed'"),
+            ("rows.jsonl", '{"n": -Infinity}', "line 1: it cannot be read: -Infinity is no number of JSON"),
+            ("rows.jsonl", '{"n": 829836802793406551.0}', "column 'n': .* has lost digits"),
+            ("rows.jsonl", '{"prompt": "a", "prompt": "b"}', "line 1: 'prompt' is given more than once"),
+            (
+                "rows.jsonl",
+                '{"elements": [{"id": "a", "id": "b"}]}',
+                "column 'elements': .*'id' is given more than once",
+            ),
+            ("rows.jsonl", '{"prompt": ["a"]}', r"column 'prompt': .*\['a'\] is no text"),
+            (
+                "rows.jsonl",
+                '{"prompt": "A fox \\ud83e"}',
+                r"line 1, column 'prompt': .* half a character .U\+D83E. at its char",
+            ),
+            ("rows.jsonl", '{"shots": ' + "[" * 40 + "]" * 40 + "}", "nested deeper than 20 levels"),
+            ("rows.jsonl", "[" * 100_000, "line 1: it has more than 1000 brackets"),
+            ("rows.jsonl", '{"n": ' + "1" * 5000 + "}", "line 1: it cannot be read: a number has 5000 digits"),
+            ("rows.json", '[{"n": 1},\n3, null]', "entry 2: 3 is no object .*; rows.json, entry 3: None is no object"),
+            ("rows.json", '[{"n": 1},\n{]', "line 2, column 2: it is no JSON"),
+            ("rows.json", '{"n": 1}', r"rows.json: \{'n': 1\} is no list"),
+            ("rows.json", "[]", "it has no requests"),
+            ("rows.parquet", "prompt", "rows.parquet: it cannot be read"),
+            ("rows.parquet", as_parquet([{"a": "x" * 99}])[:4] + bytes(999), "rows.parquet: it cannot be read"),
+            (
+                "rows.parquet",
+                as_parquet([{"n": "b"}, {"n": "c"}]).replace(b"PAR1\x15", b"PAR1\xff"),
+                "it cannot be read",
+            ),
+            (
+                "rows.parquet",
+                as_parquet([{"n": 1, "key": None}, {"n": 2, "key": b"x"}]),
+                "row 2, column 'key': .*bytes is no",
+            ),
         ],
     )
     def test_every_fault_is_told_with_its_place(self, name, content, words):
         with pytest.raises(InputError, match=words) as caught:
             read(name, content)
-        assert caught.value.message.startswith(f"mem://{name}")
+        assert f"mem://{name}" in str(caught.value)
+        assert caught.value.faults
+        assert caught.value.advice
         assert not caught.value.retryable
 
     def test_a_file_that_is_missing_is_told(self, tmp_path):
-        with pytest.raises(InputError, match=r"There is no file .*a\.csv.*Check the path") as caught:
+        with pytest.raises(InputError, match=r"a\.csv: there is no file of this name.*Check the path") as caught:
             read_rows(tmp_path / "a.csv")
         assert not caught.value.retryable
 
     def test_a_store_that_cannot_be_asked_may_be_asked_again(self):
-        with pytest.raises(InputError, match=r"mem://a\.csv cannot be read: SlowDown") as caught:
+        with pytest.raises(InputError, match=r"mem://a\.csv: it cannot be read: SlowDown") as caught:
             read("a.csv", OSError("SlowDown"))
         assert caught.value.retryable
 
     def test_without_pyarrow_the_extra_is_named(self, monkeypatch):
-        content = as_parquet([{"a": "b"}])
+        content = as_parquet([{"prompt": "b"}])
         monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
         with pytest.raises(InputError, match=r"pip install 'airflow-provider-klingvideo\[parquet\]'"):
             read("a.parquet", content)
@@ -220,7 +288,9 @@ class TestKeys:
     def test_two_rows_of_one_name_are_told(self, other):
         rows = [{"prompt": "1"}, {"key": "fox"}, {"prompt": "2"}, {"prompt": "x"}, {"key": other}]
         first = {"fox": 2, "b2c6fa432c74": 4}[other]
-        with pytest.raises(InputError, match=f"Rows {first} and 5 have the same key '{other}'.*its own value of 'key'"):
+        with pytest.raises(
+            InputError, match=f"rows {first} and 5 .*both have the key '{other}'.*its own value of 'key'"
+        ):
             keyed(rows)
 
     @given(st.data())

@@ -11,9 +11,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
+from airflow_provider_klingvideo._text import closest, plain_name
+
 T = TypeVar("T")
 
 DEFAULT_TYPICAL_SECONDS = 120.0
+# How much of two names agrees when one is a misspelling; kling-3.0-pro and kling-3.0-omni agree by 0.74.
+MISSPELT = 0.85
 
 
 class ApiFamily(StrEnum):
@@ -129,11 +133,35 @@ class Registry:
         self.prices = tuple(_price(row) for row in data["prices"])
         self.effect_scenes = {row["name"]: EffectScene(**row) for row in data["effect_scenes"]}
         self.voices: dict[str, list[str]] = data["voices"]
-        self._aliases = {one.vendor_name: one.model for one in self.capabilities}
+        self._aliases = {one.vendor_name: one.model for one in self.capabilities} | {
+            one.model: one.model for one in self.capabilities
+        }
+        without_models = {one.kind for one in self.capabilities if one.model == one.kind}
+        self._names = tuple(name for name in self._aliases if name not in without_models)
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Every name of every model, of either family."""
+        return self._names
+
+    def values(self, name: str) -> list[str]:
+        """Return what some model of some product can do.
+
+        :param name: of a field of :class:`Capability` that lists it.
+        """
+        return _unique(getattr(one, name) or () for one in self.capabilities)
 
     def resolve(self, model: str) -> str:
         """Return the one name of a model, whichever family's name is given; an unknown one stays as it is."""
         return self._aliases.get(model, model)
+
+    def meant(self, model: str) -> str | None:
+        """Return the known model that an unknown one is a misspelling of, None for none.
+
+        A name with other digits is another version, which this release may not know yet.
+        """
+        close = closest(model, self._names, MISSPELT) if model not in self._names else None
+        return close if close and _digits(close) == _digits(model) else None
 
     def find(self, kind: str, model: str, family: ApiFamily) -> Capability | None:
         """Return what a model can do, None when the registry does not know it there."""
@@ -187,6 +215,10 @@ class Registry:
 def registry() -> Registry:
     """Return the registry of this release, read once."""
     return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, plain_name(text)))
 
 
 def in_words(values: tuple[int, ...], separator: str = " or ") -> str:

@@ -10,6 +10,7 @@ from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Picture,
     Product,
+    Resolution,
     Route,
     Sound,
     WatermarkedRequest,
@@ -33,7 +34,7 @@ class AvatarRequest(WatermarkedRequest):
     audio_id: str | None = None
     sound: Sound | None = None
     prompt: str = ""
-    resolution: str = "720p"
+    resolution: Resolution = "720p"
 
 
 def _one_sound(request: AvatarRequest, _can: Capability) -> Iterator[str]:

@@ -8,19 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from airflow_provider_klingvideo._text import trimmed
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
+from airflow_provider_klingvideo.kling.products.reading import (
+    Meaning,
+    MediaKind,
+    OneOf,
+    Sort,
+    meaning_of,
+    require_printable,
+)
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 LONGEST_VALUE_SHOWN = 60
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not trimmed(text):
         raise ValueError("must not be blank")
     return text
 
@@ -36,14 +45,6 @@ Text = Annotated[str, AfterValidator(_not_blank)]
 """A text that says something."""
 
 
-class MediaKind(StrEnum):
-    """What a media input is."""
-
-    PICTURE = "picture"
-    SOUND = "sound"
-    VIDEO = "video"
-
-
 Picture = Annotated[str, MediaKind.PICTURE, BeforeValidator(_without_data_prefix), Field(min_length=1)]
 """http(s) URL, or raw base64 of a JPG or PNG; in a job also a path of one."""
 
@@ -53,14 +54,43 @@ Sound = Annotated[str, MediaKind.SOUND, BeforeValidator(_without_data_prefix), F
 Video = Annotated[str, MediaKind.VIDEO, Field(min_length=1)]
 """http(s) URL of an mp4 or mov, since the vendor takes videos by URL only; in a job also that of a job's file."""
 
-Model = Annotated[str, AfterValidator(lambda name: registry().resolve(name))]
+Model = Annotated[
+    str, OneOf(lambda: registry().names), Field(min_length=1), AfterValidator(lambda name: registry().resolve(name))
+]
 """A model by the name of either family."""
+
+Resolution = Annotated[str, OneOf(lambda: registry().values("resolutions"))]
+"""A resolution; which ones a model has is left to the rules, as it is for"""
+
+AspectRatio = Annotated[str, OneOf(lambda: registry().values("aspect_ratios"))]
+"""a ratio of width to height, and"""
+
+Scene = Annotated[str, OneOf(lambda: registry().effect_scenes)]
+"""a scene of the effects."""
 
 
 class Part(BaseModel):
     """A part of a request; what it holds of pictures and signed addresses is not shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    @cache
+    def meanings(cls) -> Mapping[str, Meaning]:
+        """Return what the fields hold."""
+        return {name: meaning_of(name, field.annotation, field.metadata) for name, field in cls.model_fields.items()}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read a text as its writer meant it; see :class:`Meaning`."""
+        meaning = cls.meanings()[str(info.field_name)]
+        if isinstance(value, bool) and meaning.sort is Sort.NUMBER:
+            raise ValueError("is true or false, and should be a number")
+        for one in value if isinstance(value, list | tuple) else ():
+            if isinstance(one, str):
+                require_printable(one)
+        return meaning.read(value) if isinstance(value, str) else value
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show the fields without what lies at addresses, or is as long as a picture."""

@@ -12,6 +12,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Picture,
     Product,
     Route,
+    Scene,
     common_options,
 )
 
@@ -24,7 +25,7 @@ class EffectRequest(GenerationRequest):
     """
 
     kind: Literal["effect"] = "effect"
-    scene: str
+    scene: Scene
     images: tuple[Picture, ...]
 
 

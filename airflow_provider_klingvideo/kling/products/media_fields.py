@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from airflow_provider_klingvideo.kling.products.base import MediaKind, Part
+from airflow_provider_klingvideo.kling.products.base import Part
+from airflow_provider_klingvideo.kling.products.reading import MediaKind
 
 P = TypeVar("P", bound=Part)
 

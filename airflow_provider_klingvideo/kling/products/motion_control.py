@@ -11,6 +11,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Model,
     Picture,
     Product,
+    Resolution,
     Route,
     Video,
     WatermarkedRequest,
@@ -41,7 +42,7 @@ class MotionControlRequest(WatermarkedRequest):
     orientation: Literal["image", "video"] = "video"
     prompt: str = ""
     element: Element | None = None
-    resolution: str = "720p"
+    resolution: Resolution = "720p"
     audio: Literal["original", "off"] = "original"
 
 

@@ -10,6 +10,7 @@ from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     Picture,
     Product,
+    Resolution,
     Route,
     Text,
     WatermarkedRequest,
@@ -42,7 +43,7 @@ class MultiElementsRequest(WatermarkedRequest):
     images: tuple[Picture, ...] = ()
     prompt: Text
     negative_prompt: str | None = None
-    resolution: str = "720p"
+    resolution: Resolution = "720p"
     duration: int = 5
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
+    AspectRatio,
     Model,
     Picture,
     Product,
@@ -39,7 +40,7 @@ class MultiImageRequest(WatermarkedRequest):
     style_image: Picture | None = None
     prompt: str = ""
     n: int = 1
-    aspect_ratio: str = "16:9"
+    aspect_ratio: AspectRatio = "16:9"
 
 
 def _body(request: MultiImageRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:

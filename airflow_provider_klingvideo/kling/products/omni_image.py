@@ -9,6 +9,7 @@ from typing import Any, Literal
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
+    AspectRatio,
     Model,
     Part,
     Picture,
@@ -58,7 +59,7 @@ class OmniImageRequest(PictureRequest):
     images: tuple[ReferencePicture, ...] = ()
     elements: tuple[Element, ...] = ()
     series: int | Literal["auto"] | None = None
-    aspect_ratio: str = "16:9"
+    aspect_ratio: AspectRatio = "16:9"
 
     @property
     def handles(self) -> Handles:

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
+    AspectRatio,
     Model,
     Part,
     Picture,
     Product,
+    Resolution,
     Route,
     Video,
     WatermarkedRequest,
@@ -100,8 +102,8 @@ class OmniVideoRequest(WatermarkedRequest):
     reference_images: tuple[ReferenceImage, ...] = ()
     elements: tuple[OmniElement, ...] = ()
     reference_video: ReferenceVideo | None = None
-    resolution: str = "720p"
-    aspect_ratio: str | None = None
+    resolution: Resolution = "720p"
+    aspect_ratio: AspectRatio | None = None
     duration: int = 5
     audio: Literal["default", "native", "original", "off"] = "default"
     multi_shot: bool | None = None

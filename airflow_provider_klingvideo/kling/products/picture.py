@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
-from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest
+from airflow_provider_klingvideo.kling.products.base import AspectRatio, Model, Resolution, WatermarkedRequest
 from airflow_provider_klingvideo.kling.products.limits import ranged
 
 MAX_PICTURES = 9
@@ -26,9 +26,9 @@ class PictureRequest(WatermarkedRequest):
 
     model: Model
     prompt: str = ""
-    resolution: str = "1k"
+    resolution: Resolution = "1k"
     n: int = 1
-    aspect_ratio: str = "16:9"
+    aspect_ratio: AspectRatio = "16:9"
 
 
 count = ranged("n", 1, MAX_PICTURES)

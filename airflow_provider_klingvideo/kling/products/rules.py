@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS
@@ -14,18 +15,20 @@ def check_request(
     request: GenerationRequest,
     family: ApiFamily,
     *,
-    unknown_models: Literal["warn", "refuse"] = "warn",
+    unknown_models: Literal["warn", "refuse", "send"] = "warn",
 ) -> list[str]:
     """Check a request against the capability registry.
 
     :param request: the request.
     :param family: the API family that it will be sent to.
-    :param unknown_models: what to do with a model that the registry does not know.
+    :param unknown_models: what to do with a model that the registry does not know: ``warn`` sends it unless it looks
+        like a misspelling of a known one, ``send`` sends it even then.
     :returns: warnings.
     :raises InvalidRequestError: naming every rule that is broken, the value, and what would be legal.
     """
     capability = registry().find(request.kind, request.model_name, family)
     if capability is None:
+        _require_no_misspelling(request.model_name, unknown_models)
         return _unknown(request, family, unknown_models)
     if capability.is_retired:
         raise InvalidRequestError(
@@ -35,6 +38,14 @@ def check_request(
     if faults:
         raise InvalidRequestError(f"{request.model_name} cannot do this: {'; '.join(faults)}")
     return []
+
+
+def _require_no_misspelling(model: str, policy: str) -> None:
+    meant = registry().meant(model)
+    if meant is not None and policy != "send":
+        wrong = f"{quoted(model)} is no model that is known; did you mean {quoted(meant)}?"
+        advice = "Correct the name; if there is such a model, set [klingvideo] unknown_models to send"
+        raise InvalidRequestError(Fault("model", wrong, meant), advice=advice)
 
 
 def _unknown(request: GenerationRequest, family: ApiFamily, policy: str) -> list[str]:

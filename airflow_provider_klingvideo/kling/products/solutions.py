@@ -8,10 +8,12 @@ from typing import Any, Literal
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
+    AspectRatio,
     GenerationRequest,
     Part,
     Picture,
     Product,
+    Resolution,
     Route,
     Sound,
     Text,
@@ -45,8 +47,8 @@ class GoodsStudioRequest(WatermarkedRequest):
     images: tuple[Picture, ...]
     title: Text
     description: str | None = None
-    resolution: str = "720p"
-    aspect_ratio: str = "9:16"
+    resolution: Resolution = "720p"
+    aspect_ratio: AspectRatio = "9:16"
     duration: int = 15
 
 
@@ -70,8 +72,8 @@ class ClothingDupeRequest(WatermarkedRequest):
     model_images: tuple[Picture, ...] = ()
     music: Sound | None = None
     voice_id: str | None = None
-    resolution: str = "720p"
-    aspect_ratio: str | None = None
+    resolution: Resolution = "720p"
+    aspect_ratio: AspectRatio | None = None
 
 
 class TalkingAgentRequest(WatermarkedRequest):
@@ -104,8 +106,8 @@ class TalkingAgentRequest(WatermarkedRequest):
     price: str | None = None
     target_audience: tuple[Text, ...] = ()
     selling_points: tuple[Text, ...] = ()
-    resolution: str = "720p"
-    aspect_ratio: str = "9:16"
+    resolution: Resolution = "720p"
+    aspect_ratio: AspectRatio = "9:16"
     allow_polish: bool = False
     speech_rate: float | None = None
     action: str | None = None

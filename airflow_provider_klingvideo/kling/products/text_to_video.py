@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
-from airflow_provider_klingvideo.kling.products.base import Product, Route, common_options, without_nones
+from airflow_provider_klingvideo.kling.products.base import AspectRatio, Product, Route, common_options, without_nones
 from airflow_provider_klingvideo.kling.products.video import VideoRequest
 
 
@@ -18,7 +18,7 @@ class TextToVideoRequest(VideoRequest):
     """  # noqa: D400, D415
 
     kind: Literal["text_to_video"] = "text_to_video"
-    aspect_ratio: str = "16:9"
+    aspect_ratio: AspectRatio = "16:9"
 
 
 def _new_body(request: TextToVideoRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products.base import (
@@ -14,6 +14,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
 )
 from airflow_provider_klingvideo.kling.products.limits import by_url, one_of
+from airflow_provider_klingvideo.kling.products.reading import OneOf
 from airflow_provider_klingvideo.kling.products.solutions import solution_options
 
 KOLORS_MODELS = ("kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5")
@@ -49,7 +50,7 @@ class KolorsVirtualTryOnRequest(GenerationRequest):
     kind: Literal["kolors_virtual_try_on"] = "kolors_virtual_try_on"
     human_image: Picture
     cloth_image: Picture
-    variant: str = KOLORS_MODELS[0]
+    variant: Annotated[str, OneOf(lambda: KOLORS_MODELS)] = KOLORS_MODELS[0]
 
 
 def _body(request: VirtualTryOnRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

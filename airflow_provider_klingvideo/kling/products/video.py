@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words, registry
-from airflow_provider_klingvideo.kling.products.base import Model, WatermarkedRequest, vendor_name
+from airflow_provider_klingvideo.kling.products.base import Model, Resolution, WatermarkedRequest, vendor_name
 from airflow_provider_klingvideo.kling.products.parts import (
     Handles,
     Shot,
@@ -41,7 +41,7 @@ class VideoRequest(WatermarkedRequest):
     model: Model = DEFAULT_MODEL
     prompt: str = ""
     negative_prompt: str | None = None
-    resolution: str = "720p"
+    resolution: Resolution = "720p"
     duration: int = 5
     audio: Literal["default", "native", "off"] = "default"
     shots: tuple[Shot, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_klingvideo.runtime.configuration import table_limits
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
@@ -56,7 +57,7 @@ class LocalBatch:
         session, store = self._session(), self.store
         # A connection that cannot be used is told before anything is written.
         session.connection.settings  # noqa: B018
-        rows = session.row_book(store, NAME).write(keyed(read_rows(open_path(source))))
+        rows = session.row_book(store, NAME).write(keyed(read_rows(open_path(source), limits=table_limits())))
         engine, origin = session.engine(store), Origin(batch=self.batch, turn=utc_now().isoformat())
         self.jobs[:] = [batch_job(engine, row.job_id, row.request, origin=origin, terms=JobTerms()) for row in rows]
         return self.jobs

@@ -24,7 +24,7 @@ def faults_of(
     requests: Sequence[Mapping[str, Any]],
     family_for: Callable[[GenerationRequest, str | None], ApiFamily],
     *,
-    unknown_models: Literal["warn", "refuse"],
+    unknown_models: Literal["warn", "refuse", "send"],
 ) -> dict[int, str]:
     """Check requests without asking anybody.
 

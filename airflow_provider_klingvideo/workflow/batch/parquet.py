@@ -1,35 +1,10 @@
-"""Parquet files, through pyarrow; it is large, so that it is an extra and imported only when it is needed."""
+"""Parquet files that are written, through pyarrow, which is an extra and imported only when it is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
-
-from airflow_provider_klingvideo.workflow.job.errors import InputError
-
-INSTALL = "pip install 'airflow-provider-klingvideo[parquet]'"
-
-
-def from_parquet(content: bytes) -> list[dict[str, Any]]:
-    """Read a Parquet file.
-
-    :param content: the whole file.
-    :returns: its rows with the values as Python has them; an empty cell is None.
-    :raises InputError: pyarrow is not installed.
-    :raises ValueError: the content is no Parquet file, or is damaged.
-    """
-    try:
-        from pyarrow import BufferReader
-        from pyarrow.parquet import read_table
-    except ImportError as error:
-        raise InputError("Parquet files are read by pyarrow, which is not installed", advice=INSTALL) from error
-    try:
-        rows: list[dict[str, Any]] = read_table(BufferReader(content)).to_pylist()
-    except OSError as error:
-        # The content is in memory: it is the content that is wrong, not the reading.
-        raise ValueError(str(error)) from error
-    return rows
 
 
 def as_parquet(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> bytes | None:

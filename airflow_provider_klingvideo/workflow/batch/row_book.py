@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from airflow_provider_klingvideo._text import trimmed
+from airflow_provider_klingvideo.errors import Fault
+from airflow_provider_klingvideo.kling.client.fields import as_meant
 from airflow_provider_klingvideo.storage.names import digest_of, file_of, old_name
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
+from airflow_provider_klingvideo.workflow.batch.rows import KEY_COLUMN, content_key, keyed
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 LONGEST_KEY = 40
@@ -52,10 +56,27 @@ class RowBook:
 
         :param requests: row key to request.
         """
-        rows = [Row(key, row_job_id(self._batch, key), request) for key, request in requests.items()]
+        names = self._kept_names()
+        named = {names.get(key, key): request for key, request in requests.items()}
+        if len(named) < len(requests):
+            named = dict(requests)
+        rows = [Row(key, row_job_id(self._batch, key), request) for key, request in named.items()]
         stored = storable_json([asdict(row) for row in rows])
         write_whole(self._path, json.dumps(stored, ensure_ascii=False, indent=1).encode())
         return rows
+
+    def _kept_names(self) -> Mapping[str, str]:
+        """The keys that rows had when blanks and spellings in them still counted, by those that they have today.
+
+        A row that was paid under such a key would be ordered again under another one.
+        """
+        try:
+            kept = self.read()
+            today = keyed(_as_today(row) for row in kept)
+        except (InputError, ValueError, TypeError):
+            # There are none yet, or nobody can read them.
+            return {}
+        return dict(zip(today, (row.key for row in kept), strict=True))
 
     def read(self) -> Sequence[Row]:
         """Return the rows in order.
@@ -65,4 +86,14 @@ class RowBook:
         try:
             return [Row(**row) for row in json.loads(read_whole(self._path))]
         except FileNotFoundError:
-            raise InputError(f"The rows of the batch have not been read: {self._path} is missing") from None
+            missing = Fault(
+                str(self._path), "there is no file of this name", "what the task that reads the rows writes"
+            )
+            advice = "The rows of the batch have not been read: run the task that reads them"
+            raise InputError(missing, advice=advice) from None
+
+
+def _as_today(row: Row) -> dict[str, Any]:
+    request = as_meant(row.request)
+    is_made = row.key.partition("-")[0] == content_key(row.request)
+    return request if is_made else {**request, KEY_COLUMN: trimmed(row.key)}

@@ -2,63 +2,116 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, time
-from decimal import Decimal
-from io import StringIO
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.storage.protocols import StorePath
-from airflow_provider_klingvideo.workflow.batch.parquet import from_parquet
+from airflow_provider_klingvideo.workflow.batch.tables.cells import cell, is_missing
+from airflow_provider_klingvideo.workflow.batch.tables.columns import Columns
+from airflow_provider_klingvideo.workflow.batch.tables.content import content_of, text_of
+from airflow_provider_klingvideo.workflow.batch.tables.faults import Faults, Rows, UnreadableTableError
+from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
+from airflow_provider_klingvideo.workflow.batch.tables.objects import (
+    RepeatedNames,
+    rows_of_json,
+    rows_of_jsonl,
+    rows_of_list,
+)
+from airflow_provider_klingvideo.workflow.batch.tables.parquet_rows import rows_of_parquet
+from airflow_provider_klingvideo.workflow.batch.tables.separated import rows_of_csv
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
-Fault = Callable[[str], None]
-"""Takes note of a fault, so that all of them are told at once."""
-Rows = Iterator[tuple[str, Any]]
-"""Where each row stands, in words, and the row."""
+KEY_COLUMN = "key"
+LEGAL_CELL = "plain text or JSON"
+ADVICE = "Correct it and try again; nothing was submitted"
 
 
-def read_rows(path: StorePath) -> list[dict[str, Any]]:
+def read_rows(
+    path: StorePath, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None
+) -> list[dict[str, Any]]:
     """Read one request per row.
 
     :param path: the file, local or in an object store. The ending of its name tells the format: ``.csv`` (with a
-        header), ``.jsonl``, ``.json`` (a list of objects) or ``.parquet``; all but the last in UTF-8.
-    :returns: the requests in order, their values plain JSON values; empty cells and empty rows are left out.
-    :raises InputError: naming the format, or everything in the file that is no request; retryable when the store
-        could not be asked.
+        header), ``.jsonl``, ``.json`` (a list of objects) or ``.parquet``; all but the last in UTF-8, or in UTF-16
+        with a byte order mark.
+    :param key_column: the column that names a request.
+    :param limits: how much is read at most; default: that of :class:`TableLimits`.
+    :returns: the requests in order, their values plain JSON values, their text as it was meant; empty cells and empty
+        rows are left out.
+    :raises InputError: telling the format, or everything in the file that is no request, with its place; retryable
+        when the store could not be asked.
     """
     suffix = path.name.lower().rpartition(".")[2]
     reader = _READERS.get(suffix)
     if reader is None:
-        raise InputError(f"{path}: the format {suffix!r} is unknown; it is one of {', '.join(_READERS)}")
-    content = _content(path)
-    return _requests(str(path), lambda fault: reader(content, fault))
+        unknown = Fault(str(path), f"the format {quoted(suffix)} is unknown", ", ".join(_READERS))
+        raise InputError(unknown, advice="Give the file in one of these formats, and the ending that says so")
+    table = _Table(path.name, key_column, limits or TableLimits())
+    return table.read(lambda: reader(content_of(path, table.limits, table.faults), table), f"In {path}: {ADVICE}")
 
 
-def listed_rows(rows: Any) -> list[dict[str, Any]]:
+def listed_rows(rows: Any, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None) -> list[dict[str, Any]]:
     """Take requests from a list; see :func:`read_rows`.
 
     :raises InputError: it is no list, or everything in it that is no request.
     """
-    return _requests("The list of requests", lambda fault: _entries(rows, fault))
+    table = _Table("the list of requests", key_column, limits or TableLimits())
+    return table.read(lambda: rows_of_list(rows, table.faults), ADVICE)
 
 
-def _requests(source: str, read: Callable[[Fault], Rows]) -> list[dict[str, Any]]:
-    faults: list[str] = []
-    requests = [_request(where, row, faults.append) for where, row in read(faults.append)]
-    if faults:
-        raise InputError(f"{source}: {'; '.join(faults)}", advice="Mend it; nothing was submitted")
-    given = [request for request in requests if request]
-    if not given:
-        raise InputError(f"{source} has no requests")
-    return given
+class _Table:
+    """A table that is being read.
+
+    :param source: what it is called in messages.
+    :param key_column: the column that names a row.
+    :param limits: how much of it is read.
+    """
+
+    def __init__(self, source: str, key_column: str, limits: TableLimits) -> None:
+        self.limits = limits
+        self.faults = Faults(source)
+        self.columns = Columns(key_column, self.faults)
+
+    def read(self, rows: Callable[[], Rows], advice: str) -> list[dict[str, Any]]:
+        """Return the requests of the rows that have any.
+
+        :raises InputError: all that is wrong.
+        """
+        requests: list[dict[str, Any]] = []
+        try:
+            for where, row in rows():
+                requests += filter(None, [self._request(where, row)])
+                self._require_room(where, len(requests))
+        except UnreadableTableError:
+            self.faults.require_none(advice)
+        self.faults.require_none(advice)
+        if not requests:
+            self.faults.add("", "it has no requests", "one row at least")
+        self.faults.require_none(advice)
+        return requests
+
+    def _require_room(self, where: str, count: int) -> None:
+        if count > self.limits.max_rows:
+            raise self.faults.end(where, "there are too many rows", f"at most {self.limits.max_rows} rows")
+
+    def _request(self, where: str, row: Mapping[Any, Any]) -> dict[str, Any]:
+        if isinstance(row, RepeatedNames):
+            self.faults.add(where, f"{quoted(row.names[0])} is given more than once", "each field once")
+        request: dict[str, Any] = {}
+        for field, value in zip(self.columns.named(where, row), row.values(), strict=True):
+            if field is not None:
+                try:
+                    request[field] = cell(field, value, self.limits.max_cell)
+                except (ValueError, RecursionError) as error:
+                    self.faults.add(f"{where}, column {quoted(field)}", f"{quoted(value)}: {error}", LEGAL_CELL)
+        return {field: value for field, value in request.items() if value is not None}
 
 
-def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = "key") -> dict[str, dict[str, Any]]:
+def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> dict[str, dict[str, Any]]:
     """Name each request, so that it is known again when rows before it come or go.
 
     :param rows: the requests, as :func:`read_rows` returns them.
@@ -73,158 +126,37 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = "key") -> dict[st
     for number, row in enumerate(rows, start=1):
         request = {name: value for name, value in row.items() if name != key_column}
         given = row.get(key_column)
-        key = _content_key(request, repetitions) if _is_empty(given) else str(given)
+        if isinstance(given, bool | list | dict):
+            strange = Fault(f"row {number}, column {quoted(key_column)}", f"{quoted(given)} is no key", "a text")
+            raise InputError(strange, advice=ADVICE)
+        key = _numbered_key(request, repetitions) if is_missing(given) or given == "" else str(given)
         if key in requests:
+            first = f"rows {numbers[key]} and {number} (counted from 1, without the header and empty rows)"
             raise InputError(
-                f"Rows {numbers[key]} and {number} have the same key {key!r} (rows are counted from 1, without the "
-                "header and empty rows)",
+                Fault(first, f"both have the key {quoted(key)}", "a key of its own for each row"),
                 advice=f"Give each row its own value of {key_column!r}, or none; nothing was submitted",
             )
         requests[key], numbers[key] = request, number
     return requests
 
 
-def _content_key(request: Mapping[str, Any], repetitions: Counter[str]) -> str:
+def content_key(request: Mapping[str, Any]) -> str:
+    """Return what a request without a name is named by: what it asks for. No release may change it."""
     canonical = json.dumps(request, sort_keys=True, separators=(",", ":"))
-    key = hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _numbered_key(request: Mapping[str, Any], repetitions: Counter[str]) -> str:
+    key = content_key(request)
     repetitions[key] += 1
     return key if repetitions[key] == 1 else f"{key}-{repetitions[key]}"
 
 
-def _content(path: StorePath) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        advice = "Check the path; the worker must be able to read it"
-        raise InputError(f"There is no file {path}", advice=advice) from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}", retryable=True) from error
-
-
-def _request(where: str, row: Any, fault: Fault) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        fault(f"{where} is no JSON object")
-        return {}
-    request = {}
-    for name, value in row.items():
-        if not _is_empty(value):
-            try:
-                request[name] = _plain(value)
-            except (ValueError, RecursionError) as error:
-                fault(f"{where}, column {name!r}: {error}")
-    return request
-
-
-def _is_empty(value: Any) -> bool:
-    return _is_missing(value) or value == ""
-
-
-def _is_missing(value: Any) -> bool:
-    """Whether a value is None, or NaN, which is what data frames write for it."""
-    return value is None or value != value
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    for types, convert in _PLAIN:
-        if isinstance(value, types):
-            return convert(value)
-    raise ValueError(f"{type(value).__name__} is no type of JSON")
-
-
-def _number(value: float | Decimal) -> int | float:
-    """Return a whole number as such: one empty cell makes a data frame write 5.0 for every 5 of its column."""
-    try:
-        whole = int(value)
-    except OverflowError:
-        raise ValueError(f"{value} is no number of JSON") from None
-    return whole if whole == value else float(value)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-_PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    (str | int | None, _as_it_is),
-    (float | Decimal, _number),
-    (date | time, lambda value: value.isoformat()),
-    (list, lambda value: [_plain(item) for item in value]),
-    # Parquet has each field of a structure in every row.
-    (dict, lambda value: {name: _plain(item) for name, item in value.items() if not _is_missing(item)}),
-)
-
-
-def _csv(text: str, fault: Fault) -> Rows:
-    lines = csv.reader(StringIO(text, newline=""), strict=True)
-    try:
-        header = next(filter(None, lines), [])
-        for name, count in Counter(filter(None, header)).items():
-            if count > 1:
-                fault(f"the header names {name!r} {count} times")
-        for cells in lines:
-            if len(cells) > len(header):
-                fault(f"line {lines.line_num} has more cells than the header")
-            yield f"line {lines.line_num}", {name: cell for name, cell in zip(header, cells, strict=False) if name}
-    except csv.Error as error:
-        fault(f"line {lines.line_num} is no CSV: {error}")
-
-
-def _jsonl(text: str, fault: Fault) -> Rows:
-    for number, line in enumerate(StringIO(text, newline=""), start=1):
-        if given := line.strip():
-            for value in _json_value(given, number, fault):
-                yield f"line {number}", value
-
-
-def _json(text: str, fault: Fault) -> Rows:
-    for value in _json_value(text, 1, fault):
-        yield from _entries(value, fault)
-
-
-def _entries(value: Any, fault: Fault) -> Rows:
-    if isinstance(value, list):
-        yield from ((f"entry {number}", entry) for number, entry in enumerate(value, start=1))
-    else:
-        fault("it is no list of JSON objects")
-
-
-def _json_value(text: str, first_line: int, fault: Fault) -> list[Any]:
-    """Parse a text; the list is empty when it is no JSON."""
-    try:
-        return [json.loads(text)]
-    except json.JSONDecodeError as error:
-        fault(f"line {first_line + error.lineno - 1} is no JSON: {error.msg}")
-    except (ValueError, RecursionError) as error:
-        fault(f"line {first_line} cannot be read: {error}")
-    return []
-
-
-def _parquet(content: bytes, fault: Fault) -> Rows:
-    try:
-        rows = from_parquet(content)
-    except ValueError as error:
-        fault(f"it is no Parquet file that can be read: {error}")
-        return
-    yield from ((f"row {number}", row) for number, row in enumerate(rows, start=1))
-
-
-def _of_text(read: Callable[[str, Fault], Rows]) -> Callable[[bytes, Fault], Rows]:
-    def reader(content: bytes, fault: Fault) -> Rows:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            fault(f"line {line} is no UTF-8 (byte {error.object[error.start]:#04x}); save the file as UTF-8")
-            return
-        yield from read(text, fault)
-
-    return reader
-
-
-_READERS: Mapping[str, Callable[[bytes, Fault], Rows]] = {
-    "csv": _of_text(_csv),
-    "jsonl": _of_text(_jsonl),
-    "json": _of_text(_json),
-    "parquet": _parquet,
+_READERS: Mapping[str, Callable[[bytes, _Table], Rows]] = {
+    "csv": lambda content, table: rows_of_csv(
+        text_of(content, table.faults), table.columns, table.limits, table.faults
+    ),
+    "jsonl": lambda content, table: rows_of_jsonl(text_of(content, table.faults), table.faults),
+    "json": lambda content, table: rows_of_json(text_of(content, table.faults), table.limits, table.faults),
+    "parquet": lambda content, table: rows_of_parquet(content, table.limits, table.faults),
 }

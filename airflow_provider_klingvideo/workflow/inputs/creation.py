@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_klingvideo.kling.client.fields import as_meant
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.workflow.inputs.reader import without_inline_media
 from airflow_provider_klingvideo.workflow.inputs.references import reduced
@@ -37,14 +38,17 @@ def created_job(engine: WorkflowEngine, job_id: str, request: Mapping[str, Any],
     assert store is not None  # noqa: S101 - said above
     prompt, params = _asked_for(request)
     existing = store.load(job_id)
-    if existing is not None and is_same_request(existing, request) and existing.state not in RESUMABLE_ENDS:
+    is_same = existing is not None and is_same_request(existing, request)
+    if existing is not None and is_same and existing.state not in RESUMABLE_ENDS:
         return existing
     if existing is None:
         job = WorkflowJob(id=job_id, prompt=prompt, params=params, origin=origin)
         engine.journal.write(Event.CREATED, job)
     else:
         job = engine.reopen(existing, WorkflowState.CREATED)
-        job.prompt, job.params = prompt, params
+        if not is_same:
+            # Otherwise the text on record stays, blanks included: by it a video that was paid is found.
+            job.prompt, job.params = prompt, params
     if engine.transitions is not TRANSITIONS:
         # Whoever closes the job, a trigger or a comparison, goes by the table that its tasks go by.
         job.transitions = engine.transitions.as_json()
@@ -64,8 +68,12 @@ def with_another_take(engine: WorkflowEngine, job: WorkflowJob, take: int) -> Wo
 
 
 def is_same_request(job: WorkflowJob, request: Mapping[str, Any]) -> bool:
-    """Whether a job is about this very request."""
-    return (job.prompt, job.params) == _asked_for(request)
+    """Whether a job is about this very request; blanks around its text and spellings of its names do not count."""
+    return _meant(job.prompt, job.params) == _meant(*_asked_for(request))
+
+
+def _meant(prompt: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    return as_meant({"prompt": prompt, **params})
 
 
 def _asked_for(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.errors import Fault, KlingVideoError
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
-from airflow_provider_klingvideo.kling.products.base import MediaKind
 from airflow_provider_klingvideo.kling.products.media_fields import with_media
+from airflow_provider_klingvideo.kling.products.reading import MediaKind
 from airflow_provider_klingvideo.media import (
     MediaError,
     MediaSettings,

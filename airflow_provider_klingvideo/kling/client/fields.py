@@ -1,0 +1,96 @@
+"""The fields of all products together: what the columns of a table may be, and how their cells are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from airflow_provider_klingvideo._text import trimmed, with_plain_lines
+from airflow_provider_klingvideo.errors import quoted
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
+from airflow_provider_klingvideo.kling.products import PRODUCTS
+from airflow_provider_klingvideo.kling.products.reading import Meaning, Sort, require_printable
+
+API_CHOICES = ("auto", *(str(family) for family in ApiFamily))
+
+# What data frames and spreadsheets write where they have nothing, or could not compute it.
+NO_VALUES = frozenset(
+    {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "undefined"}
+    | {"#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#ERROR!", "#CALC!"}
+)
+
+
+@cache
+def known_fields() -> Mapping[str, Meaning]:
+    """Return what every field of a request holds, over all products."""
+    found: dict[str, list[Meaning]] = {"api": [Meaning(Sort.CHOICE, API_CHOICES)]}
+    for product in PRODUCTS.values():
+        for name, meaning in product.request.meanings().items():
+            found.setdefault(name, []).append(meaning)
+    return {name: _common(meanings) for name, meanings in found.items()}
+
+
+def _common(meanings: Sequence[Meaning]) -> Meaning:
+    """What can be said of a field that each product has a meaning of its own for: ``music`` is yes, a file or words."""
+    sorts = {meaning.sort for meaning in meanings}
+    names = dict.fromkeys(name for meaning in meanings for name in meaning.names)
+    return Meaning(sorts.pop(), tuple(names)) if len(sorts) == 1 else Meaning(Sort.PARTS)
+
+
+def cell_as_meant(name: str, value: Any) -> Any:
+    """Read a cell of a table: as its field is read, and without what an editor or an export has put around it.
+
+    :param name: the field.
+    :param value: a JSON value.
+    :returns: the value, its text as it is usually written; an empty text for blanks.
+    :raises ValueError: it is no text where one is needed, or one that nobody means.
+    """
+    meaning = known_fields().get(name, Meaning(Sort.PARTS))
+    if isinstance(value, str):
+        return _text(meaning, value)
+    if meaning.sort in _NEVER_BARE and not isinstance(value, _NEVER_BARE[meaning.sort]):
+        raise ValueError(f"{quoted(value)} is no text")
+    for text in _texts(value):
+        require_printable(text)
+    return value
+
+
+_NEVER_BARE: Mapping[Sort, type | tuple[type, ...]] = {Sort.WORDS: str, Sort.CHOICE: str, Sort.NAME: (str, dict)}
+"""What a cell holds at least: an id may also be taken from another job, ``{"id_of": ...}``."""
+
+
+def _text(meaning: Meaning, text: str) -> str:
+    require_printable(text)
+    plain = trimmed(with_plain_lines(text))
+    if plain in NO_VALUES:
+        raise ValueError(f"{quoted(plain)} stands for no value; leave the cell empty")
+    return meaning.read(plain) if plain else ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, the names in its objects included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in (*value, *value.values()):
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+
+
+def as_meant(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request as a table with it is read today; what would be refused stays as it is.
+
+    By it rows that an earlier version has kept are recognised.
+    """
+    meant = {name: _or_as_it_is(name, value) for name, value in request.items()}
+    return {name: value for name, value in meant.items() if value != ""}
+
+
+def _or_as_it_is(name: str, value: Any) -> Any:
+    try:
+        return cell_as_meant(name, value)
+    except ValueError:
+        return value
