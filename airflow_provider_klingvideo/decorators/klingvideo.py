@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
+import attrs
+from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, _TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions.context import context_merge
 
 from airflow_provider_klingvideo._compat import determine_kwargs
-from airflow_provider_klingvideo.operators.base import defaults_around, with_retry_defaults
+from airflow_provider_klingvideo.operators.base import mapped_defaults
 from airflow_provider_klingvideo.operators.video import KlingVideoOperator
 
 if TYPE_CHECKING:
@@ -71,6 +72,14 @@ class _KlingVideoDecoratedOperator(DecoratedOperator, KlingVideoOperator):
         return KlingVideoOperator.execute(self, context)
 
 
+class _KlingVideoTaskDecorator(_TaskDecorator[Any, Any, Any]):
+    """Asks for the defaults of DAG and groups where the function is mapped, which may be elsewhere than its module."""
+
+    def _expand(self, expand_input: Any, *, strict: bool) -> Any:
+        chosen = attrs.evolve(self, kwargs=mapped_defaults(KlingVideoOperator, self.kwargs))
+        return super(_KlingVideoTaskDecorator, chosen)._expand(expand_input, strict=strict)
+
+
 def kling_video_task(
     python_callable: Callable[..., Mapping[str, Any]] | None = None, **arguments: Any
 ) -> TaskDecorator:
@@ -79,10 +88,16 @@ def kling_video_task(
     :param python_callable: the function.
     :param arguments: of the operator: the connection, timeouts, budget ...
     """
-    around = {**defaults_around(), **(arguments.get("default_args") or {})}
-    return task_decorator_factory(
-        python_callable=python_callable,
-        decorated_operator_class=_KlingVideoDecoratedOperator,
-        # Airflow fixes the defaults of a mapped task before the constructor is asked.
-        **with_retry_defaults({**arguments, "default_args": around}),
+    decorated: Any = task_decorator_factory(
+        python_callable=python_callable, decorated_operator_class=_KlingVideoDecoratedOperator, **arguments
     )
+    made = _expanding(decorated) if python_callable else lambda function: _expanding(decorated(function))
+    return cast("TaskDecorator", made)
+
+
+def _expanding(decorated: Any) -> _KlingVideoTaskDecorator:
+    """Return Airflow's decorator of a function as ours."""
+    fields: dict[str, Any] = {
+        str(one.alias): getattr(decorated, one.name) for one in attrs.fields(_TaskDecorator) if one.init
+    }
+    return _KlingVideoTaskDecorator(**fields)

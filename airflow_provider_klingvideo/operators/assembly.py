@@ -28,7 +28,7 @@ class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
     :param film: (templated) the plan, see :class:`~airflow_provider_klingvideo.media.FilmPlan`: ``transition``,
         ``title``, ``music``, ``size`` ... Values that are None or empty count as not given.
     :param output_path: (templated) folder of the film, a path or object storage URI; default: a folder of the task's
-        name beside the jobs of the DAG run.
+        name beside the jobs of the DAG run. Left to ``default_args``, it is the folder of all jobs, as for other tasks.
     :param assembly_timeout: seconds that making the film may take.
     """
 
@@ -49,6 +49,8 @@ class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
         self.clips = clips
         self.film = film
         self.output_path = output_path
+        # In a folder that all tasks of a DAG share, one film would replace another.
+        self._is_shared = output_path == (kwargs.get("default_args") or {}).get("output_path")
         self.assembly_timeout = assembly_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -57,15 +59,9 @@ class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
         from airflow_provider_klingvideo.runtime import configuration
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.paths import open_path
-        from airflow_provider_klingvideo.runtime.places import store_of
-        from airflow_provider_klingvideo.runtime.session import Session
-        from airflow_provider_klingvideo.storage.names import folder_of
         from airflow_provider_klingvideo.workflow.films import clips_of
 
-        if self.output_path:
-            folder: StorePath = open_path(self.output_path)
-        else:
-            folder = folder_of(store_of(Session(), context).base, self.task_id)
+        folder = self._folder(context)
         with airflow_errors():
             film = assemble(
                 clips_of(self.clips, open_path),
@@ -85,6 +81,17 @@ class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
             "shots": len(film.clips),
             "artifacts": {name: artifact.to_json() for name, artifact in film.artifacts.items()},
         }
+
+    def _folder(self, context: Context) -> StorePath:
+        from airflow_provider_klingvideo.runtime.paths import open_path
+        from airflow_provider_klingvideo.runtime.places import store_of
+        from airflow_provider_klingvideo.runtime.session import Session
+        from airflow_provider_klingvideo.storage.names import folder_of
+
+        if self.output_path and not self._is_shared:
+            folder: StorePath = open_path(self.output_path)
+            return folder
+        return folder_of(store_of(Session(output_path=self.output_path), context).base, self.task_id)
 
     def on_kill(self) -> None:
         """End the ffmpeg processes of this task."""

@@ -11,7 +11,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
-from airflow_provider_klingvideo.runtime.options import Option, Required, documented, options_of, settings_from
+from airflow_provider_klingvideo.runtime.options import (
+    Option,
+    Required,
+    documented,
+    options_of,
+    settings_from,
+    untemplated,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,6 +56,21 @@ def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
 
 
+def mapped_defaults(operator: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a task that is mapped, with those that come from ``default_args``.
+
+    Airflow asks no constructor when it maps: it takes its own defaults before those of this provider could count, and
+    of the task's ``default_args`` its own arguments only.
+
+    :param operator: the class with the arguments of ours.
+    :param arguments: of its constructor, as far as they are not mapped.
+    """
+    given = arguments.get("default_args") or {}
+    around = defaults_around(arguments.get("dag"), arguments.get("task_group"))
+    own = {name: given[name] for name in inspect.signature(operator).parameters if name in given}
+    return with_retry_defaults({**own, **arguments, "default_args": {**around, **given}})
+
+
 class TriedAgain:
     """An operator that is tried again as this provider has it, also where it is mapped."""
 
@@ -56,16 +78,9 @@ class TriedAgain:
     def partial(cls, **arguments: Any) -> Any:
         """Return the operator with arguments set, to be expanded over others.
 
-        Airflow asks no constructor then: it takes its own defaults before those of this provider could count, and of
-        the task's ``default_args`` its own arguments only.
-
         :param arguments: of the constructor.
         """
-        given = arguments.pop("default_args", None) or {}
-        around = defaults_around(arguments.get("dag"), arguments.get("task_group"))
-        own = {name: given[name] for name in inspect.signature(cls.__init__).parameters if name in given}
-        chosen = with_retry_defaults({**own, **arguments, "default_args": {**around, **given}})
-        return super().partial(**chosen)  # type: ignore[misc]
+        return super().partial(**mapped_defaults(cls, arguments))  # type: ignore[misc]
 
 
 def defaults_around(dag: Any = None, group: Any = None) -> Mapping[str, Any]:
@@ -107,6 +122,16 @@ class KlingVideoTask(TriedAgain):
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{inspect.cleandoc(documented(cls.options))}\n"
         cls.__init__ = _constructor(cls, vars(cls).get("__init__"))  # type: ignore[method-assign]
 
+    @classmethod
+    def partial(cls, **arguments: Any) -> Any:
+        """Return the operator with arguments set, to be expanded over others.
+
+        :param arguments: of the constructor.
+        :raises OptionError: one that is not templated makes no sense.
+        """
+        untemplated(cls.options, arguments)
+        return super().partial(**arguments)
+
     def option(self, name: str) -> Any:
         """Return the value of an option, read as the table says.
 
@@ -140,7 +165,8 @@ class KlingVideoTask(TriedAgain):
 
 def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., None]:
     """Return a constructor with the options as keyword arguments, and what the class itself takes besides."""
-    options: tuple[Option, ...] = cls.options
+    taken_by_class = inspect.signature(own).parameters if own else {}
+    options = tuple(one for one in cls.options if one.name not in taken_by_class)
 
     def __init__(self: Any, **kwargs: Any) -> None:  # noqa: N807 - it becomes one
         given = {one.name: kwargs.pop(one.name, one.default) for one in options}
@@ -148,7 +174,7 @@ def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., Non
             super(cls, self).__init__(**with_retry_defaults(kwargs))
         else:
             own(self, **with_retry_defaults(kwargs))
-        for name, value in given.items():
+        for name, value in {**given, **untemplated(options, given)}.items():
             setattr(self, name, value)
 
     keyword, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
@@ -156,7 +182,7 @@ def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., Non
         one.name: inspect.Parameter(one.name, keyword, default=empty if one.default is Required else one.default)
         for one in options
     }
-    for parameter in inspect.signature(own).parameters.values() if own else ():
+    for parameter in taken_by_class.values():
         if parameter.kind is keyword:
             arguments[parameter.name] = parameter
     first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -79,7 +79,7 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
         suspended = chunk.work()
         if suspended is not None:
             self.log.info("Waiting, deferred: %s", suspended.words)
-            trigger = batch_trigger(self.klingai_conn_id, chunk.session, chunk.jobs, suspended)
+            trigger = batch_trigger(chunk.session, chunk.jobs, suspended)
             self.defer(trigger=trigger, method_name="resume", timeout=LONGEST_DEFERRAL + BACKSTOP)
         summary = judged(chunk.jobs, self.max_failed_share)
         self.log.info("%s", summary)

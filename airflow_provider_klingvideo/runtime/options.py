@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
-from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
 
 DEFAULT_CONNECTION = "klingai_default"
 DAY = 24 * 3600.0
@@ -29,9 +31,16 @@ class Required:
     """Stands in the place of a default where there is none."""
 
 
+class Unset:
+    """Stands in the place of an argument that nobody has set: Airflow's ``default_args`` decide, then our default."""
+
+
+UNSET: Any = Unset()
+
+
 def seconds(value: Any) -> float:
     """Read a duration: a number of seconds, its text, or a timedelta."""
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+    return _at_least(0, value.total_seconds() if isinstance(value, timedelta) else float(value))
 
 
 def whole(value: Any) -> int:
@@ -42,6 +51,19 @@ def whole(value: Any) -> int:
     return int(number)
 
 
+def count(value: Any) -> int:
+    """Read a whole number above 0, or its text."""
+    return int(_at_least(1, whole(value)))
+
+
+def share(value: Any) -> float:
+    """Read a share, or its text."""
+    number = _at_least(0, float(value))
+    if number > 1:
+        raise ValueError
+    return number
+
+
 def truth(value: Any) -> bool:
     """Read a truth value, or its text."""
     text = str(value).strip().lower()
@@ -50,10 +72,44 @@ def truth(value: Any) -> bool:
     return text in TRUE
 
 
-WORDS: Mapping[Callable[[Any], Any], str] = {
-    seconds: "a number of seconds",
+def fail_or_allow(value: Any) -> str:
+    """Read ``fail`` or ``allow``."""
+    return _one_of(("fail", "allow"), value)
+
+
+def order_or_fail(value: Any) -> str:
+    """Read ``order`` or ``fail``."""
+    return _one_of(("order", "fail"), value)
+
+
+def units(value: Any) -> str:
+    """Read a number of units, or its text, as the text of a decimal number."""
+    number = Decimal(str(value).strip())
+    _at_least(0, float(number))
+    return f"{number:f}"
+
+
+def _at_least(least: float, number: float) -> float:
+    if not isfinite(number) or number < least:
+        raise ValueError
+    return number
+
+
+def _one_of(names: Sequence[str], value: Any) -> str:
+    if value not in names:
+        raise ValueError
+    return str(value)
+
+
+LEGAL: Mapping[Callable[[Any], Any], str] = {
+    seconds: "a number of seconds, 0 or more",
     whole: "a whole number",
+    count: "a whole number, 1 or more",
+    share: "a number from 0 to 1",
     truth: "true or false",
+    units: "a number of units, 0 or more",
+    fail_or_allow: "fail or allow",
+    order_or_fail: "order or fail",
 }
 
 
@@ -89,8 +145,9 @@ class Option:
             return None if self.default is Required else self.default
         try:
             return self.read(given) if self.read else given
-        except (TypeError, ValueError, OverflowError):
-            raise OptionError(f"{self.name} is {given!r}, legal: {WORDS[self.read]}") from None  # type: ignore[index]
+        except (ArithmeticError, TypeError, ValueError):
+            legal = LEGAL[self.read] if self.read else ""
+            raise OptionError(Fault(self.name, f"{quoted(given)} makes no sense", legal)) from None
 
 
 STATE_TASKS = ("created", "validated", "queued", "generating", "generation", "post_processing", "completed")
@@ -149,6 +206,7 @@ OPTIONS: tuple[Option, ...] = (
         "units that the jobs of a budget may spend together; empty or None for no budget. A job that the whole budget "
         "cannot cover fails when it is validated, one that finds it short waits in the queue.",
         _of("validated"),
+        read=units,
     ),
     Option(
         "budget_key",
@@ -162,6 +220,7 @@ OPTIONS: tuple[Option, ...] = (
         "will have billed.",
         _of("validated"),
         "fail",
+        read=fail_or_allow,
     ),
     Option(
         "queue_timeout",
@@ -186,7 +245,7 @@ OPTIONS: tuple[Option, ...] = (
         _of("generating"),
         1,
         setting="take",
-        read=whole,
+        read=count,
     ),
     Option(
         "regenerate_failed",
@@ -203,6 +262,7 @@ OPTIONS: tuple[Option, ...] = (
         _of("generating"),
         "order",
         setting="on_changed_request",
+        read=order_or_fail,
     ),
     Option(
         "repeat_unanswered",
@@ -224,7 +284,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "generation_timeout",
         "seconds that Kling may take, counted from the moment when it accepted the task, over all tries.",
-        WHOLE,
+        _of("validated", "generation"),
         3600.0,
         setting="generation_seconds",
         read=seconds,
@@ -245,6 +305,7 @@ OPTIONS: tuple[Option, ...] = (
         _of("generation"),
         True,
         is_templated=False,
+        read=truth,
     ),
     Option(
         "chunk",
@@ -258,6 +319,7 @@ OPTIONS: tuple[Option, ...] = (
         ("videos",),
         45.0,
         is_templated=False,
+        read=seconds,
     ),
     Option(
         "rows",
@@ -272,6 +334,7 @@ OPTIONS: tuple[Option, ...] = (
         "rows for each task of a compact batch; None returns the requests, for one task or task group each.",
         ("rows",),
         is_templated=False,
+        read=count,
     ),
     Option(
         "requests",
@@ -288,6 +351,7 @@ OPTIONS: tuple[Option, ...] = (
         ("videos", "batch_verdict"),
         0.0,
         is_templated=False,
+        read=share,
     ),
 )
 
@@ -308,6 +372,15 @@ def settings_from(task: Any, options: Sequence[Option]) -> dict[str, Any]:
     :raises OptionError: a value makes no sense.
     """
     return {option.setting: option.value(getattr(task, option.name)) for option in options if option.setting}
+
+
+def untemplated(options: Sequence[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options, read, that no template can change any more: a DAG file with nonsense is refused.
+
+    :param given: values by the names of options; others are passed over.
+    :raises OptionError: a value makes no sense.
+    """
+    return {one.name: one.value(given[one.name]) for one in options if not one.is_templated and one.name in given}
 
 
 def documented(options: Sequence[Option]) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_klingvideo.runtime.options import OptionError
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import JobStore
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.run import JobTerms
-from airflow_provider_klingvideo.workflow.gates.budgets.reservations import UNKNOWN_PRICE
 from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
 
 if TYPE_CHECKING:
@@ -122,23 +119,10 @@ def budget_of(session: Session, task: Any, context: Context) -> Budget | None:
 
     :raises OptionError: it makes no sense.
     """
-    if task.budget_units in (None, ""):
+    units = task.option("budget_units")
+    if units is None:
         return None
     ti = context["ti"]
     name = task.budget_key or f"{ti.dag_id} {ti.run_id}"
-    if task.unknown_price not in UNKNOWN_PRICE:
-        raise OptionError(f"unknown_price is {task.unknown_price!r}, legal: {', '.join(UNKNOWN_PRICE)}")
-    units = _units(task.budget_units)
-    return Budget(
-        name=name, units=units, folder=str(session.budget_folder(name)), unknown_price=str(task.unknown_price)
-    )
-
-
-def _units(given: Any) -> str:
-    try:
-        units = Decimal(str(given).strip())
-    except InvalidOperation:
-        units = Decimal(-1)
-    if not units.is_finite() or units < 0:
-        raise OptionError(f"budget_units is {given!r}, legal: a number of units, 0 or more")
-    return f"{units:f}"
+    folder = str(session.budget_folder(name))
+    return Budget(name=name, units=units, folder=folder, unknown_price=task.option("unknown_price"))

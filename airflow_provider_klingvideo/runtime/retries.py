@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
@@ -19,6 +19,7 @@ LONGEST_PAUSE = timedelta(minutes=10)
 JITTER = 0.5
 # Clearing lets the number of tries grow without end.
 MOST_DOUBLINGS = 10
+DOUBLED, SAME = 2.0, 1.0
 
 
 class KlingVideoRetryPolicy(RetryPolicy):
@@ -26,8 +27,9 @@ class KlingVideoRetryPolicy(RetryPolicy):
 
     An error that is not of this provider is left to the task's own settings. Of this provider's errors, those that no
     waiting mends (a rejected key, an illegal request, a used-up pack) burn no retry. The others are tried again after
-    the task's ``retry_delay``, doubled with every try up to its ``max_retry_delay`` and spread at random, and never
-    before the vendor's ``Retry-After``.
+    the task's ``retry_delay``, multiplied with every try by its ``retry_exponential_backoff`` (True for 2, False and 0
+    for the same pause each time) up to its ``max_retry_delay`` and spread at random, and never before Kling's
+    ``Retry-After``.
 
     The operators and the sensor of this provider have it by default; give it to your own tasks that use the hook:
     ``@task(retries=3, retry_policy=KlingVideoRetryPolicy())``.
@@ -51,9 +53,16 @@ class KlingVideoRetryPolicy(RetryPolicy):
         task = context["ti"].task if context else None
         first: timedelta = getattr(task, "retry_delay", FIRST_PAUSE)
         longest: timedelta = getattr(task, "max_retry_delay", None) or LONGEST_PAUSE
-        pause = min(first * 2 ** min(try_number - 1, MOST_DOUBLINGS), longest) * (1 + JITTER * random.random())  # noqa: S311
+        growth = _growth(task) ** min(try_number - 1, MOST_DOUBLINGS)
+        pause = min(first * growth, longest) * (1 + JITTER * random.random())  # noqa: S311
         asked = timedelta(seconds=error.retry_after or 0)
         return RetryDecision.retry(delay=max(pause, asked), reason=f"{error.kind}: trying again")
+
+
+def _growth(task: Any) -> float:
+    """By what the pause of a task is multiplied with every try."""
+    backoff = getattr(task, "retry_exponential_backoff", True)
+    return DOUBLED if backoff is True else float(backoff) or SAME
 
 
 def _error_of(exception: BaseException) -> KlingVideoError | None:

@@ -47,7 +47,7 @@ from airflow_provider_klingvideo.workflow.waiting.timings import Timings
 class Session:
     """What one task, trigger or command works with. Nothing is read or opened before it is needed.
 
-    :param klingai_conn_id: the connection.
+    :param klingai_conn_id: the connection; None or empty for ours.
     :param output_path: folder for records, videos and what jobs share, a path or URI; None for the configured one.
     :param overrides: returns fields of :class:`StepSettings` that are set for these jobs; None means not set.
     :param transitions: another transition table, state name to names; None for the product's own.
@@ -57,7 +57,7 @@ class Session:
 
     def __init__(
         self,
-        klingai_conn_id: str = DEFAULT_CONNECTION,
+        klingai_conn_id: str | None = DEFAULT_CONNECTION,
         output_path: str | None = None,
         overrides: Callable[[], Mapping[str, Any]] = dict,
         *,
@@ -65,7 +65,7 @@ class Session:
         on_transition: TransitionListener | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
-        self._conn_id = klingai_conn_id
+        self.klingai_conn_id = klingai_conn_id or DEFAULT_CONNECTION
         self._output_path = output_path
         self._overrides = overrides
         self._transitions = transitions
@@ -75,7 +75,7 @@ class Session:
     @cached_property
     def connection(self) -> KlingConnection:
         """The connection."""
-        return KlingConnection(self._conn_id)
+        return KlingConnection(self.klingai_conn_id)
 
     @cached_property
     def settings(self) -> StepSettings:
@@ -100,7 +100,7 @@ class Session:
     @cached_property
     def board_folder(self) -> StorePath:
         """The folder of what is known about the slots of the connection."""
-        return folder_of(self.output / SLOTS, self._conn_id)
+        return folder_of(self.output / SLOTS, self.klingai_conn_id)
 
     @property
     def timings(self) -> Timings:

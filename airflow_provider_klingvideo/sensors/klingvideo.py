@@ -27,7 +27,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator, task="gener
     with its words, or when the deadline comes; Kling's task runs on then, and clearing this task later takes its
     result.
 
-    :param timeout: seconds that Kling may take, counted from the moment when it accepted the task, over all tries.
+    :param timeout: a sensor's own word for ``generation_timeout``, which counts where both are set at the same place.
     :param poke_interval: without ``deferrable``: seconds between two looks; ``mode`` (``poke`` or ``reschedule``)
         applies, too.
     """
@@ -36,18 +36,22 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator, task="gener
     deferrable: bool
 
     def __init__(
-        self, *, timeout: timedelta | float = 3600, poke_interval: timedelta | float = 15, **kwargs: Any
+        self,
+        *,
+        generation_timeout: timedelta | float | str | None = None,
+        timeout: timedelta | float | None = None,
+        poke_interval: timedelta | float = 15,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(timeout=timeout, poke_interval=poke_interval, **kwargs)
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        given = {"generation_timeout": generation_timeout, "timeout": timeout}
+        self.generation_timeout = _nearest(given, kwargs.get("default_args") or {})
         self._watch: GenerationWatch | None = None
-
-    def settings(self) -> dict[str, Any]:
-        """Return the deadline's distance."""
-        return {**super().settings(), "generation_seconds": self.timeout}
 
     def execute(self, context: Context) -> Any:
         """Return the job once its video is there."""
         if not self.deferrable:
+            self.timeout = self.option("generation_timeout")
             return super().execute(context)
         try:
             run, wait = self._look(context)
@@ -102,3 +106,10 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator, task="gener
             return wait
         self._watch = self._watch or wait.watch
         return await driver.look(run.job, wait, self._watch)
+
+
+def _nearest(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
+    """Return the first argument that is set at the task itself, else the first that is set at all."""
+    known = {name: value for name, value in given.items() if value is not None}
+    at_task = [value for name, value in known.items() if value != defaults.get(name)]
+    return next(iter([*at_task, *known.values()]), None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import TaskGroup, TriggerRule, task_group
 
+from airflow_provider_klingvideo.operators.base import defaults_around
 from airflow_provider_klingvideo.operators.batch import KlingVideoBatchVerdictOperator, KlingVideoCheckBatchOperator
 from airflow_provider_klingvideo.operators.klingvideo import (
     KlingVideoCompleteOperator,
@@ -47,11 +48,18 @@ GROUP_TASKS = (*STATE_TASKS, *ENDS, "checked", "batch_verdict", *WHOLE)
 GROUP_OPTIONS = tuple(one for one in OPTIONS if one.name not in NOT_SET_HERE and set(one.tasks) & set(GROUP_TASKS))
 
 
+WITHIN: Mapping[str, Any] = {"trigger_rule": TriggerRule.ALL_SUCCESS}
+"""Of a task behind another one of its group: a rule that ``default_args`` have for branches must not break it."""
+MAPPED_OVER: Mapping[str, Any] = {"do_xcom_push": True}
+"""Of a task over whose output others are mapped, whatever ``default_args`` say."""
+
+
 class KlingVideoWorkflow:
     """Builds the task group of one video, or of a batch of them.
 
     Call it for one video, :meth:`expand` it for a batch; :meth:`partial` sets arguments beforehand. What is not set is
-    left to each task, and so to the ``default_args`` of the DAG.
+    decided by the ``default_args`` of this group, of the groups around it and of the DAG, then by the default. What is
+    set counts, None and False too.
 
     :param given: the arguments that are set; see the list.
     """
@@ -95,30 +103,49 @@ class KlingVideoWorkflow:
         :returns: the group; its only leaf is the task ``verdict``, which returns the summary.
         """
         with TaskGroup(self.group_id, add_suffix_on_collision=True, tooltip="A batch of Kling AI videos") as batch:
-            mapped = self.mapped(self.checked(request))
-            judged = self if self.given.get("job_key") else self.partial(job_key=mapped.group_id)
+            checked = self.checked(request)
+            mapped = self.mapped(checked, **({} if checked is request else WITHIN))
+            judged = self.partial(job_key=self.chosen("job_key") or mapped.group_id)
             mapped >> judged.verdict(request)
         return batch
+
+    def chosen(self, name: str) -> Any:
+        """Return an argument that the group itself needs: as it is set, else as Airflow's ``default_args`` have it.
+
+        :param name: of the argument.
+        :returns: its value, None where nobody has set it.
+        """
+        around = {**defaults_around(), **(self.given.get("default_args") or {})}
+        return {**around, **self.given}.get(name)
 
     @property
     def group_id(self) -> str:
         """Name of the group."""
         return str(self.given.get("group_id") or "video")
 
-    def mapped(self, request: Any) -> TaskGroup:
-        """Build the group of one video, mapped over requests; call it inside of the group of the batch."""
+    def mapped(self, request: Any, **first: Any) -> TaskGroup:
+        """Build the group of one video, mapped over requests; call it inside of the group of the batch.
+
+        :param request: the requests.
+        :param first: further arguments of the first task.
+        """
 
         @task_group(group_id="jobs", tooltip="One Kling AI video per request")
         def jobs(request: Any) -> None:
-            self._tasks(request)
+            self._tasks(request, **first)
 
         return cast("TaskGroup", jobs.expand(request=request))
 
-    def checked(self, requests: Any) -> Any:
-        """Put the check of all requests before what follows, where ``all_or_nothing`` asks for it."""
-        if not self.given.get("all_or_nothing"):
+    def checked(self, requests: Any, **first: Any) -> Any:
+        """Put the check of all requests before what follows, where ``all_or_nothing`` asks for it.
+
+        :param requests: the requests.
+        :param first: further arguments of the check.
+        """
+        if not self.chosen("all_or_nothing"):
             return requests
-        return KlingVideoCheckBatchOperator(task_id="checked", requests=requests, **self.arguments("checked")).output
+        arguments = {**self.arguments("checked"), **MAPPED_OVER, **first}
+        return KlingVideoCheckBatchOperator(task_id="checked", requests=requests, **arguments).output
 
     def verdict(self, requests: Any) -> BaseOperator:
         """Build the verdict over all jobs of a batch."""
@@ -135,32 +162,29 @@ class KlingVideoWorkflow:
         :param task: its name in the table of options.
         """
         taken = {one.name for one in options_of(task)} | {"default_args"} | _ARGUMENTS_BESIDES.get(task, set())
-        chosen = {_RENAMED.get((task, name), name): self.given[name] for name in taken & self.given.keys()}
-        return {name: list(value) if name == "outlets" else value for name, value in chosen.items()}
+        chosen = {name: self.given[name] for name in taken & self.given.keys()}
+        return {name: list(value or ()) if name == "outlets" else value for name, value in chosen.items()}
 
-    def _tasks(self, request: Any) -> None:
-        transitions = self.given.get("transitions")
+    def _tasks(self, request: Any, **first: Any) -> None:
+        transitions = self.chosen("transitions")
         table = TransitionTable(transitions) if transitions else TRANSITIONS
         tasks: dict[WorkflowState, list[BaseOperator]] = {}
-        given = {"request": request}
+        given: dict[str, Any] = {"request": request, **first}
         for state in working_path(table):
             tasks[state] = []
             for name, operator in _OPERATORS[state].items():
                 # Each task takes the job from the one before it, which also makes the edge.
                 task = operator(task_id=name, **given, **self.arguments(name))
                 tasks[state].append(task)
-                given = {"job": task.output}
+                given = {"job": task.output, **WITHIN}
         _end(self, table, tasks)
 
 
 _ARGUMENTS_BESIDES: Mapping[str, set[str]] = {
-    "generation": {"generation_timeout"},
     "completed": {"outlets"},
     "video": {"outlets"},
     "videos": {"outlets"},
 }
-# A sensor's own word for it.
-_RENAMED: Mapping[tuple[str, str], str] = {("generation", "generation_timeout"): "timeout"}
 
 
 def working_path(table: TransitionTable) -> list[WorkflowState]:

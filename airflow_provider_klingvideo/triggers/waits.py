@@ -46,9 +46,7 @@ def deferral_of(run: JobRun, wait: StateWait) -> tuple[BaseTrigger, timedelta]:
     return _TRIGGERS[type(wait)](run, wait), timedelta(seconds=wait.seconds) + BACKSTOP
 
 
-def batch_trigger(
-    klingai_conn_id: str, session: Session, jobs: Sequence[WorkflowJob], suspended: Suspended
-) -> KlingVideoBatchTrigger:
+def batch_trigger(session: Session, jobs: Sequence[WorkflowJob], suspended: Suspended) -> KlingVideoBatchTrigger:
     """Return the trigger that waits for what the jobs of a batch wait for.
 
     :param jobs: all of the batch.
@@ -58,7 +56,7 @@ def batch_trigger(
     followed = [_followed(known[job_id], watch) for job_id, watch in suspended.followed.items()]
     deadlines = [watch.deadline for watch in suspended.followed.values()]
     return KlingVideoBatchTrigger(
-        klingai_conn_id=klingai_conn_id,
+        klingai_conn_id=session.klingai_conn_id,
         followed=followed,
         queued=[asdict(place) for place in suspended.queued[:HEADS]],
         short=[asdict(need) for need in suspended.short[:HEADS]],
@@ -91,7 +89,7 @@ def moment(seconds: float) -> BaseTrigger:
 def _slot(run: JobRun, wait: WaitForSlot) -> BaseTrigger:
     place = wait.place
     return KlingVideoSlotTrigger(
-        klingai_conn_id=run.task.klingai_conn_id,
+        klingai_conn_id=run.session.klingai_conn_id,
         job_id=place.job_id,
         pack=place.pack,
         model=place.model,
@@ -108,7 +106,7 @@ def _slot(run: JobRun, wait: WaitForSlot) -> BaseTrigger:
 
 def _budget(run: JobRun, wait: WaitForBudget) -> BaseTrigger:
     return KlingVideoBudgetTrigger(
-        klingai_conn_id=run.task.klingai_conn_id,
+        klingai_conn_id=run.session.klingai_conn_id,
         need=asdict(wait.need),
         until=(utc_now() + timedelta(seconds=wait.seconds)).isoformat(),
         records_path=str(run.store.base),
@@ -121,7 +119,7 @@ def _budget(run: JobRun, wait: WaitForBudget) -> BaseTrigger:
 def _task(run: JobRun, wait: WaitForTask) -> BaseTrigger:
     watch = wait.watch
     return KlingVideoTaskTrigger(
-        klingai_conn_id=run.task.klingai_conn_id,
+        klingai_conn_id=run.session.klingai_conn_id,
         vendor_task_id=watch.task_id,
         kind=run.job.kind,
         submitted_at=watch.submitted_at.isoformat(),

@@ -16,7 +16,6 @@ from airflow_provider_klingvideo.workflow.job.paid import CREATE, PaidCall
 from airflow_provider_klingvideo.workflow.job.sections import Budget
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
-UNKNOWN_PRICE = ("fail", "allow")
 FOLDER = "budgets"
 
 
