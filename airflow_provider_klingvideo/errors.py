@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from airflow_provider_klingvideo._urls import without_query
+from airflow_provider_klingvideo._urls import without_signatures
 
 LONGEST_QUOTE = 60
 SHOWN_FAULTS = 20
@@ -57,8 +57,8 @@ class Fault:
 
 def quoted(value: object) -> str:
     """Return a value for a message: in quotes, on one line, without what signs an address, cut when it is long."""
-    shown = repr(without_query(value) if isinstance(value, str) else value)
-    return shown if len(shown) <= LONGEST_QUOTE else f"{shown[: LONGEST_QUOTE - 4]}...{shown[0]}"
+    shown = repr(without_signatures(value))
+    return shown if len(shown) <= LONGEST_QUOTE else f"{shown[: LONGEST_QUOTE - 4]}...{shown[-1]}"
 
 
 def _clauses(faults: Sequence[Fault]) -> str:

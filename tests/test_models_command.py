@@ -35,7 +35,7 @@ def test_scenes_and_voices(capsys):
 def test_a_kind_that_there_is_not_is_told_with_all_that_there_are(capsys):
     assert main(["models", "--kind", "hologram"]) == 1
     said = capsys.readouterr().err
-    assert "There is no kind 'hologram'" in said
+    assert "there is no kind 'hologram'" in said
     assert all(kind in said for kind in PRODUCTS)
 
 

@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from rich.console import Console
 
+    from airflow_provider_klingvideo.errors import Fault, quoted
     from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
     from airflow_provider_klingvideo.kling.catalogue.matrix import HEAD, matrix
     from airflow_provider_klingvideo.kling.errors import InvalidRequestError
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = matrix(kind)
     if not rows:
         kinds = ", ".join(sorted({one.kind for one in known.capabilities}))
-        raise InvalidRequestError(f"There is no kind {kind!r}", advice=f"Use one of: {kinds}")
+        raise InvalidRequestError(Fault("kind", f"there is no kind {quoted(kind)}", kinds), advice="Correct the name")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     console.print(f"Kling AI models and products, as of {known.as_of}\n")
     for name, some in groupby(rows, key=itemgetter(0)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _settings(arguments: argparse.Namespace) -> SandboxSettings:
 
     from airflow_provider_klingvideo.errors import KlingVideoError
     from airflow_provider_klingvideo.sandbox import SandboxSettings
+    from airflow_provider_klingvideo.validation import faults_of
 
     values: dict[str, Any] = {
         name: getattr(arguments, name)
@@ -107,8 +109,9 @@ def _settings(arguments: argparse.Namespace) -> SandboxSettings:
     try:
         return SandboxSettings(**values)
     except ValidationError as error:
-        problems = "; ".join(f"--{str(item['loc'][0]).replace('_', '-')}: {item['msg']}" for item in error.errors())
-        raise KlingVideoError(problems, advice="See klingvideo sandbox --help") from error
+        faults = faults_of(error, SandboxSettings, whole="the sandbox")
+        named = [replace(one, where=f"--{one.where.replace('_', '-')}") for one in faults]
+        raise KlingVideoError(named, advice="See klingvideo sandbox --help") from None
 
 
 def _greeting(url: str, settings: SandboxSettings) -> Any:

@@ -6,6 +6,7 @@ from .client.client import KlingClient as KlingClient
 from .client.operations import REGIONS as REGIONS
 from .client.operations import base_url_for as base_url_for
 from .client.requests import parse_request as parse_request
+from .client.requests import with_texts_read as with_texts_read
 from .errors import AccountError as AccountError
 from .errors import AmbiguousSubmissionError as AmbiguousSubmissionError
 from .errors import AuthenticationError as AuthenticationError

@@ -25,7 +25,6 @@ from airflow_provider_klingvideo.kling import (
     check_request,
     estimate,
     first_video,
-    parse_request,
 )
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath
@@ -42,8 +41,8 @@ from airflow_provider_klingvideo.workflow.gates.slots.slots import (
     place_of,
 )
 from airflow_provider_klingvideo.workflow.gates.table import GATES
+from airflow_provider_klingvideo.workflow.inputs.creation import request_of
 from airflow_provider_klingvideo.workflow.inputs.reader import InputReader, inline_media, require_reachable_inputs
-from airflow_provider_klingvideo.workflow.inputs.references import resolved
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.errors import CancelRequestedError, InputError, QueueTimeoutError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -394,9 +393,8 @@ class VideoSteps:
         :raises InvalidRequestError: when the parameters make no request.
         :raises InputError: when an input cannot be used.
         """
-        params = resolved({key: value for key, value in job.params.items() if key != "api"})
-        request = parse_request({**params, "prompt": job.prompt} if job.prompt else params)
-        family = self.client.family_for(request, api=job.params.get("api"))
+        request, api = request_of(job.prompt, job.params)
+        family = self.client.family_for(request, api=api)
         reader = InputReader(self._open_path, self.store.at, self._video_of, self.settings.media)
         inputs = await self._run_blocking(lambda: reader.read(request, family))
         return WantedVideo(inputs.request, inputs.identity, family)

@@ -16,7 +16,6 @@ with DAG(
     tags=["klingvideo", "demo"],
     doc_md=__doc__,
 ) as dag:
-
     # On a machine that is just starting Airflow the first try may not come to run.
     @task(retries=2, retry_delay=timedelta(seconds=5))
     def requests() -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.client import operations
 from airflow_provider_klingvideo.kling.client.bounds import (
@@ -124,7 +124,8 @@ class _Core(VendorMethods):
         """
         if api and api != "auto":
             if api not in list(ApiFamily):
-                raise InvalidRequestError(f"api is {api!r}, legal: auto, {', '.join(ApiFamily)}")
+                legal = f"auto, {', '.join(ApiFamily)}"
+                raise InvalidRequestError(Fault("api", f"{quoted(api)} is not an API family", legal))
             return ApiFamily(api)
         if not self._auth.serves_new_family:
             return ApiFamily.LEGACY
@@ -201,7 +202,7 @@ class _Core(VendorMethods):
         if isinstance(error, AnswerTooLargeError):
             return unreadable(operation, str(error))
         if isinstance(error, UnicodeEncodeError):
-            return InvalidRequestError("A text of the request holds half of a character, which cannot be sent")
+            return InvalidRequestError(Fault("a text of the request", "holds half of a character", "whole characters"))
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if operation.is_create and not isinstance(error, NOT_SENT):
             return AmbiguousSubmissionError(f"{self._host} did not answer a create request ({what})")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS
@@ -59,7 +60,8 @@ def create(request: GenerationRequest, family: ApiFamily, external_task_id: str)
     product = PRODUCTS[request.kind]
     route = product.routes.get(family)
     if route is None:
-        raise InvalidRequestError(f"{request.kind} is ordered by {', '.join(product.routes)}, not by {family}")
+        wrong = f"{request.kind} is not offered by the {family} API family"
+        raise InvalidRequestError(Fault("api", wrong, ", ".join(product.routes)))
     path = f"{route.path}/{quote(request.model_name, safe='')}" if route.is_model_in_path else route.path
     body = route.body(request, registry().find(request.kind, request.model_name, family), external_task_id)
     return Operation("POST", path, _one_task, json=body, is_create=True)
@@ -129,18 +131,15 @@ def list_legacy_tasks(kind: str, statuses: Sequence[str], cursor: str | None) ->
 def _check_external_id(external_task_id: str) -> None:
     """An empty id protects from no duplicate, and a comma separates ids (kling-api sections 5.1 and 6.4)."""
     if not external_task_id.strip() or "," in external_task_id:
-        raise InvalidRequestError(
-            f"No task can be found by the external id {external_task_id!r}",
-            advice="Choose one that is not blank and has no comma",
-        )
+        wrong = f"no task can be found by {quoted(external_task_id)}"
+        raise InvalidRequestError(Fault("external_task_id", wrong, "a text that is not blank and has no comma"))
 
 
 def _legacy_path(kind: str) -> str:
     route = PRODUCTS[kind].routes.get(ApiFamily.LEGACY)
     if route is None:
-        raise InvalidRequestError(
-            f"AK/SK cannot be used for {kind}: it has no legacy path", advice="Use an API key in the connection"
-        )
+        fault = Fault("kind", f"{kind} cannot be used with AK/SK, as it has no legacy path", "an API key")
+        raise InvalidRequestError(fault, advice="Use an API key in the connection")
     return route.path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -17,6 +18,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
     without_nones,
 )
+from airflow_provider_klingvideo.kling.products.limits import one_of_two
 
 
 class AvatarRequest(WatermarkedRequest):
@@ -37,10 +39,10 @@ class AvatarRequest(WatermarkedRequest):
     resolution: Resolution = "720p"
 
 
-def _one_sound(request: AvatarRequest, _can: Capability) -> Iterator[str]:
+def _one_sound(request: AvatarRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.2."""
     if bool(request.audio_id) == bool(request.sound):
-        yield "exactly one of audio_id and sound is needed"
+        yield one_of_two("audio_id", "sound")
 
 
 def _body(request: AvatarRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

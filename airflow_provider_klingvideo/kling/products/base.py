@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from airflow_provider_klingvideo._text import trimmed
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products.reading import (
     Meaning,
@@ -24,14 +25,20 @@ from airflow_provider_klingvideo.kling.products.reading import (
     require_printable,
 )
 from airflow_provider_klingvideo.kling.wire.operation import Operation
+from airflow_provider_klingvideo.validation import NotLegal
 
 LONGEST_VALUE_SHOWN = 60
 
 
 def _not_blank(text: str) -> str:
     if not trimmed(text):
-        raise ValueError("must not be blank")
+        raise NotLegal(f"{quoted(text)} is blank", "a text that says something")
     return text
+
+
+def _whole_number_as_text(value: Any) -> Any:
+    """Take an id that JSON, a table or a native template made a number: a whole one loses no digit."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _without_data_prefix(value: Any) -> Any:
@@ -41,17 +48,27 @@ def _without_data_prefix(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, AfterValidator(_not_blank)]
+Text = Annotated[str, BeforeValidator(_whole_number_as_text), AfterValidator(_not_blank)]
 """A text that says something."""
 
 
-Picture = Annotated[str, MediaKind.PICTURE, BeforeValidator(_without_data_prefix), Field(min_length=1)]
+Picture = Annotated[
+    str,
+    MediaKind.PICTURE,
+    BeforeValidator(_without_data_prefix),
+    Field(min_length=1, description="an http(s) URL or the path of a picture"),
+]
 """http(s) URL, or raw base64 of a JPG or PNG; in a job also a path of one."""
 
-Sound = Annotated[str, MediaKind.SOUND, BeforeValidator(_without_data_prefix), Field(min_length=1)]
+Sound = Annotated[
+    str,
+    MediaKind.SOUND,
+    BeforeValidator(_without_data_prefix),
+    Field(min_length=1, description="an http(s) URL or the path of a sound"),
+]
 """http(s) URL, or raw base64 of a sound file; in a job also a path of one."""
 
-Video = Annotated[str, MediaKind.VIDEO, Field(min_length=1)]
+Video = Annotated[str, MediaKind.VIDEO, Field(min_length=1, description="an http(s) URL or the path of a job's video")]
 """http(s) URL of an mp4 or mov, since the vendor takes videos by URL only; in a job also that of a job's file."""
 
 Model = Annotated[
@@ -126,7 +143,7 @@ class WatermarkedRequest(GenerationRequest):
 
 R = TypeVar("R", bound=GenerationRequest)
 
-Rule = Callable[[R, Capability], Iterator[str]]
+Rule = Callable[[R, Capability], Iterator[Fault]]
 """Yields what a request may not do with what a model can, and what would be legal."""
 
 Body = Callable[[R, "Capability | None", str], "dict[str, Any]"]

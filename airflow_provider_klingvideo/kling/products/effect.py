@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
@@ -15,6 +16,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     Scene,
     common_options,
 )
+from airflow_provider_klingvideo.kling.products.limits import too_many
 
 
 class EffectRequest(GenerationRequest):
@@ -29,17 +31,18 @@ class EffectRequest(GenerationRequest):
     images: tuple[Picture, ...]
 
 
-def _scene(request: EffectRequest, _can: Capability) -> Iterator[str]:
+def _scene(request: EffectRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 12."""
     scenes = registry().effect_scenes
     scene = scenes.get(request.scene)
     if scene is None:
         close = ", ".join(get_close_matches(request.scene, scenes, n=3))
-        yield f"scene is {request.scene}, which is none of {len(scenes)}{f'; similar: {close}' if close else ''}"
+        legal = close or f"one of {len(scenes)}, see klingvideo models --scenes"
+        yield Fault("scene", f"there is no scene {quoted(request.scene)}", legal)
     elif scene.is_gone:
-        yield f"the vendor discontinued scene {request.scene} on {scene.discontinued_on}"
+        yield Fault("scene", f"Kling discontinued {quoted(request.scene)} on {scene.discontinued_on}", "another scene")
     elif len(request.images) != scene.images:
-        yield f"images are {len(request.images)}, scene {request.scene} takes {scene.images}"
+        yield too_many("images", len(request.images), f"{scene.images} for the scene {request.scene}")
 
 
 def _body(request: EffectRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

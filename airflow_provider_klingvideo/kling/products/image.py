@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -18,7 +19,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     vendor_name,
     without_nones,
 )
-from airflow_provider_klingvideo.kling.products.limits import longest, ranged
+from airflow_provider_klingvideo.kling.products.limits import longest, ranged, too_many
 from airflow_provider_klingvideo.kling.products.parts import (
     Element,
     Handles,
@@ -59,34 +60,35 @@ class ImageRequest(PictureRequest):
         return {"element": [one.id for one in self.elements]}
 
 
-def _reference(request: ImageRequest, can: Capability) -> Iterator[str]:
+def _reference(request: ImageRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.5."""
     names = ("image_reference", "image_fidelity", "human_fidelity")
     given = [name for name in names if getattr(request, name) is not None]
     if given and can.model != REFERENCE_MODEL:
-        yield f"{' and '.join(given)} cannot be set, only with {REFERENCE_MODEL}"
+        yield Fault(" and ".join(given), f"cannot be set for {can.model}", f"only with {REFERENCE_MODEL}")
     if request.image_reference and not request.image:
-        yield "image_reference needs an image"
+        yield Fault("image_reference", "is given without an image", "only with an image")
 
 
-def _human_fidelity(request: ImageRequest, _can: Capability) -> Iterator[str]:
+def _human_fidelity(request: ImageRequest, _can: Capability) -> Iterator[Fault]:
     """Source: the capability sheet's note on human_fidelity."""
     if request.human_fidelity is not None and request.image_reference != "subject":
-        yield "human_fidelity needs image_reference subject"
+        yield Fault("human_fidelity", "cannot be set", "only with image_reference subject")
 
 
-def _negative_prompt(request: ImageRequest, _can: Capability) -> Iterator[str]:
+def _negative_prompt(request: ImageRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.5."""
     if request.negative_prompt and request.image:
-        yield "negative_prompt cannot be given together with an image"
+        yield Fault("negative_prompt", "is given together with an image", "one of the two")
 
 
-def _elements(request: ImageRequest, can: Capability) -> Iterator[str]:
+def _elements(request: ImageRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.5."""
     if request.elements and not can.elements:
-        yield "elements cannot be given"
+        yield too_many("elements", len(request.elements), f"none with {can.model}")
     elif len(request.elements) + bool(request.image) > MAX_REFERENCES:
-        yield f"elements and image are {len(request.elements) + bool(request.image)}, at most {MAX_REFERENCES}"
+        count = len(request.elements) + bool(request.image)
+        yield too_many("elements", count, f"at most {MAX_REFERENCES} together with the image")
     yield from handle_faults(request.handles)
 
 

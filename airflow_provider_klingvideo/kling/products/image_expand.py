@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -44,11 +45,13 @@ class ImageExpandRequest(WatermarkedRequest):
     n: int = 1
 
 
-def _area(request: ImageExpandRequest, _can: Capability) -> Iterator[str]:
+def _area(request: ImageExpandRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.5."""
     growth = (1 + request.up + request.down) * (1 + request.left + request.right)
     if growth > LARGEST_GROWTH:
-        yield f"the new area is {growth:.2f} times the old one, at most {LARGEST_GROWTH:g}"
+        yield Fault(
+            ", ".join(SIDES), f"make an area of {growth:.2f} times the old one", f"at most {LARGEST_GROWTH:g} times"
+        )
 
 
 def _body(request: ImageExpandRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import Picture, Product, Route, common_options, without_nones
+from airflow_provider_klingvideo.kling.products.limits import not_offered, too_many
 from airflow_provider_klingvideo.kling.products.parts import Element, Handles, Voice, element_list, handle_faults
 from airflow_provider_klingvideo.kling.products.video import VideoRequest
 
@@ -34,28 +36,30 @@ class ImageToVideoRequest(VideoRequest):
         return {"element": [one.id for one in self.elements], "voice": [one.id for one in self.voices]}
 
 
-def _last_frame(request: ImageToVideoRequest, can: Capability) -> Iterator[str]:
+def _last_frame(request: ImageToVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.2, 6.3 and 11."""
     if request.last_frame is None:
         return
     if not can.last_frame:
-        yield "last_frame cannot be given"
+        yield Fault("last_frame", f"is not known to {can.model}", "none")
     if can.last_frame_resolution and request.resolution != can.last_frame_resolution:
-        yield f"last_frame needs resolution {can.last_frame_resolution}, it is {request.resolution}"
+        yield not_offered("resolution", request.resolution, f"{can.last_frame_resolution} with a last_frame")
     if can.last_frame_silent and request.audio == "native":
-        yield "last_frame excludes audio native"
+        yield not_offered("audio", request.audio, "off with a last_frame")
 
 
-def _library(request: ImageToVideoRequest, can: Capability) -> Iterator[str]:
+def _library(request: ImageToVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.2, 6.3, 7.2 and 11."""
     for name, count, limit in (
         ("elements", len(request.elements), can.elements),
         ("voices", len(request.voices), can.voices),
     ):
         if count > limit:
-            yield f"{name} are {count}, at most {limit}" if limit else f"{name} cannot be given"
+            yield too_many(
+                name, count, f"at most {limit}" if limit else f"none with {can.model} in the {can.family} API family"
+            )
     if request.voices and request.audio != "native":
-        yield f"voices need audio native, it is {request.audio}"
+        yield not_offered("audio", request.audio, "native with voices")
     yield from handle_faults(request.handles)
 
 

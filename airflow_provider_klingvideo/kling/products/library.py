@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
@@ -17,7 +18,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
     without_nones,
 )
-from airflow_provider_klingvideo.kling.products.limits import exactly_one, longest
+from airflow_provider_klingvideo.kling.products.limits import exactly_one, longest, too_many
 
 LONGEST_NAME = 20
 LONGEST_DESCRIPTION = 100
@@ -73,19 +74,19 @@ class CustomElementRequest(GenerationRequest):
     tags: tuple[str, ...] = ()
 
 
-def _references(request: CustomElementRequest, _can: Capability) -> Iterator[str]:
+def _references(request: CustomElementRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.4."""
     count = len(request.reference_images)
     if request.frontal_image and not 1 <= count <= MAX_REFERENCES:
-        yield f"reference_images are {count}, legal with a frontal_image: 1 to {MAX_REFERENCES}"
+        yield too_many("reference_images", count, f"1 to {MAX_REFERENCES} with a frontal_image")
     if request.video and count:
-        yield "reference_images cannot be given with a video"
+        yield too_many("reference_images", count, "none with a video")
 
 
-def _tags(request: CustomElementRequest, _can: Capability) -> Iterator[str]:
+def _tags(request: CustomElementRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.4."""
     if unknown := [tag for tag in request.tags if tag not in TAGS]:
-        yield f"tags are {', '.join(unknown)}, legal: {', '.join(TAGS)}"
+        yield Fault("tags", f"{quoted(', '.join(unknown))} are not known to Kling", ", ".join(TAGS))
 
 
 def _voice_body(request: CustomVoiceRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.errors import Money
+from airflow_provider_klingvideo.errors import Fault, Money
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products.base import (
@@ -19,7 +19,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
     without_nones,
 )
-from airflow_provider_klingvideo.kling.products.limits import exactly_one, ranged
+from airflow_provider_klingvideo.kling.products.limits import exactly_one, one_of_two, ranged
 from airflow_provider_klingvideo.kling.services.faces import identify_faces, read_faces
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 
@@ -62,29 +62,29 @@ class LipSyncRequest(WatermarkedRequest):
     original_volume: float = 1
 
 
-def _source(request: LipSyncRequest, _can: Capability) -> Iterator[str]:
+def _source(request: LipSyncRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.2."""
     if not request.session_id and bool(request.video) == bool(request.video_id):
-        yield "exactly one of video, video_id and session_id is needed"
+        yield one_of_two("video", "video_id", "session_id")
     if request.session_id and not request.face_id:
-        yield "session_id needs a face_id"
+        yield Fault("face_id", "is missing", "needed with a session_id")
 
 
-def _times(request: LipSyncRequest, _can: Capability) -> Iterator[str]:
+def _times(request: LipSyncRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.2."""
     if min(request.sound_start_ms, request.insert_at_ms) < 0:
-        yield "sound_start_ms and insert_at_ms cannot be negative"
+        yield Fault("sound_start_ms", "this or insert_at_ms is below 0", "0 or more")
     if request.sound_end_ms - request.sound_start_ms < SHORTEST_SOUND_MS:
-        yield f"sound_end_ms must lie {SHORTEST_SOUND_MS} ms behind sound_start_ms at least"
+        legal = f"at least {SHORTEST_SOUND_MS} ms after sound_start_ms ({request.sound_start_ms})"
+        yield Fault("sound_end_ms", f"{request.sound_end_ms} is too early", legal)
 
 
 def _read_fields(data: Any) -> Mapping[str, Any]:
     found = read_faces(data)
     if not found.faces:
         # The look is paid, whatever it finds (kling-api section 14).
-        raise InvalidRequestError(
-            "No face was found in the video", money=Money.BILLED, advice="Give a video in which a face can be seen"
-        )
+        fault = Fault("video", "no face was found in it", "a video in which a face can be seen")
+        raise InvalidRequestError(fault, money=Money.BILLED, advice="Give a video in which a face can be seen")
     return {"session_id": found.session_id, "face_id": found.faces[0].id}
 
 

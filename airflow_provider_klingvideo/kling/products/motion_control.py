@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -19,6 +20,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     vendor_name,
     without_nones,
 )
+from airflow_provider_klingvideo.kling.products.limits import not_offered
 from airflow_provider_klingvideo.kling.products.parts import Element, element_list, with_placeholders
 
 
@@ -46,12 +48,12 @@ class MotionControlRequest(WatermarkedRequest):
     audio: Literal["original", "off"] = "original"
 
 
-def _element(request: MotionControlRequest, can: Capability) -> Iterator[str]:
+def _element(request: MotionControlRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3."""
     if request.element and not can.elements:
-        yield "element cannot be given"
+        yield Fault("element", f"is not known to {can.model}", "none")
     if request.element and request.orientation != "video":
-        yield "element needs orientation video"
+        yield not_offered("orientation", request.orientation, "video with an element")
 
 
 def _new_body(request: MotionControlRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -17,7 +18,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
     without_nones,
 )
-from airflow_provider_klingvideo.kling.products.limits import longest
+from airflow_provider_klingvideo.kling.products.limits import longest, too_many
 
 # How many pictures each change takes (kling-api section 7.2).
 IMAGES = {"addition": (1, 2), "swap": (1, 1), "removal": (0, 0)}
@@ -47,12 +48,12 @@ class MultiElementsRequest(WatermarkedRequest):
     duration: int = 5
 
 
-def _images(request: MultiElementsRequest, _can: Capability) -> Iterator[str]:
+def _images(request: MultiElementsRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.2."""
     low, high = IMAGES[request.edit]
     if not low <= len(request.images) <= high:
         legal = str(low) if low == high else f"{low} to {high}"
-        yield f"images are {len(request.images)}, legal for {request.edit}: {legal}"
+        yield too_many("images", len(request.images), f"{legal} for {request.edit}")
 
 
 def _body(request: MultiElementsRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

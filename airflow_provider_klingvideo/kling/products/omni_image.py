@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -20,6 +21,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     vendor_name,
     without_nones,
 )
+from airflow_provider_klingvideo.kling.products.limits import not_offered, too_many
 from airflow_provider_klingvideo.kling.products.parts import (
     Element,
     Handles,
@@ -67,30 +69,30 @@ class OmniImageRequest(PictureRequest):
         return {"image": [one.id for one in self.images], "element": [one.id for one in self.elements]}
 
 
-def _references(request: OmniImageRequest, _can: Capability) -> Iterator[str]:
+def _references(request: OmniImageRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.5."""
     count = len(request.images) + len(request.elements)
     if count > MAX_REFERENCES:
-        yield f"images and elements are {count}, at most {MAX_REFERENCES}"
+        yield too_many("images", count, f"at most {MAX_REFERENCES} together with elements")
     yield from handle_faults(request.handles)
 
 
-def _series(request: OmniImageRequest, can: Capability) -> Iterator[str]:
+def _series(request: OmniImageRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.5."""
     if request.series is None:
         return
     if can.model != SERIES_MODEL:
-        yield f"series cannot be made, only by {SERIES_MODEL}"
+        yield Fault("series", f"is not known to {can.model}", f"only with {SERIES_MODEL}")
     if request.series != "auto" and request.series not in SERIES:
-        yield f"series is {request.series}, legal: {SERIES[0]} to {SERIES[-1]}, auto"
+        yield not_offered("series", request.series, f"{SERIES[0]} to {SERIES[-1]}, auto")
     if request.n != 1:
-        yield "n cannot be set for a series"
+        yield not_offered("n", request.n, "1 with a series")
 
 
-def _auto_ratio(request: OmniImageRequest, can: Capability) -> Iterator[str]:
+def _auto_ratio(request: OmniImageRequest, can: Capability) -> Iterator[Fault]:
     """Source: the capability sheet's note on aspect_ratio."""
     if request.aspect_ratio == "auto" and can.model == SERIES_MODEL and not (request.images or request.elements):
-        yield "aspect_ratio is auto, which needs an image or an element"
+        yield not_offered("aspect_ratio", request.aspect_ratio, "auto only with an image or an element")
 
 
 def _body(request: OmniImageRequest, can: Capability | None, external_task_id: str) -> dict[str, Any]:

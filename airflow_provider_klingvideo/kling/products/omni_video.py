@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -22,6 +23,7 @@ from airflow_provider_klingvideo.kling.products.base import (
     vendor_name,
     without_nones,
 )
+from airflow_provider_klingvideo.kling.products.limits import not_offered, too_many
 from airflow_provider_klingvideo.kling.products.parts import (
     Element,
     Handles,
@@ -128,42 +130,43 @@ class OmniVideoRequest(WatermarkedRequest):
         return self.reference_video.use if self.reference_video else None
 
 
-def _aspect_ratio(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+def _aspect_ratio(request: OmniVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.3 and 7.2."""
     deciding = ("base",) if _is_legacy(can) else ("base", "feature")
     if request.aspect_ratio is None and not request.has_frames and request.video_use not in deciding:
-        yield f"aspect_ratio is missing; only a first_frame or a reference_video ({' or '.join(deciding)}) decides it"
+        decides = f"a first_frame or a reference_video with use {' or '.join(deciding)}"
+        yield Fault("aspect_ratio", "is missing", f"{', '.join(can.aspect_ratios or ())}; not needed with {decides}")
 
 
-def _something(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
+def _something(request: OmniVideoRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.2: contents cannot be empty."""
     given = (request.prompt.strip(), request.shots, request.first_frame, request.reference_images, request.elements)
     if not any(given) and not request.reference_video:
-        yield "prompt is missing, and nothing else says what is to be seen"
+        yield Fault("prompt", "is missing", "a text, or frames, shots, reference_images, elements or a reference_video")
 
 
-def _last_frame(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
+def _last_frame(request: OmniVideoRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3."""
     if request.last_frame and not request.has_frames:
-        yield "last_frame needs a first_frame"
+        yield Fault("last_frame", "is given without a first_frame", "only with a first_frame")
 
 
-def _audio(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+def _audio(request: OmniVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.3 and 7.2; kling-o1 may keep the sound of a video that it only goes by."""
     if request.audio == "native" and (request.video_use == "base" or (request.video_use and _is_legacy(can))):
-        yield f"audio native excludes a reference_video with use {request.video_use}"
+        yield not_offered("audio", request.audio, f"original, off with a reference_video of use {request.video_use}")
     elif request.audio not in ("default", "off") and request.video_use == "feature" and _is_new_omni(can):
-        yield "a reference_video with use feature needs audio off"
+        yield not_offered("audio", request.audio, "off with a reference_video of use feature")
 
 
-def _multi_shot(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+def _multi_shot(request: OmniVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.3 and 7.2."""
     if (request.multi_shot or request.shots) and request.video_use == "base":
-        yield "several shots exclude a reference_video with use base"
+        yield Fault("multi_shot", "several shots are asked for of a reference_video with use base", "a single shot")
     if request.multi_shot is False and request.video_use == "feature" and _is_new_omni(can):
-        yield "a reference_video with use feature excludes multi_shot false"
+        yield Fault("multi_shot", "False is not offered with a reference_video of use feature", "true, or left out")
     if request.shots and request.video_use == "feature" and _is_legacy(can):
-        yield "a reference_video with use feature excludes shots in the legacy API family; set multi_shot"
+        yield Fault("shots", "are given with a reference_video of use feature", "multi_shot in the legacy API family")
 
 
 def _is_legacy(can: Capability) -> bool:
@@ -174,34 +177,36 @@ def _is_new_omni(can: Capability) -> bool:
     return can.family is ApiFamily.NEW and can.model != O1
 
 
-def _base_video(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
+def _base_video(request: OmniVideoRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3."""
     if request.video_use == "base" and (request.first_frame or request.last_frame):
-        yield "a reference_video with use base excludes first_frame and last_frame"
+        frame = "first_frame" if request.first_frame else "last_frame"
+        yield Fault(frame, "is given with a reference_video of use base", "one or the other")
 
 
-def _counts(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+def _counts(request: OmniVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3, 3.0 omni counts; the frames are pictures, too."""
     if not _is_new_omni(can):
         return
     characters = sum(one.from_video for one in request.elements)
     pictures = _pictures(request) + len(request.elements) - characters
     if request.has_frames and len(request.elements) > MAX_ELEMENTS_BESIDE_FRAMES:
-        yield f"elements are {len(request.elements)}, at most {MAX_ELEMENTS_BESIDE_FRAMES} with a first_frame"
+        yield too_many("elements", len(request.elements), f"at most {MAX_ELEMENTS_BESIDE_FRAMES} with a first_frame")
     if request.reference_video and characters:
         if characters > 1 or pictures:
-            yield "with a reference_video, one element made of a video must be the only reference"
+            legal = "beside a reference_video, an element made of a video alone"
+            yield Fault("elements", "an element made of a video is given with others", legal)
     elif request.reference_video:
         yield from _too_many(pictures, MAX_REFERENCES_BESIDE_A_VIDEO, " with a reference_video")
     elif characters:
         if characters > MAX_CHARACTERS:
-            yield f"elements made of videos are {characters}, at most {MAX_CHARACTERS}"
+            yield too_many("elements", characters, f"at most {MAX_CHARACTERS} made of videos")
         yield from _too_many(pictures, MAX_REFERENCES_BESIDE_CHARACTERS, " beside elements made of videos")
     else:
         yield from _too_many(pictures, MAX_REFERENCES, "")
 
 
-def _sum(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+def _sum(request: OmniVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.3, O1, and 7.2."""
     if _is_new_omni(can):
         return
@@ -209,7 +214,7 @@ def _sum(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
     if request.reference_video:
         yield from _too_many(references, MAX_REFERENCES_BESIDE_A_VIDEO, " with a reference_video")
         if any(one.from_video for one in request.elements):
-            yield "a reference_video excludes elements made of videos"
+            yield Fault("elements", "one is made of a video", "none made of a video beside a reference_video")
     else:
         yield from _too_many(references, MAX_REFERENCES, "")
 
@@ -218,27 +223,27 @@ def _pictures(request: OmniVideoRequest) -> int:
     return len(request.reference_images) + bool(request.first_frame) + bool(request.last_frame)
 
 
-def _too_many(references: int, limit: int, where: str) -> Iterator[str]:
+def _too_many(references: int, limit: int, where: str) -> Iterator[Fault]:
     if references > limit:
-        yield f"frames, reference_images and elements are {references}, at most {limit}{where}"
+        yield too_many("reference_images", references, f"at most {limit}{where}, with frames and elements")
 
 
-def _o1(request: OmniVideoRequest, can: Capability) -> Iterator[str]:
+def _o1(request: OmniVideoRequest, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3, O1."""
     if can.model != O1:
         return
     references = request.reference_images or request.elements or request.reference_video
     if any(one.from_video for one in request.elements):
-        yield "elements made of videos cannot be given"
+        yield Fault("elements", "one is made of a video", f"none made of a video with {O1}")
     if request.last_frame and (request.reference_images or request.elements):
-        yield "last_frame excludes reference_images and elements"
+        yield Fault("last_frame", "is given with reference_images or elements", "one or the other")
     if request.video_use == "feature" and request.last_frame:
-        yield "a reference_video with use feature excludes a last_frame"
+        yield Fault("last_frame", "is given with a reference_video of use feature", "one or the other")
     if not references and not request.last_frame and request.duration not in O1_SHORT_DURATIONS:
-        yield f"duration is {request.duration} s, legal without references: {in_words(O1_SHORT_DURATIONS)}"
+        yield not_offered("duration", request.duration, f"{in_words(O1_SHORT_DURATIONS)} without references")
 
 
-def _handles(request: OmniVideoRequest, _can: Capability) -> Iterator[str]:
+def _handles(request: OmniVideoRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3."""
     yield from handle_faults(request.handles)
 

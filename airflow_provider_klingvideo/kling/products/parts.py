@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.products.base import Part, Text
 
 
@@ -49,17 +50,18 @@ MAX_SHOTS = 6
 MAX_SHOT_PROMPT = 512
 
 
-def shots_faults(shots: Sequence[Shot], duration: int) -> Iterator[str]:
+def shots_faults(shots: Sequence[Shot], duration: int) -> Iterator[Fault]:
     """Yield what is wrong with the shots of a video (kling-api sections 6.3 and 7.2)."""
     if len(shots) > MAX_SHOTS:
-        yield f"shots are {len(shots)}, at most {MAX_SHOTS}"
+        yield Fault("shots", f"has {len(shots)} entries", f"at most {MAX_SHOTS}")
     for number, shot in enumerate(shots, start=1):
         if shot.seconds < 1:
-            yield f"shot {number} lasts {shot.seconds} s, at least 1"
+            yield Fault(f"shots.{number - 1}.seconds", f"{shot.seconds} is too small", "at least 1")
         if len(shot.prompt) > MAX_SHOT_PROMPT:
-            yield f"the prompt of shot {number} has {len(shot.prompt)} characters, at most {MAX_SHOT_PROMPT}"
+            legal = f"at most {MAX_SHOT_PROMPT} characters"
+            yield Fault(f"shots.{number - 1}.prompt", f"has {len(shot.prompt)} characters", legal)
     if shots and (total := sum(shot.seconds for shot in shots)) != duration:
-        yield f"the shots last {total} s together, the duration is {duration} s"
+        yield Fault("shots", f"last {total} s together", f"{duration} s, which is the duration")
 
 
 def shots_prompt(shots: Sequence[Shot]) -> str:
@@ -79,11 +81,11 @@ Handles = Mapping[str, Sequence[str | None]]
 """By which a prompt speaks of things: handles by the legacy family's word for them, in order."""
 
 
-def handle_faults(handles: Handles) -> Iterator[str]:
+def handle_faults(handles: Handles) -> Iterator[Fault]:
     """Yield handles that are given twice (kling-api section 6.3)."""
     for handle, count in Counter(chain.from_iterable(handles.values())).items():
         if handle is not None and count > 1:
-            yield f"the id {handle} is given {count} times"
+            yield Fault("id", f"{quoted(handle)} is given {count} times", "an id of its own for each")
 
 
 def with_placeholders(prompt: str, names: Handles) -> str:

@@ -31,12 +31,11 @@ def check_request(
         _require_no_misspelling(request.model_name, unknown_models)
         return _unknown(request, family, unknown_models)
     if capability.is_retired:
-        raise InvalidRequestError(
-            f"The vendor retired {request.model_name} on {capability.retired_on}", advice=f"Use {capability.successor}"
-        )
+        retired = f"Kling retired {request.model_name} on {capability.retired_on}"
+        raise InvalidRequestError(Fault("model", retired, str(capability.successor)))
     faults = [fault for rule in PRODUCTS[request.kind].rules for fault in rule(request, capability)]
     if faults:
-        raise InvalidRequestError(f"{request.model_name} cannot do this: {'; '.join(faults)}")
+        raise InvalidRequestError(faults, advice=f"Change the request; {request.model_name} can do what is legal")
     return []
 
 
@@ -52,17 +51,13 @@ def _unknown(request: GenerationRequest, family: ApiFamily, policy: str) -> list
     known = registry()
     elsewhere = known.families(request.kind, request.model_name)
     if elsewhere:
-        raise InvalidRequestError(
-            f"{request.model_name} is not offered by the {family} API family, only by {', '.join(elsewhere)}",
-            advice="Use an API key for the new family, or another model: "
-            + ", ".join(name for name in known.model_names(request.kind) if known.find(request.kind, name, family)),
-        )
-    warning = (
-        f"The capability registry of {known.as_of} does not know {request.model_name} for {request.kind}; "
-        f"known are {', '.join(known.model_names(request.kind))}"
-    )
+        wrong = f"{request.model_name} is not offered by the {family} API family, only by {', '.join(elsewhere)}"
+        offered = ", ".join(name for name in known.model_names(request.kind) if known.find(request.kind, name, family))
+        advice = "Use an API key for the new family, or another model"
+        raise InvalidRequestError(Fault("model", wrong, offered or "none"), advice=advice)
+    wrong = f"the capability registry of {known.as_of} does not know {request.model_name} for {request.kind}"
+    names = ", ".join(known.model_names(request.kind))
     if policy == "refuse":
-        raise InvalidRequestError(
-            warning, advice="Correct the name, or allow unknown models ([klingvideo] unknown_models)"
-        )
-    return [f"{warning}. It is sent as it is."]
+        advice = "Correct the name, or allow unknown models ([klingvideo] unknown_models)"
+        raise InvalidRequestError(Fault("model", wrong, names), advice=advice)
+    return [f"{wrong[0].upper()}{wrong[1:]}; known are {names}. It is sent as it is."]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
@@ -22,7 +23,15 @@ from airflow_provider_klingvideo.kling.products.base import (
     common_options,
     without_nones,
 )
-from airflow_provider_klingvideo.kling.products.limits import by_url, counted, longest, one_of, ranged
+from airflow_provider_klingvideo.kling.products.limits import (
+    by_url,
+    counted,
+    longest,
+    one_of,
+    one_of_two,
+    ranged,
+    too_many,
+)
 
 MAX_PICTURES = 5
 SPEECH_RATES = (0.8, 1.0, 1.2)
@@ -159,44 +168,44 @@ def _items(kind: str, key: str, values: Sequence[str | None]) -> list[dict[str, 
     return [{"type": kind, key: value} for value in values if value]
 
 
-def _agent_source(request: TalkingAgentRequest, _can: Capability) -> Iterator[str]:
+def _agent_source(request: TalkingAgentRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 8."""
     if bool(request.avatar_image) == bool(request.avatar_id):
-        yield "exactly one of avatar_image and avatar_id is needed"
+        yield one_of_two("avatar_image", "avatar_id")
     if request.avatar_image and not request.voice_id:
-        yield "avatar_image needs a voice_id"
+        yield Fault("voice_id", "is missing", "needed with an avatar_image")
     if request.avatar_id and request.voice_id:
-        yield "voice_id cannot be given with an avatar_id, which has its own"
+        yield Fault("voice_id", "is given with an avatar_id, which has a voice of its own", "only with an avatar_image")
 
 
-def _agent_product(request: TalkingAgentRequest, _can: Capability) -> Iterator[str]:
+def _agent_product(request: TalkingAgentRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 8."""
     if not request.is_about_a_product:
         return
     if not request.images:
-        yield f"images are 0, legal with a product: 1 to {MAX_PICTURES}"
+        yield too_many("images", 0, f"1 to {MAX_PICTURES} with a product")
     if not (request.title or "").strip():
-        yield "title is missing, a product needs one"
+        yield Fault("title", "is missing", "needed with a product")
     if request.speech_rate is not None:
-        yield "speech_rate cannot be set with a product"
+        yield Fault("speech_rate", "cannot be set with a product", "only without images, title, price and the like")
 
 
-def _agent_lists(request: TalkingAgentRequest, _can: Capability) -> Iterator[str]:
+def _agent_lists(request: TalkingAgentRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 8."""
     for field, limit in LONGEST_LIST_ITEM.items():
         items = getattr(request, field)
         if len(items) > MAX_LIST:
-            yield f"{field} are {len(items)}, at most {MAX_LIST}"
+            yield too_many(field, len(items), f"at most {MAX_LIST}")
         if any(len(item) > limit for item in items):
-            yield f"one of {field} has more than {limit} characters"
+            yield Fault(field, "has an entry that is too long", f"at most {limit} characters each")
 
 
-def _glossary(request: DramaSubtitleRequest, _can: Capability) -> Iterator[str]:
+def _glossary(request: DramaSubtitleRequest, _can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 8."""
     if len(request.glossary) > MAX_GLOSSARY:
-        yield f"glossary has {len(request.glossary)} entries, at most {MAX_GLOSSARY}"
+        yield too_many("glossary", len(request.glossary), f"at most {MAX_GLOSSARY}")
     if any(len(text) > LONGEST_TERM for term in request.glossary for text in (term.source, term.target)):
-        yield f"an entry of the glossary has more than {LONGEST_TERM} characters"
+        yield Fault("glossary", "has an entry that is too long", f"at most {LONGEST_TERM} characters each")
 
 
 def _goods_body(request: GoodsStudioRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words, registry
 from airflow_provider_klingvideo.kling.products.base import Model, Resolution, WatermarkedRequest, vendor_name
+from airflow_provider_klingvideo.kling.products.limits import not_offered, too_long
 from airflow_provider_klingvideo.kling.products.parts import (
     Handles,
     Shot,
@@ -19,6 +21,7 @@ from airflow_provider_klingvideo.kling.products.parts import (
     with_placeholders,
 )
 
+NO_NEGATIVE = "words of the prompt, or api set to legacy"
 DEFAULT_MODEL = "kling-3.0-turbo"
 MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
 """The legacy family's name of a resolution (kling-api section 6.1)."""
@@ -49,82 +52,86 @@ class VideoRequest(WatermarkedRequest):
     cfg_scale: float | None = Field(default=None, ge=0, le=1)
 
 
-def resolution(request: Any, can: Capability) -> Iterator[str]:
+def resolution(request: Any, can: Capability) -> Iterator[Fault]:
     """Sources: the resolutions and modes of kling-api sections 6.2, 7.2 and 11."""
     if request.resolution not in can.resolutions:
-        yield f"resolution is {request.resolution}, legal: {', '.join(can.resolutions)}"
+        yield not_offered("resolution", request.resolution, ", ".join(can.resolutions))
 
 
-def duration(request: Any, can: Capability) -> Iterator[str]:
+def duration(request: Any, can: Capability) -> Iterator[Fault]:
     """Sources: the durations of kling-api sections 6.2, 7.2 and 11."""
     if request.duration not in can.durations:
-        yield f"duration is {request.duration} s, legal: {in_words(can.durations)}"
+        yield not_offered("duration", request.duration, f"{in_words(can.durations)} seconds")
 
 
-def aspect_ratio(request: Any, can: Capability) -> Iterator[str]:
+def aspect_ratio(request: Any, can: Capability) -> Iterator[Fault]:
     """Sources: the aspect ratios of kling-api sections 6.2, 7.2 and 7.5."""
     if can.aspect_ratios and request.aspect_ratio is not None and request.aspect_ratio not in can.aspect_ratios:
-        yield f"aspect_ratio is {request.aspect_ratio}, legal: {', '.join(can.aspect_ratios)}"
+        yield not_offered("aspect_ratio", request.aspect_ratio, ", ".join(can.aspect_ratios))
 
 
-def audio(request: Any, can: Capability) -> Iterator[str]:
+def audio(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 11."""
     if request.audio not in ("default", *can.audio):
-        yield f"audio is {request.audio}, legal: {', '.join(can.audio)}"
+        yield not_offered("audio", request.audio, ", ".join(can.audio))
 
 
-def audio_resolution(request: Any, can: Capability) -> Iterator[str]:
+def audio_resolution(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 6.3, native audio of 2.6."""
     needed = can.native_audio_resolution
     if request.audio == "native" and needed and request.resolution != needed:
-        yield f"audio native needs resolution {needed}, it is {request.resolution}"
+        yield not_offered("resolution", request.resolution, f"{needed} with audio native")
 
 
-def prompt_length(request: Any, can: Capability) -> Iterator[str]:
+def prompt_length(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 13."""
     if len(request.prompt) > can.prompt_max:
-        yield f"prompt has {len(request.prompt)} characters, at most {can.prompt_max}"
+        yield too_long("prompt", request.prompt, can.prompt_max)
 
 
-def negative_prompt(request: Any, can: Capability) -> Iterator[str]:
+def negative_prompt(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.1 and 7.2."""
     if request.negative_prompt and not can.negative_prompt:
-        yield "negative_prompt is not known to the new API family; write it into the prompt, or set api to legacy"
+        yield Fault("negative_prompt", "is not known to this model in the new API family", NO_NEGATIVE)
     if len(request.negative_prompt or "") > can.prompt_max:
-        yield f"negative_prompt has {len(request.negative_prompt or '')} characters, at most {can.prompt_max}"
+        yield too_long("negative_prompt", request.negative_prompt or "", can.prompt_max)
 
 
-def cfg_scale(request: Any, can: Capability) -> Iterator[str]:
+def cfg_scale(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api section 7.2."""
     if request.cfg_scale is not None and not can.cfg_scale:
-        yield "cfg_scale is not known to it; legal for kling-3.0 with api set to legacy"
+        yield Fault(
+            "cfg_scale",
+            f"is not known to {can.model} in the {can.family} API family",
+            "with kling-3.0 and api set to legacy",
+        )
 
 
-def multi_shot(request: Any, can: Capability) -> Iterator[str]:
+def multi_shot(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.2 and 7.2."""
     if request.multi_shot and not can.multi_shot:
-        yield "multi_shot cannot be set"
+        yield Fault("multi_shot", f"is not known to {can.model}", "left out")
     if request.multi_shot and can.family is ApiFamily.LEGACY and not (request.prompt.strip() or request.shots):
-        yield "multi_shot needs a prompt in the legacy API family"
+        yield Fault("prompt", "is missing", "a text, which multi_shot needs in the legacy API family")
 
 
-def shots(request: Any, can: Capability) -> Iterator[str]:
+def shots(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.3, 7.2 and 11."""
     if request.shots and not can.shots:
-        yield "shots cannot be given"
+        yield Fault("shots", f"are not known to {can.model}", "none")
     if request.shots and request.multi_shot is False:
-        yield "shots exclude multi_shot false"
+        yield Fault("multi_shot", "False contradicts the shots", "left out")
     if request.shots and request.prompt.strip():
-        yield "prompt and shots cannot be given together: the shots have prompts of their own"
+        yield Fault("prompt", "is given with shots, which have prompts of their own", "one of the two")
     if request.shots and can.family is not ApiFamily.LEGACY and len(shots_prompt(request.shots)) > can.prompt_max:
-        yield f"the prompts of the shots have more than {can.prompt_max} characters together"
+        yield Fault("shots", "have prompts that are too long", f"at most {can.prompt_max} characters together")
     yield from shots_faults(request.shots, request.duration)
 
 
-def prompt_or_shots(request: Any, _can: Capability) -> Iterator[str]:
+def prompt_or_shots(request: Any, can: Capability) -> Iterator[Fault]:
     """Source: kling-api sections 6.2 and 7.2."""
     if not request.shots and not request.prompt.strip():
-        yield "prompt is missing"
+        yield Fault("prompt", "is missing", f"a text of at most {can.prompt_max} characters, or shots")
 
 
 RULES = (

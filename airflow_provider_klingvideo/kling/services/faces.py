@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.reading import list_of, text_of, whole_number
@@ -61,7 +62,7 @@ def video_source(video_url: str | None, video_id: str | None) -> dict[str, str |
     :raises InvalidRequestError: unless exactly one is given.
     """
     if bool(video_url) == bool(video_id):
-        raise InvalidRequestError("Exactly one of video_url and video_id is needed")
+        raise InvalidRequestError(Fault("video_url or video_id", "none is given, or both", "exactly one of them"))
     return {"video_url": video_url} if video_url else {"video_id": video_id}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.services.faces import SESSION_LIFETIME, video_source
 from airflow_provider_klingvideo.kling.wire.operation import Operation
@@ -103,7 +104,8 @@ def preview_selection(session_id: str) -> Operation[SelectionPreview]:
 
 def _points(session_id: str, frame_index: int, points: Sequence[Point]) -> dict[str, Any]:
     if not 1 <= len(points) <= MAX_POINTS or any(not 0 <= side <= 1 for point in points for side in point):
-        raise InvalidRequestError(f"Points are one to {MAX_POINTS} pairs of numbers between 0 and 1")
+        legal = f"one to {MAX_POINTS} pairs of numbers between 0 and 1"
+        raise InvalidRequestError(Fault("points", f"{quoted(list(points))} cannot be selected", legal))
     shown = [{"x": x, "y": y} for x, y in points]
     return {"session_id": session_id, "frame_index": frame_index, "points": shown}
 

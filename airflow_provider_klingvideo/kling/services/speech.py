@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.tasks import parse_task
@@ -15,6 +16,7 @@ RESULT_LIFETIME = timedelta(days=29)
 """Kling keeps a speech, and other results, for 30 days (kling-api section 7.3)."""
 LONGEST_TEXT = 1000
 SPEEDS = (0.8, 2.0)
+LANGUAGES = ("zh", "en")
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,22 @@ def speak(text: str, *, voice_id: str, language: Literal["zh", "en"] = "en", spe
     :param speed: 0.8 to 2.
     :raises InvalidRequestError: for a text, a language or a speed that the vendor would refuse.
     """
-    low, high = SPEEDS
-    faults = [
-        *([] if text.strip() else ["text must not be blank"]),
-        *([f"text has {len(text)} characters, at most {LONGEST_TEXT}"] if len(text) > LONGEST_TEXT else []),
-        *([] if language in ("zh", "en") else [f"language is {language}, legal: zh, en"]),
-        *([] if low <= speed <= high else [f"speed is {speed:g}, legal: {low:g} to {high:g}"]),
-    ]
-    if faults:
-        raise InvalidRequestError(f"This cannot be spoken: {'; '.join(faults)}")
+    if faults := [*_faults(text, language, speed)]:
+        raise InvalidRequestError(faults)
     body = {"text": text, "voice_id": voice_id, "voice_language": language, "voice_speed": speed}
     return Operation("POST", "/v1/audio/tts", _speech, json=body, is_create=True, what="tts", lifetime=RESULT_LIFETIME)
+
+
+def _faults(text: str, language: str, speed: float) -> Iterator[Fault]:
+    low, high = SPEEDS
+    if not text.strip():
+        yield Fault("text", f"{quoted(text)} is blank", "a text that says something")
+    if len(text) > LONGEST_TEXT:
+        yield Fault("text", f"has {len(text)} characters", f"at most {LONGEST_TEXT} characters")
+    if language not in LANGUAGES:
+        yield Fault("language", f"{quoted(language)} is not offered", ", ".join(LANGUAGES))
+    if not low <= speed <= high:
+        yield Fault("speed", f"{quoted(speed)} is not offered", f"{low:g} to {high:g}")
 
 
 def _speech(data: Any) -> Speech:

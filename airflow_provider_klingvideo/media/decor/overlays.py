@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.media.ffmpeg.scratch import write_text
 from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
 from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, picture_size, require_type
 from airflow_provider_klingvideo.storage.objects import storage_errors
+from airflow_provider_klingvideo.validation import NotLegal
 
 PICTURES = ("png", "jpg", "webp")
 TEXTS = ("srt", "ass")
@@ -114,7 +115,7 @@ class Caption(Block):
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"end ({self.end:g} s) must be later than start ({self.start:g} s)")
+            raise NotLegal(f"`end` is {self.end:g} s", f"later than `start`, which is {self.start:g} s")
         return self
 
     def apply(self, frames: Any, canvas: Canvas) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from airflow_provider_klingvideo.media.decor.decoration import Decoration, LoudnessTarget, short_for
 from airflow_provider_klingvideo.media.errors import FilmError
 from airflow_provider_klingvideo.media.ffmpeg.blocks import Block
+from airflow_provider_klingvideo.validation import faults_of, with_json_read
 
 TransitionKind = Literal[
     "cut",
@@ -82,12 +83,9 @@ class FilmPlan(Decoration):
         :raises FilmError: naming every part that is wrong.
         """
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(with_json_read(values, cls))
         except ValidationError as error:
-            faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'film'}: {fault['msg']}" for fault in error.errors()
-            )
-            raise FilmError(f"The plan of the film is not legal: {faults}") from error
+            raise FilmError(faults_of(error, cls, whole="the film")) from None
 
     @property
     def transition_seconds(self) -> float:

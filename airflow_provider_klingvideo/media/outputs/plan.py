@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.media.decor.decoration import Decoration
 from airflow_provider_klingvideo.media.errors import PlanError
 from airflow_provider_klingvideo.media.inspect.gates import Gates, PlanPart
@@ -22,6 +23,7 @@ from airflow_provider_klingvideo.media.outputs.presets import (
     SUBTITLED,
     Preset,
 )
+from airflow_provider_klingvideo.validation import NotLegal, fault_of_json, faults_of, with_json_read
 
 
 def _one_of(names: Collection[str]) -> tuple[AfterValidator, FieldInfo]:
@@ -30,7 +32,7 @@ def _one_of(names: Collection[str]) -> tuple[AfterValidator, FieldInfo]:
 
     def check(value: str) -> str:
         if value not in known:
-            raise ValueError(f"{value!r} is none of {', '.join(names)}")
+            raise NotLegal(f"{quoted(value)} is none of the choices", ", ".join(names))
         return value
 
     return AfterValidator(check), Field(json_schema_extra={"enum": known})
@@ -41,7 +43,13 @@ EncoderPreset = Annotated[str, *_one_of(ENCODER_PRESETS)]
 Aspect = Annotated[str, *_one_of(ASPECTS)]
 Side = Annotated[int, Field(ge=SIDES[0], le=SIDES[1], multiple_of=2)]
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$",
+        description="1 to 40 lower-case letters, digits, - and _, the first a letter or digit",
+    ),
+]
 
 MAX_OUTPUTS = 24
 # These lie beside the outputs: the download, what else the vendor serves, and its record.
@@ -52,7 +60,8 @@ _NAMING = frozenset({"preset", "name", "required"})
 
 def _require_within(field: str, value: int | None, bounds: tuple[int, int], preset: str) -> None:
     if value is not None and not bounds[0] <= value <= bounds[1]:
-        raise ValueError(f"`{field}` of the preset {preset!r} must be {bounds[0]} to {bounds[1]}, not {value}")
+        legal = f"{bounds[0]} to {bounds[1]} for the preset {preset}"
+        raise NotLegal(f"`{field}` is {value}", legal)
 
 
 class Trim(PlanPart):
@@ -68,7 +77,7 @@ class Trim(PlanPart):
     @model_validator(mode="after")
     def _forwards(self) -> Self:
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"`end` ({self.end:g}) must lie behind `start` ({self.start:g})")
+            raise NotLegal(f"`end` is {self.end:g}", f"later than `start`, which is {self.start:g}")
         return self
 
 
@@ -118,24 +127,21 @@ class Output(Decoration):
     def _suits_the_preset(self) -> Self:
         row = self.row
         if foreign := sorted(self.given - _NAMING - row.options):
-            raise ValueError(
-                f"`{foreign[0]}` does not apply to the preset {self.preset!r}; it takes: "
-                f"{', '.join(sorted(row.options)) or 'no options'}"
-            )
+            legal = ", ".join(sorted(row.options)) or "no options"
+            raise NotLegal(f"`{foreign[0]}` does not apply to the preset {self.preset}", legal)
         for side in ("width", "height"):
             _require_within(side, getattr(self, side), row.sides, self.preset)
         if row.video:
             _require_within("crf", self.crf, row.video.crf_bounds, self.preset)
         if self.aspect and self.width and self.height:
-            raise ValueError("`aspect` with both `width` and `height` says too much: leave one of the three out")
+            raise NotLegal("`aspect`, `width` and `height` are all given", "two of the three at most")
         if self.fit and not self.changes_aspect:
-            raise ValueError("`fit` needs an `aspect`, or `width` and `height`")
+            raise NotLegal("`fit` is given alone", "with an `aspect`, or with `width` and `height`")
         if self.muxed_subtitles and row.muxer["format"] not in SUBTITLED:
-            raise ValueError(
-                f"`subtitles` with the mode 'mux' do not go into the preset {self.preset!r}: burn them, or take an MP4"
-            )
+            wrong = f"`subtitles` with the mode mux do not go into the preset {self.preset}"
+            raise NotLegal(wrong, "the mode burn, or a preset that is an MP4")
         if self.stem in TAKEN:
-            raise ValueError(f"`name` must not be one of {', '.join(TAKEN)}")
+            raise NotLegal(f"`name` is {self.stem}", f"any but {', '.join(TAKEN)}")
         return self
 
     @property
@@ -202,7 +208,7 @@ class RenderPlan(PlanPart):
     def _names_are_unique(self) -> Self:
         stems = [output.stem for output in self.outputs]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
-            raise ValueError(f"`outputs` has two outputs called {twice!r}: give one of them another `name`")
+            raise NotLegal(f"`outputs` has two outputs called {twice}", "a `name` of its own for each")
         return self
 
     @classmethod
@@ -214,16 +220,12 @@ class RenderPlan(PlanPart):
         try:
             if isinstance(data, str):
                 data = json.loads(data)
-            if isinstance(data, list):
-                data = {"outputs": data}
-            return cls.model_validate({} if data is None else data)
+        except (ValueError, RecursionError):
+            wrong = f"{quoted(data)} is not valid JSON: {fault_of_json(data) or 'it is neither a list nor an object'}"
+            raise PlanError(Fault("the plan", wrong, "the JSON text of a plan, or of a list of outputs")) from None
+        if isinstance(data, list):
+            data = {"outputs": data}
+        try:
+            return cls.model_validate(with_json_read({} if data is None else data, cls))
         except ValidationError as error:
-            raise PlanError("; ".join(_told(one) for one in error.errors())) from error
-        except ValueError as error:
-            raise PlanError(f"The plan is no JSON: {error}") from error
-
-
-def _told(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    words = str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {words}" if place else words
+            raise PlanError(faults_of(error, cls, whole="the plan")) from None

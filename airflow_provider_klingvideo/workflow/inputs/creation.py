@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_klingvideo.errors import Fault, quoted
+from airflow_provider_klingvideo.kling import GenerationRequest, InvalidRequestError, parse_request, with_texts_read
 from airflow_provider_klingvideo.kling.client.fields import as_meant
 from airflow_provider_klingvideo.storage.text import storable_json
+from airflow_provider_klingvideo.validation import fault_of_json, is_json_text
 from airflow_provider_klingvideo.workflow.inputs.reader import without_inline_media
-from airflow_provider_klingvideo.workflow.inputs.references import reduced
+from airflow_provider_klingvideo.workflow.inputs.references import reduced, resolved
 from airflow_provider_klingvideo.workflow.job.engine import WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.journal import Event
@@ -19,9 +23,19 @@ from airflow_provider_klingvideo.workflow.job.transitions import TRANSITIONS
 RESUMABLE_ENDS = frozenset({WorkflowState.FAILED, WorkflowState.CANCELLED})
 
 
-def given_fields(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without what counts as not given: forms and files leave fields empty."""
-    return {key: value for key, value in request.items() if value is not None and value != ""}
+def given_fields(request: Mapping[str, Any] | str) -> dict[str, Any]:
+    """Return a request without what counts as not given: forms and files leave fields empty.
+
+    :param request: its fields, or the JSON text of an object, as a template gives it.
+    :raises InvalidRequestError: it is neither.
+    """
+    given = json.loads(request) if is_json_text(request) and fault_of_json(request) is None else request
+    if not isinstance(given, Mapping):
+        wrong = fault_of_json(given) or "it is not an object"
+        raise InvalidRequestError(
+            Fault("the request", f"{quoted(given)} cannot be read: {wrong}", "an object of fields")
+        )
+    return {key: value for key, value in given.items() if value is not None and value != ""}
 
 
 def created_job(engine: WorkflowEngine, job_id: str, request: Mapping[str, Any], *, origin: Origin) -> WorkflowJob:
@@ -36,7 +50,7 @@ def created_job(engine: WorkflowEngine, job_id: str, request: Mapping[str, Any],
     """
     store = engine.store
     assert store is not None  # noqa: S101 - said above
-    prompt, params = _asked_for(request)
+    prompt, params = asked_for(request)
     existing = store.load(job_id)
     is_same = existing is not None and is_same_request(existing, request)
     if existing is not None and is_same and existing.state not in RESUMABLE_ENDS:
@@ -67,18 +81,36 @@ def with_another_take(engine: WorkflowEngine, job: WorkflowJob, take: int) -> Wo
     return engine.reopen(job, WorkflowState.QUEUED) if take > last and has_left_queue else job
 
 
+def request_of(prompt: str, params: Mapping[str, Any]) -> tuple[GenerationRequest, str | None]:
+    """Read the typed request of a record, its references to other jobs resolved.
+
+    :param prompt: as :func:`asked_for` returns it, as are
+    :param params: the parameters.
+    :returns: the request, and the API family that it asks for itself.
+    :raises InvalidRequestError: naming every field at fault.
+    :raises InputError: a job that it refers to has no such result.
+    """
+    fields = resolved({key: value for key, value in params.items() if key != "api"})
+    return parse_request({**fields, "prompt": prompt} if prompt else fields), params.get("api")
+
+
 def is_same_request(job: WorkflowJob, request: Mapping[str, Any]) -> bool:
     """Whether a job is about this very request; blanks around its text and spellings of its names do not count."""
-    return _meant(job.prompt, job.params) == _meant(*_asked_for(request))
+    return _meant(job.prompt, job.params) == _meant(*asked_for(request))
 
 
 def _meant(prompt: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return as_meant({"prompt": prompt, **params})
 
 
-def _asked_for(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    given = given_fields(request)
-    prompt = str(given.pop("prompt", ""))
+def asked_for(request: Mapping[str, Any] | str) -> tuple[str, dict[str, Any]]:
+    """Return the prompt and the parameters that a request's record keeps.
+
+    :raises InvalidRequestError: it is no request.
+    """
+    given = with_texts_read(given_fields(request))
+    # A prompt that is neither text nor number stays where it is refused.
+    prompt = str(given.pop("prompt")) if isinstance(given.get("prompt"), str | int | float) else ""
     # As the record keeps it, so that a request with text that no store takes is the same one on every try.
     asked: tuple[str, dict[str, Any]] = storable_json(prompt), storable_json(without_inline_media(reduced(given)))
     return asked

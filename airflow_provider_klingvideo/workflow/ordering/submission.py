@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling import AsyncKlingClient, InvalidRequestError
 from airflow_provider_klingvideo.workflow.job.errors import ChangedRequestError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -17,7 +18,8 @@ from airflow_provider_klingvideo.workflow.ordering.external_id import ExternalId
 from airflow_provider_klingvideo.workflow.ordering.paid_once import Means, PaidOnce
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest, Task
+    from airflow_provider_klingvideo.errors import Fault, quoted
+from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest, Task
 
 Prepare = Callable[["WantedVideo"], Awaitable["GenerationRequest"]]
 """Completes a request by what the product needs before a create, just before it is sent."""
@@ -76,8 +78,10 @@ class TakeRules:
         :raises InvalidRequestError: naming the legal ones.
         """
         if self.on_changed_request not in ON_CHANGED_REQUEST:
-            legal = ", ".join(ON_CHANGED_REQUEST)
-            raise InvalidRequestError(f"on_changed_request is {self.on_changed_request!r}, legal: {legal}")
+            wrong = f"{quoted(self.on_changed_request)} is not known"
+            raise InvalidRequestError(
+                Fault("on_changed_request", wrong, ", ".join(ON_CHANGED_REQUEST)), advice="Correct the argument"
+            )
 
 
 def call_for(job: WorkflowJob, wanted: WantedVideo, rules: TakeRules) -> PaidCall:

@@ -65,5 +65,5 @@ def with_unknown_fields(value):
 def test_a_field_that_there_is_not_is_refused_at_every_depth(name):
     parse_request(LEGAL[name][1])
     for fields in with_unknown_fields(LEGAL[name][1]):
-        with pytest.raises(InvalidRequestError, match="durration is not a field of this request"):
+        with pytest.raises(InvalidRequestError, match="`durration` is not a field"):
             parse_request(fields)

@@ -291,9 +291,9 @@ def test_a_legacy_listing_ends_with_the_last_page_that_can_be_asked_for() -> Non
 def test_an_external_id_by_which_nothing_is_found_again_is_refused_before_anything_is_sent(
     call: Driver, scripted: ScriptedServer, auth: ApiKeyAuth | AccessKeyAuth, external_id: str
 ) -> None:
-    with pytest.raises(InvalidRequestError, match="No task can be found"):
+    with pytest.raises(InvalidRequestError, match="no task can be found"):
         call(auth, scripted.url, "create", REQUEST, external_task_id=external_id)
-    with pytest.raises(InvalidRequestError, match="No task can be found"):
+    with pytest.raises(InvalidRequestError, match="no task can be found"):
         call(auth, scripted.url, "find_by_external_id", external_id, kind=TEXT)
     assert scripted.requests == []
 

@@ -36,14 +36,15 @@ numbers = itertools.count()
 # What only the client knows: the vendor would take it, and make something else of it than was meant.
 ONLY_OURS = (
     # A model without shots reads them as one long prompt.
-    "shots cannot be given",
-    "several shots exclude",
+    "shots: are not known",
+    "prompt: is given with shots",
+    "multi_shot: several",
     # The 2.x models ignore it.
-    "cfg_scale is not known",
+    "cfg_scale: is not known",
     # Handles are no part of a legacy body.
     "is given 2 times",
     # One of the two would not be sent.
-    "exactly one of frontal_image and video",
+    "frontal_image or video: none is given, or more than one",
 )
 # What only the vendor knows: its libraries and sessions.
 ONLY_THE_VENDORS = ("not found", "Invalid voice_id", "does not fit a video")

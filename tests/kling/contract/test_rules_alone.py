@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from product_requests import LEGAL, VALUES
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling import PRODUCTS, ApiFamily, InvalidRequestError, parse_request, registry
 
 RULES = [(kind, rule) for kind, product in PRODUCTS.items() for rule in product.rules]
@@ -32,16 +33,16 @@ def requests(kind: str) -> Iterator[tuple[Any, ApiFamily]]:
                 yield from ((request, family) for family in families)
 
 
-def broken(request: Any, family: ApiFamily) -> dict[Any, list[str]]:
+def broken(request: Any, family: ApiFamily) -> dict[Any, list[Fault]]:
     can = registry().find(request.kind, request.model_name, family)
     rules = PRODUCTS[request.kind].rules if can else ()
     return {rule: faults for rule in rules if (faults := list(rule(request, can)))}
 
 
 @pytest.fixture(scope="module")
-def alone() -> dict[tuple[str, Any], list[str]]:
+def alone() -> dict[tuple[str, Any], list[Fault]]:
     """By kind and rule: what it says where no other rule does."""
-    found: dict[tuple[str, Any], list[str]] = {}
+    found: dict[tuple[str, Any], list[Fault]] = {}
     for kind, product in PRODUCTS.items():
         missing = set(product.rules)
         for request, family in requests(kind):
@@ -62,4 +63,4 @@ def alone() -> dict[tuple[str, Any], list[str]]:
 def test_it_is_broken_alone_and_names_what_is_wrong(alone, kind, rule):
     faults = alone.get((kind, rule))
     assert faults, "no request breaks this rule alone"
-    assert all(fault.strip() for fault in faults)
+    assert all(fault.where and fault.what and fault.legal for fault in faults)
