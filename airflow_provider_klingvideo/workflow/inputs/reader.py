@@ -25,6 +25,7 @@ from airflow_provider_klingvideo.media import (
     require_reachable,
     sha256_of,
 )
+from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded, require_regular
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
 from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.job.errors import InputError
@@ -192,7 +193,7 @@ class InputReader:
             if size > limits.max_bytes:
                 limit = limits.max_bytes // MEGABYTE
                 raise InputError(f"{where}: {value} has {size / MEGABYTE:.1f} MB; at most {limit} MB are accepted")
-            content = path.read_bytes()
+            content = read_bounded(path, limits.max_bytes)
         _check(where, value, content, limits)
         return content
 
@@ -227,6 +228,7 @@ class InputReader:
         with _readable(where, value):
             path = self.open_path(value)
             if is_there(path):
+                require_regular(path)
                 return path
         raise InputError(
             f"{where}: there is no file {value}", advice="Check the path; the worker must be able to read it"
@@ -238,6 +240,8 @@ def _readable(where: str, value: str) -> Iterator[None]:
     """Tell which input is meant when a store cannot be read."""
     try:
         yield
+    except (NoRegularFileError, TooLargeError) as error:
+        raise InputError(f"{where}: {error.message}", advice=error.advice) from error
     except OSError as error:
         raise InputError(f"{where}: {value} cannot be read: {error}", retryable=True) from error
 
