@@ -14,13 +14,15 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 from test_rows import Memory
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import ApiFamily, check_request, parse_request
 from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
-from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
+from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
 
 VARIANTS = 2000
 TABLE = [
@@ -262,7 +264,7 @@ def sep_line(sheet: Sheet, _rng: random.Random) -> None:
     sheet.options["sep"] = True
 
 
-LAST = (counted, drop_cell, add_cell)
+LAST = (notes, counted, drop_cell, add_cell)
 HARMLESS = {
     "cells": (pad, wide, case, dashes, numbers, booleans, reorder, headings, notes, good_encoding, line_ends, marks),
     "csv": (blank_rows, empty_columns, counted, all_quoted, sep_line),
@@ -396,3 +398,57 @@ def test_every_variant_is_the_same_orders_or_none() -> None:
     assert ends[False] > VARIANTS / 2
     assert ends[True] > VARIANTS / 10
     assert all(error.advice and error.money == "none" for error in REFUSALS)
+
+
+def test_a_row_without_a_name_has_the_same_key_however_it_is_written() -> None:
+    names = [name for name in TABLE[0] if name != "key"]
+    clean = Sheet(names, [[row[name] for name in names] for row in TABLE])
+    keys = list(keyed(read_rows(Memory("rows.csv", csv_of(clean, random.Random(0))))))
+    assert len(set(keys)) == len(TABLE)
+    for seed in range(300):
+        rng = random.Random(seed)
+        sheet = Sheet(list(clean.header), [list(row) for row in clean.rows])
+        chosen = rng.sample([*HARMLESS["cells"], *HARMLESS["csv"]], rng.randint(1, 4))
+        for change in sorted(chosen, key=lambda change: (change in LAST, change in (pad, wide, headings))):
+            change(sheet, rng)
+        assert list(keyed(read_rows(Memory("rows.csv", csv_of(sheet, rng))))) == keys, (seed, chosen)
+
+
+ROW_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+ROWS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["prompt", "model", "duration", "watermark", "audio", "video_id", "elements", "first_frame"]),
+        ROW_TEXTS | st.integers() | st.floats() | st.booleans() | st.lists(ROW_TEXTS, max_size=2) | st.none(),
+    ),
+    max_size=4,
+)
+
+
+@given(ROWS)
+def test_what_was_read_is_read_again_as_it_is(rows: list[dict[str, Any]]) -> None:
+    try:
+        read = listed_rows(rows)
+    except KlingVideoError:
+        return
+    assert listed_rows(read) == read
+    assert list(keyed(listed_rows(read))) == list(keyed(read))
+
+
+@given(ROWS, st.sampled_from(BLANKS), st.sampled_from(BLANKS))
+def test_blanks_around_text_change_nothing(rows: list[dict[str, Any]], before: str, behind: str) -> None:
+    def padded(value: Any) -> Any:
+        return f"{before}{value}{behind}" if isinstance(value, str) else value
+
+    try:
+        read = listed_rows(rows)
+    except KlingVideoError:
+        return
+    assert listed_rows([{name: padded(value) for name, value in row.items()} for row in rows]) == read
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Co", "Cn"]), min_size=1))
+def test_words_stay_as_their_author_wrote_them(words: str) -> None:
+    kept = f"<{words}>"
+    lines = kept.replace("\u2028", "\n").replace("\u2029", "\n")
+    assert listed_rows([{"prompt": kept}]) == [{"prompt": lines}]
+    assert parse_request({"prompt": kept}).model_dump()["prompt"] == kept
