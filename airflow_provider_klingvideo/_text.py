@@ -50,6 +50,11 @@ def unprintable(text: str) -> re.Match[str] | None:
     return _UNPRINTABLE.search(text)
 
 
+def without_controls(text: str) -> str:
+    """Return a text without control characters; tabs, line ends and halves of characters stay."""
+    return _UNPRINTABLE.sub(lambda found: found[0] if "\ud800" <= found[0] <= "\udfff" else "", text)
+
+
 def plain_name(text: str) -> str:
     """Return a name without surrounding blanks and invisible characters, its compatibility forms replaced (NFKC)."""
     if text.isascii():

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import stat
 
+from airflow_provider_klingvideo.errors import Fault, Money
+from airflow_provider_klingvideo.storage.errors import StorageError
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.storage.stores import on_disk
 
 
-class NoRegularFileError(Exception):
-    """A device, a FIFO or a socket never ends, and a folder has no content; the message says which it is."""
+class NoRegularFileError(StorageError):
+    """A device, a named pipe or a socket may never end, and a folder has no content."""
+
+    default_money = Money.NONE
+    default_retryable = False
+    default_advice = "Name a regular file"
 
 
-class TooLargeError(Exception):
+class TooLargeError(StorageError):
     """The file has more bytes than the limit."""
+
+    default_money = Money.NONE
+    default_retryable = False
+    default_advice = "Name a smaller file"
 
 
 _SORTS = (
@@ -37,7 +47,8 @@ def require_regular(path: StorePath) -> None:
         return
     mode = local.stat().st_mode
     if not stat.S_ISREG(mode):
-        raise NoRegularFileError(next((name for is_it, name in _SORTS if is_it(mode)), "no regular file"))
+        sort = next((name for is_it, name in _SORTS if is_it(mode)), "no regular file")
+        raise NoRegularFileError(Fault(str(path), f"it is {sort}", "a regular file"))
 
 
 def read_bounded(path: StorePath, max_bytes: int) -> bytes:
@@ -52,5 +63,5 @@ def read_bounded(path: StorePath, max_bytes: int) -> bytes:
     with path.open("rb") as stream:
         content = bytes(stream.read(max_bytes + 1))
     if len(content) > max_bytes:
-        raise TooLargeError(f"it has more than {max_bytes} bytes")
+        raise TooLargeError(Fault(str(path), "it is too large", f"at most {max_bytes} bytes"))
     return content

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from airflow_provider_klingvideo._text import closest, plain_name
+from airflow_provider_klingvideo._text import closest, folded
 
 T = TypeVar("T")
 
@@ -158,10 +158,11 @@ class Registry:
     def meant(self, model: str) -> str | None:
         """Return the known model that an unknown one is a misspelling of, None for none.
 
-        A name with other digits is another version, which this release may not know yet.
+        A name that differs from a known one by its digits alone is another version, which this release may not know.
         """
-        close = closest(model, self._names, MISSPELT) if model not in self._names else None
-        return close if close and _digits(close) == _digits(model) else None
+        if _without_digits(model) in map(_without_digits, self._names):
+            return None
+        return closest(model, self._names, MISSPELT)
 
     def find(self, kind: str, model: str, family: ApiFamily) -> Capability | None:
         """Return what a model can do, None when the registry does not know it there."""
@@ -217,8 +218,8 @@ def registry() -> Registry:
     return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
 
 
-def _digits(text: str) -> str:
-    return "".join(filter(str.isdigit, plain_name(text)))
+def _without_digits(name: str) -> str:
+    return "".join("0" if sign.isdigit() else sign for sign in folded(name))
 
 
 def in_words(values: tuple[int, ...], separator: str = " or ") -> str:

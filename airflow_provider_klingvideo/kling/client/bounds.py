@@ -17,8 +17,8 @@ from typing import Any, cast
 
 import httpx
 
-# A full page of a listing, 500 tasks, is about a megabyte.
-LARGEST_ANSWER = 32 * 1024 * 1024
+# A full page of a listing, 500 tasks, is about a megabyte, and some ten where all prompts are as long as they may be.
+LARGEST_ANSWER = 16 * 1024 * 1024
 # Bytes a second. Pictures travel inside the body of a create, up to some ten megabytes each: over a slow line they
 # take minutes, and a create that is given up on the way may have been accepted.
 SLOWEST_UPLOAD = 128 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from airflow_provider_klingvideo._text import trimmed, with_plain_lines
+from airflow_provider_klingvideo._text import plain_name, trimmed, with_plain_lines
 from airflow_provider_klingvideo.errors import quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
 from airflow_provider_klingvideo.kling.products import PRODUCTS
@@ -63,7 +63,7 @@ _NEVER_BARE: Mapping[Sort, type | tuple[type, ...]] = {Sort.WORDS: str, Sort.CHO
 def _text(meaning: Meaning, text: str) -> str:
     require_printable(text)
     plain = trimmed(with_plain_lines(text))
-    if plain in NO_VALUES:
+    if plain_name(plain) in NO_VALUES:
         raise ValueError(f"{quoted(plain)} stands for no value; leave the cell empty")
     return meaning.read(plain) if plain else ""
 

@@ -22,7 +22,6 @@ from airflow_provider_klingvideo.kling.products.reading import (
     OneOf,
     Sort,
     meaning_of,
-    require_printable,
 )
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.validation import NotLegal
@@ -104,9 +103,6 @@ class Part(BaseModel):
         meaning = cls.meanings()[str(info.field_name)]
         if isinstance(value, bool) and meaning.sort is Sort.NUMBER:
             raise ValueError("is true or false, and should be a number")
-        for one in value if isinstance(value, list | tuple) else ():
-            if isinstance(one, str):
-                require_printable(one)
         return meaning.read(value) if isinstance(value, str) else value
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:

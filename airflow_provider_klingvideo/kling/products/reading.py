@@ -15,6 +15,7 @@ from airflow_provider_klingvideo._text import (
     spelled,
     trimmed,
     unprintable,
+    without_controls,
 )
 from airflow_provider_klingvideo.errors import quoted
 
@@ -61,10 +62,12 @@ class Meaning:
     names: tuple[str, ...] = ()
 
     def read(self, text: str) -> str:
-        """Return a text as it is usually written; words stay as they are.
+        """Return a text as it is usually written; words stay as they are, but for control characters.
 
-        :raises ValueError: a character is none that a text has, or an id has lost its digits in a spreadsheet.
+        :raises ValueError: a name has a control character, or an id has lost its digits in a spreadsheet.
         """
+        if self.sort is Sort.WORDS and not self.names:
+            return without_controls(text)
         require_printable(text)
         return spelled(text, self.names) or _READERS[self.sort](text)
 
@@ -86,12 +89,8 @@ def _id(text: str) -> str:
     return name
 
 
-def _as_it_is(text: str) -> str:
-    return text
-
-
 _READERS: Mapping[Sort, Callable[[str], str]] = {
-    Sort.WORDS: _as_it_is,
+    Sort.WORDS: without_controls,
     Sort.NAME: _id,
     Sort.CHOICE: plain_name,
     Sort.NUMBER: lambda text: plain_number(text) or trimmed(text),

@@ -23,8 +23,13 @@ from airflow_provider_klingvideo.kling.wire.retry_after import seconds_asked
 T = TypeVar("T")
 
 SHOWN_OF_FOREIGN_ANSWER = 120
+SEEN_OF_FOREIGN_ANSWER = 16 * 1024
 # The API's answers have about ten levels; what walks through a much deeper one, to store it for example, fails.
 DEEPEST = 50
+# A full page, 500 tasks, has some ten thousand objects and a few hundred thousand commas, those of its texts included.
+# Unpacked by JSON, 32 MiB of empty lists are a gigabyte.
+MOST_OBJECTS = 200_000
+MOST_COMMAS = 1_000_000
 # Half of a surrogate pair, escaped or raw.
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
@@ -52,6 +57,8 @@ def result_of(operation: Operation[T], response: httpx.Response) -> T:
 def _body_of(response: httpx.Response) -> dict[str, Any] | None:
     """The answer's envelope; None when it is none: a gateway's page, or half a body."""
     content = _content_of(response)
+    if content.count(b"{") + content.count(b"[") > MOST_OBJECTS or content.count(b",") > MOST_COMMAS:
+        return None
     try:
         body = json.loads(content)
         if _HALF_CHARACTER.search(content):
@@ -109,7 +116,7 @@ def _refusal(operation: Operation[Any], response: httpx.Response, code: int | No
 
 def _foreign_answer(operation: Operation[Any], response: httpx.Response) -> KlingError:
     status = response.status_code
-    words = " ".join(_content_of(response).decode(errors="replace").split())
+    words = " ".join(_content_of(response)[:SEEN_OF_FOREIGN_ANSWER].decode(errors="replace").split())
     shown = without_queries(words)[:SHOWN_OF_FOREIGN_ANSWER]
     message = f"The answer to {operation.method} {operation.path} is not the API's; it begins with {shown!r}"
     if operation.is_create and response.is_client_error and status != httpx.codes.REQUEST_TIMEOUT:

@@ -55,7 +55,7 @@ def exact_text_of(value: Any) -> str:
 
 def words_of(value: Any) -> str:
     """What Kling says to a person: harmless, without signed queries, and of a bounded length; empty for nothing."""
-    words = without_queries(harmless(str(value))) if value else ""
+    words = without_queries(harmless(str(value)[: 2 * LONGEST_WORDS])) if value else ""
     return words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}..."
 
 

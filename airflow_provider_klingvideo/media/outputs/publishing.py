@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from airflow_provider_klingvideo.storage.bounded import require_regular
 from airflow_provider_klingvideo.storage.listing import entries
 from airflow_provider_klingvideo.storage.objects import MEBIBYTE, storage_errors
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
@@ -41,14 +42,20 @@ def fetch(stored: StorePath, local: Path) -> str:
     """Copy a stored file to the local disk, hashing on the way.
 
     :returns: its SHA-256 as hexadecimal digits.
-    :raises StorageError: when it cannot be read or there is no room.
+    :raises StorageError: when it is no regular file, cannot be read, or there is no room.
     """
     digest = hashlib.sha256()
-    with storage_errors(f"reading {stored}"), stored.open("rb") as source, local.open("wb") as target:
+    with storage_errors(f"reading {stored}"), _regular(stored).open("rb") as source, local.open("wb") as target:
         while chunk := source.read(MEBIBYTE):
             digest.update(chunk)
             target.write(chunk)
     return digest.hexdigest()
+
+
+def _regular(path: StorePath) -> StorePath:
+    """A file that somebody has named may be a device without an end, whose copy fills the disk."""
+    require_regular(path)
+    return path
 
 
 def sha256_of(path: StorePath) -> str:
@@ -56,7 +63,7 @@ def sha256_of(path: StorePath) -> str:
 
     :param path: local or in an object store.
     :returns: SHA-256 as hexadecimal digits.
-    :raises StorageError: when it cannot be read.
+    :raises StorageError: when it is no regular file, or cannot be read.
     """
-    with storage_errors(f"reading {path}"), path.open("rb") as stream:
+    with storage_errors(f"reading {path}"), _regular(path).open("rb") as stream:
         return hashlib.file_digest(cast("IO[Any]", stream), "sha256").hexdigest()  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def read_rows(
         unknown = Fault(str(path), f"the format {quoted(suffix)} is unknown", ", ".join(_READERS))
         raise InputError(unknown, advice="Give the file in one of these formats, and the ending that says so")
     table = _Table(path.name, key_column, limits or TableLimits())
-    return table.read(lambda: reader(content_of(path, table.limits, table.faults), table), f"In {path}: {ADVICE}")
+    return table.read(lambda: reader(content_of(path, table.limits), table), f"In {path}: {ADVICE}")
 
 
 def listed_rows(rows: Any, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ from airflow_provider_klingvideo.storage.addresses import (
     shown,
     web_address,
 )
+from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded, require_regular
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
 from airflow_provider_klingvideo.storage.text import trimmed, unquoted
 from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
@@ -191,7 +192,7 @@ class InputReader:
             if size > limits.max_bytes:
                 limit = limits.max_bytes // MEGABYTE
                 raise _refused(where, value, f"has {size / MEGABYTE:.1f} MB", f"at most {limit} MB")
-            content = path.read_bytes()
+            content = read_bounded(path, limits.max_bytes)
         _check(where, value, content, limits)
         return content
 
@@ -230,6 +231,7 @@ class InputReader:
         with _readable(where, value):
             path = self.open_path(value)
             if is_there(path):
+                require_regular(path)
                 return path
         raise _refused(where, value, "does not exist: there is no file", "a file that the worker can read")
 
@@ -239,7 +241,7 @@ def _readable(where: str, value: str) -> Iterator[None]:
     """Tell which input is meant when a store cannot be read."""
     try:
         yield
-    except AddressError as error:
+    except (AddressError, NoRegularFileError, TooLargeError) as error:
         raise InputError([replace(fault, where=where) for fault in error.faults], advice=error.advice) from error
     except OSError as error:
         raise _refused(where, value, f"cannot be read: {error}", "a file that can be read", retryable=True) from error

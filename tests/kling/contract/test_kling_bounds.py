@@ -7,6 +7,7 @@ import itertools
 import json
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -30,6 +31,8 @@ from airflow_provider_klingvideo.kling import (
     TextToVideoRequest,
 )
 from airflow_provider_klingvideo.kling.client import bounds
+from airflow_provider_klingvideo.kling.wire.answers import result_of
+from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.retry_after import LONGEST_ASKED_SECONDS, seconds_asked
 
 KEY, TOKEN = ApiKeyAuth(API_KEY), AccessKeyAuth(ACCESS_KEY, SECRET_KEY)
@@ -206,6 +209,43 @@ def test_an_answer_without_an_end_is_not_read_on(
     assert (read.value.money, read.value.retryable) == (Money.NONE, True)
     with pytest.raises(AmbiguousSubmissionError, match="is larger than 3 MiB"):
         order(call, scripted.url)
+
+
+# What takes a hundred times its size when it is parsed, decoded or split into words.
+SWELLING = {
+    "lists": b'{"code": 0, "data": [%s0]}' % (b"[]," * 4_000_000),
+    "objects": b'{"code": 0, "data": [%s0]}' % (b"{}," * 4_000_000),
+    "nested lists": b'{"code": 0, "data": [%s0]}' % (b"[[[[]]]]," * 1_400_000),
+    "texts": b'{"code": 0, "data": [%s0]}' % b"".join(b'"%x",' % number for number in range(1_500_000)),
+    "numbers": b'{"code": 0, "data": [%s0]}' % (b"1e9," * 3_000_000),
+    "names": b'{"code": 0, "data": {%s"": 0}}' % b"".join(b'"%x":0,' % number for number in range(1_400_000)),
+    "words of no API": b"a " * 6_000_000,
+    "blanks before a word": b" " * 12_000_000 + b"word",
+    "one word": b"a" * 12_000_000,
+    "a message": b'{"code": 1201, "message": "%s"}' % (b"a " * 6_000_000),
+}
+
+
+@pytest.mark.parametrize("body", SWELLING.values(), ids=SWELLING)
+def test_an_answer_takes_no_more_memory_than_some_times_its_size(body: bytes) -> None:
+    request = httpx.Request("GET", "http://kling/tasks")
+    response = httpx.Response(200, content=body, request=request)
+    tracemalloc.start()
+    try:
+        with pytest.raises(KlingError) as told:
+            result_of(Operation("GET", "/tasks", parse=list), response)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(body)
+    assert len(str(told.value)) < 5000
+
+
+def test_a_full_page_of_the_longest_prompts_is_read() -> None:
+    task = {"id": "1", "prompt": "one, two, " * 250, "outputs": [{"id": "2", "url": "u"}] * 4}
+    body = json.dumps({"code": 0, "data": [task] * 500}).encode()
+    response = httpx.Response(200, content=body, request=httpx.Request("GET", "http://kling/tasks"))
+    assert len(result_of(Operation("GET", "/tasks", parse=list), response)) == 500
 
 
 @AUTHS

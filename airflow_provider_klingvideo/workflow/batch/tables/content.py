@@ -35,21 +35,19 @@ END_OF_FILE = "\x1a"
 LEGAL_TEXT = "text in UTF-8, or in UTF-16 with a byte order mark"
 
 
-def content_of(path: StorePath, limits: TableLimits, faults: Faults) -> bytes:
+def content_of(path: StorePath, limits: TableLimits) -> bytes:
     """Read a file, bounded.
 
-    :raises UnreadableTableError: it is no regular file, or larger than the limit; the fault is noted.
-    :raises InputError: it is missing, or the store could not be asked; then retryable.
+    :raises InputError: it is missing, no regular file or larger than the limit; or the store could not be asked, then
+        retryable.
     """
     try:
         return read_bounded(path, limits.max_bytes)
     except FileNotFoundError as error:
         missing = Fault(str(path), "there is no file of this name", "a file that this machine can read")
         raise InputError(missing, advice="Check the path; the worker must be able to read it") from error
-    except NoRegularFileError as error:
-        raise faults.end("", f"it is {error}", "a regular file") from error
-    except TooLargeError as error:
-        raise faults.end("", str(error), f"at most {limits.max_bytes} bytes") from error
+    except (NoRegularFileError, TooLargeError) as error:
+        raise InputError(error.faults, advice=error.advice) from error
     except OSError as error:
         refused = Fault(str(path), f"it cannot be read: {error}", "a file that this machine can read")
         advice = "Look at the store and at the rights of this machine, and try again"

@@ -133,8 +133,9 @@ def _names(header: _Line) -> list[str]:
 
 
 def _require_shape(header: _Line, rows: Sequence[_Line], names: Sequence[str], faults: Faults) -> None:
-    longest = max(len(header.cells), _common_length(rows))
-    odd = [line for line in rows if not len(names) <= len(line.cells) <= longest or not line.is_blank(len(names))]
+    # Every line as long as the header: where lines may be of several lengths, a lost cell moves those behind it.
+    lengths = {len(header.cells), _common_length(rows)}
+    odd = [line for line in rows if len(line.cells) not in lengths or not _fits(line, len(names))]
     if odd:
         others = f", and so have {len(odd) - 1} other lines another number" if len(odd) > 1 else ""
         what = f"it has {len(odd[0].cells)} of {len(names)} cells{others}"
@@ -142,6 +143,10 @@ def _require_shape(header: _Line, rows: Sequence[_Line], names: Sequence[str], f
     for line in rows:
         if [trimmed(cell) for cell in line.cells[: len(names)]] == names:
             faults.add(line.where, "it repeats the header", "one table in one file")
+
+
+def _fits(line: _Line, count: int) -> bool:
+    return len(line.cells) >= count and line.is_blank(count)
 
 
 def _common_length(rows: Sequence[_Line]) -> int:
