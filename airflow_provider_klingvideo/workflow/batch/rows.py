@@ -27,7 +27,8 @@ def read_rows(path: StorePath) -> list[dict[str, Any]]:
 
     :param path: the file, local or in an object store. The ending of its name tells the format: ``.csv`` (with a
         header), ``.jsonl``, ``.json`` (a list of objects) or ``.parquet``; all but the last in UTF-8.
-    :returns: the requests in order, their values plain JSON values; empty cells and empty rows are left out.
+    :returns: the requests in order, their values plain JSON values; empty cells and empty rows are left out. None is
+        no fault: there is nothing to do.
     :raises InputError: naming the format, or everything in the file that is no request; retryable when the store
         could not be asked.
     """
@@ -52,10 +53,7 @@ def _requests(source: str, read: Callable[[Fault], Rows]) -> list[dict[str, Any]
     requests = [_request(where, row, faults.append) for where, row in read(faults.append)]
     if faults:
         raise InputError(f"{source}: {'; '.join(faults)}", advice="Mend it; nothing was submitted")
-    given = [request for request in requests if request]
-    if not given:
-        raise InputError(f"{source} has no requests")
-    return given
+    return [request for request in requests if request]
 
 
 def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = "key") -> dict[str, dict[str, Any]]:
