@@ -65,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         if job.error:
             console.print(f"{job.state}  {job.id}  {job.error}", markup=False)
     counts = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items()))
-    console.print(f"{counts}. Manifest: {summary['manifest']}", soft_wrap=True)
-    return 0 if set(summary["states"]) == {"COMPLETED"} else 1
+    console.print(f"{counts or 'No rows: there is nothing to do'}. Manifest: {summary['manifest']}", soft_wrap=True)
+    return 0 if set(summary["states"]) <= {"COMPLETED"} else 1
 
 
 class _Screen:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_klingvideo._compat import AirflowSkipException
 from airflow_provider_klingvideo.operators.base import UI_COLORS, TriedAgain, with_retry_defaults
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
         from airflow_provider_klingvideo.runtime.paths import open_path
         from airflow_provider_klingvideo.workflow.films import clips_of
 
+        if self.clips in ([], ()):
+            raise AirflowSkipException("There are no clips: there is nothing to make a film of.")
         folder = self._folder(context)
         with airflow_errors():
             film = assemble(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo._compat import AirflowFailException
+from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoBaseOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_klingvideo.runtime.upstream import Upstream
 
 __all__ = [
     "KlingVideoBatchOperator",
@@ -38,7 +40,7 @@ class KlingVideoReadRowsOperator(KlingVideoBaseOperator, task="rows"):
             is_path = isinstance(self.rows, str)
             rows = read_rows(open_path(self.rows), limits=limits) if is_path else listed_rows(self.rows, limits=limits)
             kept = row_book_of(session_of(self), self, context).write(keyed(rows))
-        self.log.info("The batch has %d rows", len(kept))
+        self.log.info("The batch has %s", f"{len(kept)} rows" if kept else "no rows: there is nothing to do")
         if self.chunk_size is None:
             return [row.request for row in kept]
         return [
@@ -141,16 +143,30 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
         """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.batches.verdict import BatchVerdict
+        from airflow_provider_klingvideo.runtime.upstream import Upstream
 
+        upstream = Upstream(self, context)
+        if self.requests != [] and upstream.is_left_out:
+            raise AirflowSkipException("The batch was left out: the tasks with which it begins were skipped.")
         if self.requests is None:
-            raise AirflowFailException("The batch has no requests: the task that lists them did not succeed.")
+            why = upstream.blame or "the task that lists them has returned none"
+            raise AirflowFailException(f"The batch has no requests, and nothing was ordered: {why}.")
         with airflow_errors():
             summary = BatchVerdict.over(self, context).summary()
         self.log.info("Batch: %s", summary)
         if not summary["accepted"]:
-            failed_tasks = f"; failed tasks: {', '.join(summary['failed_tasks'])}" if summary["failed_tasks"] else ""
             raise AirflowFailException(
-                f"{summary['failed']} of {summary['total']} jobs did not succeed{failed_tasks}; the policy lets "
-                f"{self.max_failed_share:.0%} fail. Manifest: {summary['manifest']}"
+                f"{summary['failed']} of {summary['total']} jobs did not succeed{_reason(summary, upstream)}; the "
+                f"policy lets {self.max_failed_share:.0%} fail. Manifest: {summary['manifest']}"
             )
         return summary
+
+
+def _reason(summary: Mapping[str, Any], upstream: Upstream) -> str:
+    """Say which tasks failed: of a batch that was never begun those that kept it from that."""
+    from airflow_provider_klingvideo.runtime.upstream import named
+    from airflow_provider_klingvideo.workflow.batch.judge import NO_RECORD
+
+    if set(summary["states"]) == {NO_RECORD} and upstream.blame:
+        return f", none was begun: {upstream.blame}"
+    return f"; failed tasks: {named(summary['failed_tasks'])}" if summary["failed_tasks"] else ""

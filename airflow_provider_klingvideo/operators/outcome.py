@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_klingvideo.runtime.job_run import JobRun
+    from airflow_provider_klingvideo.runtime.upstream import Upstream
 
 __all__ = [
     "KlingVideoCancelOperator",
     "KlingVideoFailOperator",
     "KlingVideoVerdictOperator",
 ]
-
-FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 
 
 class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
@@ -37,13 +36,16 @@ class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the failed job."""
-        from airflow_provider_klingvideo.runtime.job_run import JobRun
+        from airflow_provider_klingvideo.runtime.upstream import Upstream
         from airflow_provider_klingvideo.workflow.job.closing import close
 
-        run = JobRun.start(self, context)
+        upstream = Upstream(self, context)
+        run = _begun(self, context, upstream)
+        if run is None:
+            raise AirflowSkipException(f"No job was begun: {upstream.blame or 'none of its own tasks has failed'}.")
         if not run.job.is_terminal:
             # Airflow below 3.3 calls this task for every index of a mapped group as soon as one has failed.
-            failed = run.upstream_in(FAILED_TASK_STATES)
+            failed = upstream.failed
             if not failed:
                 raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}; none of its own tasks has failed.")
             run.end(close, f"task {', '.join(failed)} failed, or was stopped by a person or by Airflow")
@@ -60,10 +62,13 @@ class KlingVideoCancelOperator(KlingVideoBaseOperator, task="cancelled"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the cancelled job."""
-        from airflow_provider_klingvideo.runtime.job_run import JobRun
+        from airflow_provider_klingvideo.runtime.job_run import raise_missing
+        from airflow_provider_klingvideo.runtime.upstream import Upstream
         from airflow_provider_klingvideo.workflow.job.closing import cancel
 
-        run = JobRun.start(self, context)
+        run = _begun(self, context, Upstream(self, context))
+        if run is None:
+            raise_missing(self, context)
         if not run.job.is_terminal:
             run.end(cancel, "its task was skipped")
         return _entered(run, WorkflowState.CANCELLED)
@@ -81,19 +86,38 @@ class KlingVideoVerdictOperator(KlingVideoBaseOperator, task="verdict"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, unless it failed."""
-        from airflow_provider_klingvideo.runtime.job_run import JobRun
+        from airflow_provider_klingvideo.runtime.job_run import raise_missing
+        from airflow_provider_klingvideo.runtime.upstream import Upstream
         from airflow_provider_klingvideo.workflow.job.closing import close
 
-        run = JobRun.start(self, context)
+        upstream = Upstream(self, context)
+        run = _begun(self, context, upstream)
+        if run is None and upstream.blame:
+            raise AirflowFailException(f"No job was begun, and nothing was ordered: {upstream.blame}.")
+        if run is None:
+            raise_missing(self, context)
         if not run.job.is_terminal:
             run.end(close, "its tasks ended without recording a result, or were stopped by a person or by Airflow")
         if run.job.state is WorkflowState.FAILED:
             raise AirflowFailException(f"Job {run.job.id} FAILED. {run.job.error}")
-        if run.job.state is WorkflowState.COMPLETED and (failed := run.upstream_in(FAILED_TASK_STATES)):
+        if run.job.state is WorkflowState.COMPLETED and (failed := upstream.failed):
             raise AirflowFailException(
                 f"Job {run.job.id} was COMPLETED, but {', '.join(failed)} failed when run again."
             )
         return run.job.as_json()
+
+
+def _begun(task: KlingVideoBaseOperator, context: Context, upstream: Upstream) -> JobRun | None:
+    """Return the run of the task's job, None where it has no record; skip the task where the job was left out.
+
+    A job that somebody has begun and nobody has ended is looked after, even where this time it was left out.
+    """
+    from airflow_provider_klingvideo.runtime.job_run import JobRun
+
+    run = JobRun.find(task, context)
+    if (run is None or run.job.is_terminal) and upstream.is_left_out:
+        raise AirflowSkipException("The job was left out: the task with which it begins was skipped.")
+    return run
 
 
 def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:

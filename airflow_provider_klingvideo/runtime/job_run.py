@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_klingvideo._compat import AirflowException, AirflowFailException
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
@@ -81,12 +81,21 @@ class JobRun:
 
         :raises AirflowException: when there is none.
         """
+        run = cls.find(task, context)
+        if run is None:
+            raise_missing(task, context)
+        return run
+
+    @classmethod
+    def find(cls, task: JobTask, context: Context) -> JobRun | None:
+        """Load the record of the job that a task instance is about, None where there is none.
+
+        :raises AirflowException: it cannot be read.
+        """
         with airflow_errors():
             session, store, wanted = _place_of(task, context)
             job = store.load(wanted)
-            if job is None:
-                raise MissingRecordError(f"There is no job record at {store.folder(wanted)}")
-        return cls(task, context, session, store, session.engine(store), job)
+        return cls(task, context, session, store, session.engine(store), job) if job else None
 
     @classmethod
     def create(cls, task: JobTask, context: Context, request: Mapping[str, Any]) -> JobRun:
@@ -173,15 +182,6 @@ class JobRun:
         """Take a job that has its video up again when a person asks for another take of it."""
         self.job = with_another_take(self.engine, self.job, take)
 
-    def upstream_in(self, states: Collection[str]) -> list[str]:
-        """Name the direct upstream tasks of this very map index that are in one of some states."""
-        ti = self.context["ti"]
-        upstream = sorted(self.task.upstream_task_ids)
-        answer = ti.get_task_states(dag_id=ti.dag_id, task_ids=upstream, map_index=ti.map_index, run_ids=[ti.run_id])
-        found = answer.get(ti.run_id, {})
-        names = {name: name if ti.map_index in (None, -1) else f"{name}_{ti.map_index}" for name in upstream}
-        return [name for name, key in names.items() if found.get(key, found.get(name)) in states]
-
     def end(self, closing: Callable[[WorkflowEngine, WorkflowJob, str], None], cause: str) -> None:
         """End a job that nobody works on any more, and give back what it has reserved.
 
@@ -247,6 +247,16 @@ class JobRun:
         self.job.error, self.job.failure = failure_data(self.job, error)
         with airflow_errors():
             self.store.save(self.job)
+
+
+def raise_missing(task: JobTask, context: Context) -> NoReturn:
+    """Say that the record of the job that a task instance is about is missing.
+
+    :raises AirflowException: that.
+    """
+    with airflow_errors():
+        _, store, wanted = _place_of(task, context)
+        raise MissingRecordError(f"There is no job record at {store.folder(wanted)}")
 
 
 def _place_of(task: JobTask, context: Context) -> tuple[Session, JobStore, str]:

@@ -87,9 +87,11 @@ class Airflow:
     def run_again(self, dag_id: str, **conf: Any) -> Run:
         """Run all tasks of the last run once more, as after clearing it."""
         import klingvideo_examples
+        import klingvideo_forms
         import klingvideo_tests
 
-        dag = getattr(klingvideo_tests, dag_id, None) or getattr(klingvideo_examples, dag_id)
+        files = (klingvideo_tests, klingvideo_forms, klingvideo_examples)
+        dag = next(vars(file)[dag_id] for file in files if dag_id in vars(file))
         date, run_id, store = self._run_of(dag.dag_id, self._date)
         defaults = [(one, one.value) for owner in (dag, *dag.tasks) for _, one in owner.params.items()]
         try:

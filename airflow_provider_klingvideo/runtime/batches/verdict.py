@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_klingvideo.runtime.places import JobTask, job_key_of, name_of, row_book_of, session_of, store_of
 from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.runtime.upstream import Upstream
 from airflow_provider_klingvideo.workflow import JobStore
 from airflow_provider_klingvideo.workflow.batch.judge import close_unended, judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
@@ -15,7 +16,6 @@ from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 CAUSE = "its tasks ended without recording a result, or were stopped by a person or by Airflow"
 
 
@@ -58,16 +58,9 @@ class BatchVerdict:
         jobs = [self.store.load(one) for one in ids]
         for job in close_unended(self.session.engine(self.store), [one for one in jobs if one], CAUSE):
             self.session.reservations.settle(job)
-        summary = judged(jobs, task.max_failed_share, failed_tasks=self._failed_tasks())
+        summary = judged(jobs, task.max_failed_share, failed_tasks=Upstream(task, self.context).failed)
         manifest = write_manifest(self.store, key, jobs, summary, keys=[row.key for row in rows] or None)
         return {**summary, "manifest": manifest}
 
     def _ids(self, key: str) -> Sequence[str]:
         return [name_of(self.context, key, map_index=index) for index in range(len(self.task.requests))]
-
-    def _failed_tasks(self) -> list[str]:
-        """Name the direct upstream tasks that failed, each of a mapped one by its index."""
-        ti = self.context["ti"]
-        upstream = sorted(self.task.upstream_task_ids)
-        found = ti.get_task_states(dag_id=ti.dag_id, task_ids=upstream, run_ids=[ti.run_id]).get(ti.run_id, {})
-        return sorted(name for name, state in found.items() if str(state) in FAILED_TASK_STATES)

@@ -41,7 +41,7 @@ def read_rows(
     :param key_column: the column that names a request.
     :param limits: how much is read at most; default: that of :class:`TableLimits`.
     :returns: the requests in order, their values plain JSON values, their text as it was meant; empty cells and empty
-        rows are left out.
+        rows are left out. None is no fault: there is nothing to do.
     :raises InputError: telling the format, or everything in the file that is no request, with its place; retryable
         when the store could not be asked.
     """
@@ -88,9 +88,6 @@ class _Table:
                 self._require_room(where, len(requests))
         except UnreadableTableError:
             self.faults.require_none(advice)
-        self.faults.require_none(advice)
-        if not requests:
-            self.faults.add("", "it has no requests", "one row at least")
         self.faults.require_none(advice)
         return requests
 
