@@ -107,6 +107,17 @@ class KlingVideoTask(TriedAgain):
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{inspect.cleandoc(documented(cls.options))}\n"
         cls.__init__ = _constructor(cls, vars(cls).get("__init__"))  # type: ignore[method-assign]
 
+    def _do_render_template_fields(self, parent: Any, template_fields: Any, *args: Any, **kwargs: Any) -> None:
+        """Render, and hide what signs addresses before Airflow keeps and shows the rendered fields.
+
+        Airflow calls this, and no public method, for mapped tasks, too.
+        """
+        super()._do_render_template_fields(parent, template_fields, *args, **kwargs)  # type: ignore[misc]
+        if parent is self:
+            from airflow_provider_klingvideo.operators.signatures import hide_signatures
+
+            hide_signatures(self)
+
     def option(self, name: str) -> Any:
         """Return the value of an option, read as the table says.
 

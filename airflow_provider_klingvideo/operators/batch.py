@@ -34,7 +34,10 @@ class KlingVideoReadRowsOperator(KlingVideoBaseOperator, task="rows"):
 
         with airflow_errors():
             rows = read_rows(open_path(self.rows)) if isinstance(self.rows, str) else listed_rows(self.rows)
-            kept = row_book_of(session_of(self), self, context).write(keyed(rows))
+            session = session_of(self)
+            # A row without a key is named by what it asks for, signatures included: so it was before they were sealed.
+            requests = session.sealed(keyed(session.opened(rows)))
+            kept = row_book_of(session, self, context).write(requests)
         self.log.info("The batch has %d rows", len(kept))
         if self.chunk_size is None:
             return [row.request for row in kept]

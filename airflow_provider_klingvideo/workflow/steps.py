@@ -150,6 +150,7 @@ class VideoSteps:
     :param journal: is told what is paid.
     :param on_rendering: called as ``on_rendering(job, share)`` with the done part of a rendering, 0 to 1, on the thread
         that renders.
+    :param opened: opens the signed parts of a request's addresses, see :class:`~.inputs.sealing.Seal`.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class VideoSteps:
         timings: Timings | None = None,
         journal: Journal | None = None,
         on_rendering: RenderListener | None = None,
+        opened: Callable[[Any], Any] = lambda request: request,
     ) -> None:
         self.client = client
         self.store = store
@@ -174,6 +176,7 @@ class VideoSteps:
         self.journal = journal or Journal()
         self._outputs = outputs
         self._open_path = open_path
+        self._opened = opened
         self._run_blocking = run_blocking
         self._reservations = Reservations(open_path)
         means = GateMeans(client, self.slots, self._reservations, run_blocking)
@@ -394,7 +397,7 @@ class VideoSteps:
         :raises InvalidRequestError: when the parameters make no request.
         :raises InputError: when an input cannot be used.
         """
-        params = resolved({key: value for key, value in job.params.items() if key != "api"})
+        params = resolved(self._opened({key: value for key, value in job.params.items() if key != "api"}))
         request = parse_request({**params, "prompt": job.prompt} if job.prompt else params)
         family = self.client.family_for(request, api=job.params.get("api"))
         reader = InputReader(self._open_path, self.store.at, self._video_of, self.settings.media)
