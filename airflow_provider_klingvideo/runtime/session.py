@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
+from airflow.sdk.log import mask_secret
+
 from airflow_provider_klingvideo.runtime import configuration
 from airflow_provider_klingvideo.runtime.connection import KlingConnection
 from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
@@ -35,7 +37,7 @@ from airflow_provider_klingvideo.workflow.gates.budgets.reservations import FOLD
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
 from airflow_provider_klingvideo.workflow.gates.slots.slots import FOLDER as SLOTS
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
-from airflow_provider_klingvideo.workflow.inputs.sealing import Seal, has_sealed_parts, has_signed_parts
+from airflow_provider_klingvideo.workflow.inputs.sealing import Seal, has_sealed_parts, has_signed_parts, secrets_of
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
 from airflow_provider_klingvideo.workflow.job.journal import Journal, Listener, write_log
@@ -104,11 +106,16 @@ class Session:
         return self.seal.sealed(request) if has_signed_parts(request) else request
 
     def opened(self, request: Any) -> Any:
-        """Return requests with their addresses as they were given.
+        """Return requests with their addresses as they were given; from here on the log of this process hides them.
 
         :raises InputError: an address was sealed with another key than the connection's.
         """
-        return self.seal.opened(request) if has_sealed_parts(request) else request
+        if not has_sealed_parts(request):
+            return request
+        opened = self.seal.opened(request)
+        for secret in secrets_of(opened):
+            mask_secret(secret)
+        return opened
 
     @cached_property
     def journal(self) -> Journal:
