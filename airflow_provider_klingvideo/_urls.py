@@ -4,10 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 _QUERY = re.compile(r"\?[^\s\"'<>]+")
+_FRAGMENT = re.compile(r"(://[^\s\"'<>#]*)#[^\s\"'<>]+")
+_USER = re.compile(r"(https?://)[^\s/?#@\"'<>]+(?::[^\s/?#\"'<>]*)?@", re.IGNORECASE)
+_WEB = re.compile(r"(https?://)([^/?#]*@)?([^/?#]*[^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class SignedAddress:
+    """A web address and what may sign it.
+
+    :param shown: scheme, host and path.
+    :param userinfo: user and password, with the ``@`` behind them.
+    :param tail: query and fragment, with the signs before them.
+    """
+
+    shown: str
+    userinfo: str
+    tail: str
+
+    @property
+    def secrets(self) -> set[str]:
+        """The parts, and the values within them, also without their escapes."""
+        query, _, fragment = self.tail.removeprefix("?").partition("#")
+        values = {value for _, value in parse_qsl(query)} | {one.partition("=")[2] for one in query.split("&")}
+        user, _, password = self.userinfo.removesuffix("@").partition(":")
+        return {query, fragment, unquote(fragment), password, unquote(password), user, *values} - {""}
+
+
+def signed_address(text: str) -> SignedAddress | None:
+    """Return a web address in its parts, None where nothing can sign it: it has no user, query or fragment."""
+    parts = _WEB.fullmatch(text)
+    if parts is None or not (parts[2] or parts[4]):
+        return None
+    return SignedAddress(f"{parts[1]}{parts[3]}", parts[2] or "", parts[4])
 
 
 def without_query(url: str) -> str:
@@ -25,8 +59,8 @@ def without_query(url: str) -> str:
 
 
 def without_queries(text: str) -> str:
-    """Remove everything that looks like a query string from a longer text."""
-    return _QUERY.sub("?...", text)
+    """Remove from a longer text all that looks like what signs an address: query, fragment, user and password."""
+    return _USER.sub(r"\1", _QUERY.sub("?...", _FRAGMENT.sub(r"\1#...", text)))
 
 
 def without_signatures(value: Any) -> Any:

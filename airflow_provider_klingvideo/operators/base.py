@@ -132,6 +132,17 @@ class KlingVideoTask(TriedAgain):
         untemplated(cls.options, arguments)
         return super().partial(**arguments)
 
+    def _do_render_template_fields(self, parent: Any, template_fields: Any, *args: Any, **kwargs: Any) -> None:
+        """Render, and hide what signs addresses before Airflow keeps and shows the rendered fields.
+
+        Airflow calls this, and no public method, for mapped tasks, too.
+        """
+        super()._do_render_template_fields(parent, template_fields, *args, **kwargs)  # type: ignore[misc]
+        if parent is self:
+            from airflow_provider_klingvideo.operators.signatures import hide_signatures
+
+            hide_signatures(self)
+
     def option(self, name: str) -> Any:
         """Return the value of an option, read as the table says.
 

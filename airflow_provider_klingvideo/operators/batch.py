@@ -39,7 +39,10 @@ class KlingVideoReadRowsOperator(KlingVideoBaseOperator, task="rows"):
             limits = table_limits()
             is_path = isinstance(self.rows, str)
             rows = read_rows(open_path(self.rows), limits=limits) if is_path else listed_rows(self.rows, limits=limits)
-            kept = row_book_of(session_of(self), self, context).write(keyed(rows))
+            session = session_of(self)
+            # A row without a key is named by what it asks for, signatures included: so it was before they were sealed.
+            requests = session.sealed(keyed(session.opened(rows)))
+            kept = row_book_of(session, self, context).write(requests)
         self.log.info("The batch has %s", f"{len(kept)} rows" if kept else "no rows: there is nothing to do")
         if self.chunk_size is None:
             return [row.request for row in kept]

@@ -79,6 +79,11 @@ class KlingSettings:
         url = httpx.URL(self.base_url)
         return frozenset({f"{url.host}:{url.port or USUAL_PORTS[url.scheme]}"})
 
+    @property
+    def secret(self) -> str:
+        """What only those know who may use the connection."""
+        return self.api_key or self.secret_key or ""
+
     def auth(self) -> Auth:
         """Return the credentials in the form that the clients take."""
         from airflow_provider_klingvideo.kling import AccessKeyAuth, ApiKeyAuth

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any
 
+from airflow.sdk.log import mask_secret
+
 from airflow_provider_klingvideo.runtime import configuration
 from airflow_provider_klingvideo.runtime.connection import KlingConnection
 from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
@@ -35,6 +37,7 @@ from airflow_provider_klingvideo.workflow.gates.budgets.reservations import FOLD
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
 from airflow_provider_klingvideo.workflow.gates.slots.slots import FOLDER as SLOTS
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
+from airflow_provider_klingvideo.workflow.inputs.sealing import Seal, has_sealed_parts, has_signed_parts, secrets_of
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
 from airflow_provider_klingvideo.workflow.job.journal import Journal, Listener, write_log
@@ -85,6 +88,34 @@ class Session:
         :raises OptionError: an argument of the task makes no sense.
         """
         return configuration.step_settings(self.connection.settings, self._overrides())
+
+    @cached_property
+    def seal(self) -> Seal:
+        """Closes and opens the signed parts of input addresses, with the connection's key.
+
+        :raises ConnectionSettingsError: there is none.
+        """
+        return Seal(self.connection.settings.secret)
+
+    def sealed(self, request: Any) -> Any:
+        """Return requests in which no address shows what signs it; the connection is asked only where one does.
+
+        :raises AddressError: the address of a store holds a password.
+        :raises ConnectionSettingsError: the connection has no key.
+        """
+        return self.seal.sealed(request) if has_signed_parts(request) else request
+
+    def opened(self, request: Any) -> Any:
+        """Return requests with their addresses as they were given; from here on the log of this process hides them.
+
+        :raises InputError: an address was sealed with another key than the connection's.
+        """
+        if not has_sealed_parts(request):
+            return request
+        opened = self.seal.opened(request)
+        for secret in secrets_of(opened):
+            mask_secret(secret)
+        return opened
 
     @cached_property
     def journal(self) -> Journal:
@@ -172,6 +203,7 @@ class Session:
                 timings=self.timings,
                 journal=self.journal,
                 on_rendering=on_rendering,
+                opened=self.opened,
             )
             yield Driver(self.engine(store), steps)
 

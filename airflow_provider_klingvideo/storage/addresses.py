@@ -23,6 +23,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)(.*)", re.DOTALL)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _DISK_SCHEMES = frozenset({"file", "local"})
 _WEB_SCHEMES = frozenset({"http", "https"})
+_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://[^/@]*:[^/@]*@")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 LEGAL = "a path, file:///path, scheme://[connection@]bucket/key, or an http(s) address"
 
@@ -79,6 +80,7 @@ def read_address(given: str) -> Address:
     if os.name != "nt" and _WINDOWS.match(text):
         legal = "a path of this machine, such as /data/p.csv; ./ before a name that really begins so"
         raise AddressError(Fault("path", f"{shown(text)} is a path of Windows, and this is another system", legal))
+    refuse_credentials(text)
     written = _SCHEME.fullmatch(text)
     return _with_scheme(written, given) if written else Address(AddressKind.DISK, text, given)
 
@@ -102,6 +104,20 @@ def _path_of_uri(slashes: str, rest: str) -> str:
             return rest
         rest = re.sub(r"^localhost(?=/)", "", rest, flags=re.IGNORECASE)
     return f"/{rest.lstrip('/')}" if slashes else rest
+
+
+def refuse_credentials(text: str) -> None:
+    """Refuse the address of a store that holds a password, which would stand wherever the address does.
+
+    :raises AddressError: it does; the address is not shown.
+    """
+    written = _CREDENTIALS.match(text)
+    if written and written[1].lower() not in _WEB_SCHEMES:
+        legal = f"{written[1].lower()}://CONNECTION@..., with user and password in that Airflow connection"
+        raise AddressError(
+            Fault("path", f"a password stands in an address that begins with {written[1]}://", legal),
+            advice="Add an Airflow connection for the store, and name it in the address; nothing was submitted",
+        )
 
 
 def is_web(text: str) -> bool:

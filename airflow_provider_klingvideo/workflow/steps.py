@@ -149,6 +149,7 @@ class VideoSteps:
     :param journal: is told what is paid.
     :param on_rendering: called as ``on_rendering(job, share)`` with the done part of a rendering, 0 to 1, on the thread
         that renders.
+    :param opened: opens the signed parts of a request's addresses, see :class:`~.inputs.sealing.Seal`.
     """
 
     def __init__(
@@ -164,6 +165,7 @@ class VideoSteps:
         timings: Timings | None = None,
         journal: Journal | None = None,
         on_rendering: RenderListener | None = None,
+        opened: Callable[[Any], Any] = lambda request: request,
     ) -> None:
         self.client = client
         self.store = store
@@ -173,6 +175,7 @@ class VideoSteps:
         self.journal = journal or Journal()
         self._outputs = outputs
         self._open_path = open_path
+        self._opened = opened
         self._run_blocking = run_blocking
         self._reservations = Reservations(open_path)
         means = GateMeans(client, self.slots, self._reservations, run_blocking)
@@ -393,7 +396,7 @@ class VideoSteps:
         :raises InvalidRequestError: when the parameters make no request.
         :raises InputError: when an input cannot be used.
         """
-        request, api = request_of(job.prompt, job.params)
+        request, api = request_of(job.prompt, self._opened(job.params))
         family = self.client.family_for(request, api=api)
         reader = InputReader(self._open_path, self.store.at, self._video_of, self.settings.media)
         inputs = await self._run_blocking(lambda: reader.read(request, family))

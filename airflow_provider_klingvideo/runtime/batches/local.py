@@ -57,7 +57,8 @@ class LocalBatch:
         session, store = self._session(), self.store
         # A connection that cannot be used is told before anything is written.
         session.connection.settings  # noqa: B018
-        rows = session.row_book(store, NAME).write(keyed(read_rows(open_path(source), limits=table_limits())))
+        requests = session.sealed(keyed(read_rows(open_path(source), limits=table_limits())))
+        rows = session.row_book(store, NAME).write(requests)
         engine, origin = session.engine(store), Origin(batch=self.batch, turn=utc_now().isoformat())
         self.jobs[:] = [batch_job(engine, row.job_id, row.request, origin=origin, terms=JobTerms()) for row in rows]
         return self.jobs
