@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from airflow_provider_klingvideo.media.decor.decoration import Decoration, LoudnessTarget, short_for
 from airflow_provider_klingvideo.media.errors import FilmError
 from airflow_provider_klingvideo.media.ffmpeg.blocks import Block
+from airflow_provider_klingvideo.media.ffmpeg.plan_faults import faults_of
 
 TransitionKind = Literal[
     "cut",
@@ -84,10 +85,7 @@ class FilmPlan(Decoration):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'film'}: {fault['msg']}" for fault in error.errors()
-            )
-            raise FilmError(f"The plan of the film is not legal: {faults}") from error
+            raise FilmError(faults_of(error, "film")) from error
 
     @property
     def transition_seconds(self) -> float:

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.media.decor.decoration import Decoration
 from airflow_provider_klingvideo.media.errors import PlanError
+from airflow_provider_klingvideo.media.ffmpeg.plan_faults import faults_of
 from airflow_provider_klingvideo.media.inspect.gates import Gates, PlanPart
 from airflow_provider_klingvideo.media.outputs.geometry import ASPECTS
 from airflow_provider_klingvideo.media.outputs.presets import (
@@ -43,6 +45,7 @@ Side = Annotated[int, Field(ge=SIDES[0], le=SIDES[1], multiple_of=2)]
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
+LEGAL_JSON = "an object, or a list of outputs"
 MAX_OUTPUTS = 24
 # These lie beside the outputs: the download, what else the vendor serves, and its record.
 TAKEN = ("source", "source-watermark", "job")
@@ -218,12 +221,9 @@ class RenderPlan(PlanPart):
                 data = {"outputs": data}
             return cls.model_validate({} if data is None else data)
         except ValidationError as error:
-            raise PlanError("; ".join(_told(one) for one in error.errors())) from error
-        except ValueError as error:
-            raise PlanError(f"The plan is no JSON: {error}") from error
-
-
-def _told(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    words = str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {words}" if place else words
+            raise PlanError(faults_of(error, "plan")) from error
+        except json.JSONDecodeError as error:
+            where = f"plan, line {error.lineno}, column {error.colno}"
+            raise PlanError(Fault(where, f"The plan is no JSON: {error.msg}", LEGAL_JSON)) from error
+        except (ValueError, RecursionError) as error:
+            raise PlanError(Fault("plan", f"The plan is no JSON: {type(error).__name__}", LEGAL_JSON)) from error

@@ -19,10 +19,11 @@ from airflow_provider_klingvideo.kling.products.media_fields import with_media
 from airflow_provider_klingvideo.media import (
     MediaError,
     MediaSettings,
-    file_type,
+    VerificationError,
     last_frame,
     picture_size,
     require_reachable,
+    require_type,
     sha256_of,
 )
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
@@ -244,9 +245,11 @@ def _readable(where: str, value: str) -> Iterator[None]:
 
 def _check(where: str, value: str, content: bytes, limits: FileLimits) -> None:
     """Check what the vendor would only find out after it accepted the task."""
-    found = file_type(content)
-    if found is None or found.extension not in limits.extensions:
-        raise InputError(f"{where}: {value} is no file of type {' or '.join(limits.extensions)}")
+    try:
+        require_type(content, limits.extensions)
+    except VerificationError as error:
+        legal = " or ".join(limits.extensions)
+        raise InputError(f"{where}: {value} is no file of type {legal}: {error.message}") from error
     if not limits.min_side:
         return
     size = picture_size(content)
