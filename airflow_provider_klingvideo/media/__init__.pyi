@@ -17,9 +17,11 @@ from .film.film import Clip as Clip
 from .film.film import Film as Film
 from .film.film import assemble as assemble
 from .film.film_plan import FilmPlan as FilmPlan
+from .film.materials import require_usable_files as require_usable_files
 from .inspect.filetypes import FileType as FileType
 from .inspect.filetypes import file_type as file_type
 from .inspect.filetypes import picture_size as picture_size
+from .inspect.filetypes import require_type as require_type
 from .inspect.findings import Findings as Findings
 from .inspect.gates import GateResult as GateResult
 from .inspect.gates import Gates as Gates

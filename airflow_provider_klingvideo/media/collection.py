@@ -15,7 +15,8 @@ from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
 from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
 from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
 from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
-from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, picture_size, require_type
+from airflow_provider_klingvideo.media.inspect.filetypes import FileType, picture_size, type_at
+from airflow_provider_klingvideo.media.inspect.texts import decoded
 from airflow_provider_klingvideo.media.inspect.verify import require_whole
 from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, recorded_in
 from airflow_provider_klingvideo.media.outputs.publishing import publish, sha256_of
@@ -23,6 +24,8 @@ from airflow_provider_klingvideo.media.settings import MediaSettings
 from airflow_provider_klingvideo.storage.names import inside
 from airflow_provider_klingvideo.storage.objects import storage_errors
 from airflow_provider_klingvideo.storage.protocols import StorePath, is_there
+
+TEXTS = frozenset({"srt", "ass"})
 
 logger = logging.getLogger(__name__)
 
@@ -114,22 +117,21 @@ def _download(file: ResultFile, local: Path, settings: MediaSettings) -> Downloa
 
 
 def _verified(file: ResultFile, local: Path, settings: MediaSettings) -> FileType:
-    with local.open("rb") as stream:
-        found = require_type(stream.read(HEAD_BYTES), file.extensions)
+    if TEXTS.issuperset(file.extensions):
+        _require_text(local)
+    found = type_at(local, file.extensions)
     if found.demuxer == "mov":
         walk_boxes(local)
-    if found.demuxer is None:
-        _require_utf8(local)
-    else:
+    if found.demuxer is not None:
         _require_decodable(local, found, settings)
     return found
 
 
-def _require_utf8(local: Path) -> None:
+def _require_text(local: Path) -> None:
     try:
-        local.read_text("utf-8")
+        decoded(local.read_bytes())
     except UnicodeDecodeError as error:
-        raise VerificationError(f"{local.name} is no text in UTF-8: {error.reason}") from error
+        raise VerificationError(f"{local.name} is no text in UTF-8 or UTF-16: {error.reason}") from error
 
 
 def _require_decodable(local: Path, found: FileType, settings: MediaSettings) -> None:

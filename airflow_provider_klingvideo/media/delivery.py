@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from airflow_provider_klingvideo.media.decor.proving import Tools
 from airflow_provider_klingvideo.media.errors import ExpiredUrlError, VerificationError
 from airflow_provider_klingvideo.media.fetch.transfer import download
 from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries, find_binaries
 from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder
-from airflow_provider_klingvideo.media.film.materials import Materials
+from airflow_provider_klingvideo.media.film.materials import Materials, uses_in
 from airflow_provider_klingvideo.media.inspect.boxes import walk_boxes
 from airflow_provider_klingvideo.media.inspect.findings import Findings
 from airflow_provider_klingvideo.media.inspect.gates import judge, measures_for
@@ -122,7 +123,8 @@ class _Delivering:
     @cached_property
     def materials(self) -> Materials:
         """The files that the plan names."""
-        return Materials(self.plan.outputs, self.open_path, self.scratch, self.settings)
+        tools = Tools(find_binaries(self.settings.ffmpeg_path), self.settings)
+        return Materials(uses_in(self.plan), self.open_path, self.scratch, tools)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:

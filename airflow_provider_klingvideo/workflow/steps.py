@@ -42,6 +42,7 @@ from airflow_provider_klingvideo.workflow.gates.slots.slots import (
 )
 from airflow_provider_klingvideo.workflow.gates.table import GATES
 from airflow_provider_klingvideo.workflow.inputs.creation import request_of
+from airflow_provider_klingvideo.workflow.inputs.plan_files import PlanFiles
 from airflow_provider_klingvideo.workflow.inputs.reader import InputReader, inline_media, require_reachable_inputs
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.errors import CancelRequestedError, InputError, QueueTimeoutError
@@ -181,6 +182,7 @@ class VideoSteps:
         means = GateMeans(client, self.slots, self._reservations, run_blocking)
         self._gates = [gate(means) for gate in GATES]
         self._asking_quota = asyncio.Lock()
+        self._plan_files = PlanFiles(self.settings.plan, open_path, self.settings.media)
         self._delivering = Delivering(
             store,
             outputs,
@@ -192,7 +194,9 @@ class VideoSteps:
         )
 
     async def validate(self, job: WorkflowJob) -> None:
-        """Prove that the request is legal, its inputs are there and Kling takes this key; estimate the price.
+        """Prove that the request is legal, its inputs can be used and Kling takes this key; estimate the price.
+
+        What the render plan names is looked at, too.
 
         :raises KlingVideoError: with the reason; nothing was sent that costs money.
         """
@@ -206,6 +210,7 @@ class VideoSteps:
         warnings = check_request(request, family, unknown_models=self.settings.unknown_models)
         if self.settings.check_input_urls:
             await self._run_blocking(lambda: require_reachable_inputs(wanted.identity, self.settings.media))
+        await self._plan_files.require_usable(self._run_blocking)
         price = estimate(request, family)
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)

@@ -215,7 +215,7 @@ class TestSubtitles:
         with pytest.raises(FilmError, match=words):
             Subtitles(file=str(path)).apply(None, canvas)
         with pytest.raises(FilmError, match=words):
-            Subtitles(file=str(path)).track()
+            Subtitles(file=str(path)).track(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,21 @@ class TestRedirects:
             ("http://169.254.169.254/latest/meta-data", "169.254.169.254 is not a public address"),
             ("http://[::ffff:10.0.0.1]/v.mp4", "not a public address"),
             ("file:///etc/passwd", "only http and https"),
+            ("ftp://8.8.8.8/v.mp4", "only http and https"),
+            ("data:video/mp4,x", "InvalidURL: "),
+            ("javascript:alert(1)", "InvalidURL: "),
+            ("http://user:word@127.0.0.1/v.mp4", "names a user"),
+            ("http://user@8.8.8.8/v.mp4", "names a user"),
+            ("http://[64:ff9b::a00:1]/v.mp4", "not a public address"),
+            ("http://[::127.0.0.1]/v.mp4", "not a public address"),
+            ("http://localhost./v.mp4", "not a public address"),
+            ("http://2130706433/v.mp4", "not a public address"),
+            ("http://a..b/v.mp4", "is no name"),
+            (f"http://{'a' * 70}.example/v.mp4", "is no name"),
+            ("http://xn--/v.mp4", "IDNAError"),
+            ("http://8.8.8.8:99999/v.mp4", "99999 is no port"),
+            ("http://[::1/v.mp4", "Invalid URL in location header"),
+            ("//10.0.0.1/v.mp4", "not a public address"),
         ],
     )
     def test_are_checked_like_the_first_address(
@@ -219,7 +234,7 @@ class TestRedirects:
     ) -> None:
         with pytest.raises(DownloadError, match=words) as caught:
             get(redirect(location))
-        assert not caught.value.retryable
+        assert (caught.value.retryable, caught.value.kind, caught.value.money) == (False, "download", Money.BILLED)
         assert len(server.requests) == 1
 
     def test_are_bounded(self, get: Callable[..., Download], server: Any) -> None:

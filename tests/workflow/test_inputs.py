@@ -83,6 +83,16 @@ def test_a_bad_picture_is_told_with_its_name(tmp_path, content, words):
     assert "a.png" in str(caught.value)
 
 
+@pytest.mark.parametrize("brand", ["mp42", "isom", "M4B ", "dash", "3gp4"])
+def test_a_recording_of_any_brand_is_sound(tmp_path, brand):
+    face, voice = tmp_path / "face.png", tmp_path / "voice.m4a"
+    face.write_bytes(png())
+    sine = ["-f", "lavfi", "-i", "sine=duration=3", "-c:a", "aac", "-f", "mp4", "-brand", brand, str(voice)]
+    subprocess.run([find_binaries().ffmpeg, "-loglevel", "error", *sine], check=True, timeout=60)
+    asked = parse_request({"kind": "avatar", "image": str(face), "sound": str(voice)})
+    assert base64.b64decode(reader().read(asked, LEGACY).request.sound) == voice.read_bytes()
+
+
 def test_an_unreadable_picture_may_be_tried_again(tmp_path):
     with pytest.raises(InputError, match="cannot be read") as caught:
         reader().read(from_picture(tmp_path), NEW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -77,11 +78,37 @@ def test_provenance_travels_with_the_video(workshop):
 
 def test_what_is_made_is_on_record_when_a_required_output_is_not(workshop, sandbox):
     shop = workshop("master", {"preset": "web", "logo": {"file": "nowhere.png"}, "required": True})
-    job = shop.process(fox())
+    # The logo was there when the video was ordered.
+    job = shop.process(reopened(workshop("master").process(fox()), S.POST_PROCESSING))
     assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "output", "billed")
     assert set(job.files.artifacts) == {"source.mp4", "master.mp4"}
     assert workshop("master").process(reopened(job, S.POST_PROCESSING)).state is S.COMPLETED
     assert [count for what, count in sandbox.ledger()["requests"].items() if "/media/" in what] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("logo.png", None, r"outputs.1.logo '.*logo.png': there is no such file"),
+        ("logo.png", b"<html>sorry</html>", r"outputs.1.logo '.*logo.png': .* and is a web page"),
+        ("music.mp3", b"", r"outputs.1.music '.*music.mp3': The file is empty"),
+        ("voice.m4a", ["-c:a", "pcm_s16le", "-f", "mp4"], r"'.*voice.m4a', stream 0: its codec pcm_s16le"),
+        ("subtitles.srt", b"1\n00:00:00,000 --> never\nHi\n", r"outputs.1.subtitles '.*subtitles.srt', line 2: "),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_before_the_order(workshop, sandbox, tmp_path, name, content, words):
+    path = tmp_path / name
+    if isinstance(content, list):
+        sine = ["-f", "lavfi", "-i", "sine=duration=1", *content, str(path)]
+        subprocess.run([find_binaries().ffmpeg, "-v", "error", *sine], check=True)
+    elif content is not None:
+        path.write_bytes(content)
+    job = workshop("master", {"preset": "web", path.stem: str(path)}).process(fox())
+    assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "plan", "none")
+    assert not job.failure["retryable"]
+    assert S.QUEUED not in job.path
+    assert re.search(words, job.failure["message"])
+    assert sandbox.ledger()["tasks"] == []
 
 
 def test_a_video_that_fails_a_gate_is_kept_and_said_to_be_paid(workshop, sandbox):

@@ -64,6 +64,13 @@ class Decoration(Block):
         return [*self.overlays, *self.sounds]
 
     @property
+    def parts(self) -> dict[str, Block]:
+        """Everything that is drawn or mixed, by its field."""
+        captions = {f"captions.{number}": one for number, one in enumerate(self.captions)}
+        single = {name: getattr(self, name) for name in ("title", "logo", "subtitles", "music", "voice")}
+        return {name: part for name, part in (single | captions).items() if part is not None}
+
+    @property
     def needed_filters(self) -> frozenset[str]:
         """Filters of ffmpeg that it needs."""
         sound = (MIXING if self.sounds else frozenset(), LEVELLING if self.loudness != KEEP else frozenset())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.media.errors import SHORTAGES, FilmError
 from airflow_provider_klingvideo.storage.objects import storage_errors
 
@@ -26,7 +27,7 @@ def default_font() -> Path:
         fonts = sorted((font for folder in folders for font in _fonts_in(folder)), key=lambda font: str(font))
     if not fonts:
         raise FilmError(
-            "There is no TrueType font to draw text with",
+            Fault("fontfile", "There is no TrueType font to draw text with", "a font of this machine, or a file"),
             advice="Install one (apt-get install fonts-dejavu-core), or name a file as fontfile",
         )
     return next((font for font in fonts if font.name == FAVOURITE), fonts[0])

@@ -10,20 +10,19 @@ from uuid import uuid4
 import ffmpeg
 from pydantic import Field, model_validator
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.media.decor.fonts import default_font
+from airflow_provider_klingvideo.media.decor.subtitle_text import DEMUXERS, subtitles_in
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.ffmpeg.blocks import Block, Canvas
 from airflow_provider_klingvideo.media.ffmpeg.graphs import input_of_its_own
 from airflow_provider_klingvideo.media.ffmpeg.scratch import write_text
 from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
-from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, picture_size, require_type
-from airflow_provider_klingvideo.storage.objects import storage_errors
+from airflow_provider_klingvideo.media.inspect.filetypes import FileType, names_of, picture_size, type_at
 from airflow_provider_klingvideo.validation import NotLegal
 
 PICTURES = ("png", "jpg", "webp")
-TEXTS = ("srt", "ass")
 LOGO_PIXELS = 4096 * 4096
-SUBTITLE_BYTES = 4 * 1024 * 1024
 # Width of a letter in heights of the font, that of wide ones, to break lines before the picture ends.
 LETTER = 0.62
 
@@ -112,6 +111,11 @@ class Caption(Block):
     box: Colour = "black@0.5"
     fontfile: str | None = None
 
+    @property
+    def material(self) -> str | None:
+        """The font, where one is named."""
+        return self.fontfile
+
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
         if self.end is not None and self.end <= self.start:
@@ -163,7 +167,7 @@ class Title(Caption):
 class Subtitles(Block):
     """Subtitles of the whole film.
 
-    :param file: SRT or ASS, in UTF-8.
+    :param file: SRT, ASS or WebVTT, in UTF-8 or UTF-16.
     :param mode: ``burn`` draws them into the pictures, ``mux`` adds a track that a player can show.
     :param language: three letters (ISO 639-2), for the track.
     """
@@ -179,31 +183,29 @@ class Subtitles(Block):
 
         :param frames: a stream of pictures whose times are those of the film.
         :returns: the stream with the subtitles.
-        :raises FilmError: the file is neither SRT nor ASS, or there is no font.
+        :raises FilmError: the file has no subtitles, or there is no font.
         """
         self.require(canvas.features)
         # The filter opens what it takes for subtitles by itself: nothing but subtitles may get there.
-        self._type()
+        path, _ = self._written(canvas.folder)
         # Where libass finds no font it draws nothing and says nothing.
         fonts = str(default_font().parent)
-        return frames.filter("subtitles", filename=str(Path(self.file).absolute()), charenc="UTF-8", fontsdir=fonts)
+        return frames.filter("subtitles", filename=str(path.absolute()), charenc="UTF-8", fontsdir=fonts)
 
-    def track(self) -> Any:
+    def track(self, folder: Path | None = None) -> Any:
         """Return the stream of subtitles, for an output with ``scodec="mov_text"``.
 
-        :raises FilmError: the file is neither SRT nor ASS.
+        :param folder: where they are written for ffmpeg to read; default: beside the file.
+        :raises FilmError: the file has no subtitles.
         """
-        name, form = file_argument(Path(self.file)), self._type().extension
-        return input_of_its_own(name, f=form, protocol_whitelist="file")["s:0"]
+        path, extension = self._written(folder or Path(self.file).parent)
+        return input_of_its_own(file_argument(path), f=DEMUXERS[extension], protocol_whitelist="file")["s:0"]
 
-    def _type(self) -> FileType:
-        path = Path(self.file)
-        found = _typed(path, TEXTS, SUBTITLE_BYTES, "subtitles")
-        try:
-            path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise FilmError(f"The subtitles are not in UTF-8: {error.reason}") from error
-        return found
+    def _written(self, folder: Path) -> tuple[Path, str]:
+        extension, text = subtitles_in(Path(self.file), "subtitles")
+        path = folder / f"subtitles-{uuid4().hex[:8]}.{extension}"
+        write_text(path, text)
+        return path, extension
 
 
 def _placed(position: str, margin: int, across: tuple[str, str], down: tuple[str, str]) -> tuple[str, str]:
@@ -219,23 +221,10 @@ def _placed(position: str, margin: int, across: tuple[str, str], down: tuple[str
 
 
 def _logo_type(path: Path) -> FileType:
-    found = _typed(path, PICTURES, LOGO_PIXELS * 4, "logo")
-    width, height = picture_size(path.read_bytes()) or (0, 0)
-    if not 0 < width * height <= LOGO_PIXELS:
-        raise FilmError(f"The logo is {width}x{height} pixels, which is not decoded (limit: {LOGO_PIXELS} pixels)")
-    return found
-
-
-def _typed(path: Path, extensions: tuple[str, ...], max_bytes: int, what: str) -> FileType:
-    """Return what a file is by its first bytes.
-
-    :raises FilmError: it is none of these types, or too large.
-    """
-    with storage_errors(f"reading the {what}"), path.open("rb") as stream:
-        head, size = stream.read(HEAD_BYTES), path.stat().st_size
-    if size > max_bytes:
-        raise FilmError(f"The {what} has {size} bytes (limit: {max_bytes})")
+    if (size := picture_size(path.read_bytes())) and size[0] * size[1] > LOGO_PIXELS:
+        what = f"it has {size[0]}x{size[1]} pixels"
+        raise FilmError(Fault("The logo cannot be used", what, f"at most {LOGO_PIXELS} pixels"))
     try:
-        return require_type(head, extensions)
+        return type_at(path, PICTURES)
     except VerificationError as error:
-        raise FilmError(f"The {what} cannot be used: {error.message}") from error
+        raise FilmError(Fault("The logo cannot be used", error.message, names_of(PICTURES))) from error

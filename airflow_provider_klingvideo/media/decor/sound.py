@@ -15,13 +15,13 @@ from typing import Annotated, Any, ClassVar
 import ffmpeg
 from pydantic import Field
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
 from airflow_provider_klingvideo.media.ffmpeg.blocks import Block
 from airflow_provider_klingvideo.media.ffmpeg.graphs import input_of_its_own
 from airflow_provider_klingvideo.media.ffmpeg.passes import Passes
 from airflow_provider_klingvideo.media.ffmpeg.trust import file_argument
-from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, FileType, require_type
-from airflow_provider_klingvideo.storage.objects import storage_errors
+from airflow_provider_klingvideo.media.inspect.filetypes import FileType, names_of, type_at
 
 RATE = 48000
 CHANNELS = 2
@@ -138,7 +138,8 @@ class Loudness:
             names = ("input_i", "input_tp", "input_lra", "input_thresh", "target_offset")
             return cls(*(float(found[name]) for name in names))
         except (ValueError, KeyError, TypeError) as error:
-            raise FilmError("The loudness could not be measured", retryable=True) from error
+            what = "The loudness could not be measured"
+            raise FilmError(Fault("loudness", what, "what loudnorm of ffmpeg prints"), retryable=True) from error
 
     @classmethod
     def of(cls, sound: Any, target: float, passes: Passes, *, stop_at_errors: bool = True) -> Loudness:
@@ -223,9 +224,7 @@ def _opened(file: str, what: str, **options: Any) -> Any:
 
 
 def _sound_type(path: Path, what: str) -> FileType:
-    with storage_errors(f"reading the {what}"), path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
     try:
-        return require_type(head, SOUNDS)
+        return type_at(path, SOUNDS)
     except VerificationError as error:
-        raise FilmError(f"The {what} cannot be used: {error.message}") from error
+        raise FilmError(Fault(f"The {what} cannot be used", error.message, names_of(SOUNDS))) from error

@@ -9,7 +9,7 @@ import httpx
 
 from airflow_provider_klingvideo._urls import without_queries, without_query
 from airflow_provider_klingvideo.media.errors import DownloadError
-from airflow_provider_klingvideo.media.fetch.guard import check_target, parse_url
+from airflow_provider_klingvideo.media.fetch.guard import Target, check_target, parse_url
 from airflow_provider_klingvideo.media.settings import DownloadLimits, MediaSettings
 
 MAX_REDIRECTS = 5
@@ -39,8 +39,20 @@ def opened(
             if not response.has_redirect_location:
                 yield response
                 return
-            url = parse_url(response.headers["Location"], base=url)
+            url = _next(response, url)
     raise DownloadError(f"{shown} redirects more than {MAX_REDIRECTS} times", retryable=False)
+
+
+def _next(response: httpx.Response, url: httpx.URL) -> httpx.URL:
+    """Where an answer redirects to.
+
+    :raises DownloadError: it makes no sense, or has a user: what a server makes us say may not log in anywhere.
+    """
+    following = parse_url(response.headers["Location"], base=url)
+    if following.userinfo and following.userinfo != url.userinfo:
+        words = f"Refused to download from {following.host}: the redirect to it names a user"
+        raise DownloadError(words, retryable=False)
+    return following
 
 
 def require_reachable(url: str, settings: MediaSettings) -> None:
@@ -71,6 +83,19 @@ def _sent(
 ) -> httpx.Response:
     """Connect to the very address that was checked, so that a name which resolves otherwise next time gains nothing."""
     target = check_target(url, allowed)
+    try:
+        return _sent_to(client, url, target, limits, headers)
+    except (httpx.InvalidURL, ValueError, OverflowError, httpx.RemoteProtocolError) as error:
+        # The client looks at redirects, too, and takes one that makes no sense for a fault of the connection.
+        if isinstance(error, httpx.RemoteProtocolError) and not isinstance(error.__context__, httpx.InvalidURL):
+            raise
+        words = f"Refused to download from {url.host}: {type(error).__name__}: {without_queries(str(error))}"
+        raise DownloadError(words, retryable=False) from error
+
+
+def _sent_to(
+    client: httpx.Client, url: httpx.URL, target: Target, limits: DownloadLimits, headers: Mapping[str, str]
+) -> httpx.Response:
     timeout = httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds)
     requests = [
         client.build_request(

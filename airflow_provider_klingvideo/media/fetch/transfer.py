@@ -19,7 +19,7 @@ from airflow_provider_klingvideo.media.errors import DownloadError, ExpiredUrlEr
 from airflow_provider_klingvideo.media.fetch.fetching import opened
 from airflow_provider_klingvideo.media.fetch.guard import parse_url
 from airflow_provider_klingvideo.media.inspect.boxes import MP4
-from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, SHOWN_BYTES, require_type
+from airflow_provider_klingvideo.media.inspect.filetypes import HEAD_BYTES, SHOWN_BYTES, require_beginning
 from airflow_provider_klingvideo.media.settings import DownloadLimits
 from airflow_provider_klingvideo.storage.objects import MEBIBYTE, require_free_space, storage_errors
 
@@ -223,7 +223,7 @@ class _Transfer:
         if len(self._head) < HEAD_BYTES and not ended:
             return
         try:
-            require_type(self._head, self._extensions)
+            require_beginning(self._head, self._extensions)
         except VerificationError as error:
             served_as = response.headers.get("Content-Type", "unknown")
             raise DownloadError(

@@ -40,6 +40,11 @@ class Block(BaseModel):
     filters: ClassVar[frozenset[str]] = frozenset()
     """Filters of ffmpeg that it needs."""
 
+    @property
+    def material(self) -> str | None:
+        """The name of the file that it is made of."""
+        return getattr(self, "file", None)
+
     @model_validator(mode="before")
     @classmethod
     def _leave_out_what_is_empty(cls, values: Any) -> Any:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_provider_klingvideo.media.errors import FilmError, VerificationError
+from airflow_provider_klingvideo.errors import Fault, KlingVideoError, Money
+from airflow_provider_klingvideo.media.decor.proving import Tools, uses_of
+from airflow_provider_klingvideo.media.errors import FFmpegError, FilmError, VerificationError
 from airflow_provider_klingvideo.media.ffmpeg.binaries import find_binaries
 from airflow_provider_klingvideo.media.ffmpeg.passes import Passes
 from airflow_provider_klingvideo.media.ffmpeg.scratch import scratch_folder, write_text
 from airflow_provider_klingvideo.media.film.film_plan import FilmPlan
 from airflow_provider_klingvideo.media.film.joining import join
 from airflow_provider_klingvideo.media.film.marks import marks_of
-from airflow_provider_klingvideo.media.film.materials import bounded_size, fetch_material
+from airflow_provider_klingvideo.media.film.materials import Materials, bounded_size
 from airflow_provider_klingvideo.media.film.shots import (
     Shot,
     can_be_copied,
@@ -31,7 +34,7 @@ from airflow_provider_klingvideo.media.film.shots import (
 )
 from airflow_provider_klingvideo.media.film.timeline import timeline, whole_frames
 from airflow_provider_klingvideo.media.inspect.probing import MediaInfo
-from airflow_provider_klingvideo.media.inspect.verify import inspect
+from airflow_provider_klingvideo.media.inspect.verify import inspect, require_decodable
 from airflow_provider_klingvideo.media.outputs.artifacts import Artifact, recorded_in
 from airflow_provider_klingvideo.media.outputs.plan import Output
 from airflow_provider_klingvideo.media.outputs.publishing import fetch, publish, sha256_of
@@ -113,7 +116,28 @@ def assemble(
     :param timeout: wall-clock seconds that making the film may take.
     :raises MediaError: a clip cannot be used, ffmpeg failed or took too long, or the store refused.
     """
-    settings = settings or MediaSettings()
+    with _costing_nothing():
+        return _assembled(clips, plan, destination, settings or MediaSettings(), open_path, timeout)
+
+
+@contextmanager
+def _costing_nothing() -> Iterator[None]:
+    """Say of every error that no money was spent: the clips were paid by other tasks, and stay."""
+    try:
+        yield
+    except KlingVideoError as error:
+        error.money = Money.NONE
+        raise
+
+
+def _assembled(
+    clips: Sequence[Clip],
+    plan: FilmPlan,
+    destination: StorePath,
+    settings: MediaSettings,
+    open_path: Callable[[str], StorePath],
+    timeout: float,
+) -> Film:
     shown = _in_order(clips, plan)
     ingredients = [_ingredient(clip) for clip in shown]
     files = {name: sha256_of(open_path(name)) for name in plan.files}
@@ -126,12 +150,13 @@ def assemble(
         for block in plan.blocks:
             block.require(passes.binaries.features)
         _require_room([*(clip.path for clip in shown), *map(open_path, files)], passes)
+        local = _with_materials(plan, open_path, passes)
         shots = [
             _shot(number, clip.path, ingredient.sha256, passes)
             for number, (clip, ingredient) in enumerate(zip(shown, ingredients, strict=True), start=1)
         ]
-        local = plan.with_files({name: str(fetch_material(open_path(name), folder).local) for name in files})
-        made = _made(shots, local, passes)
+        with _clips_judged(shots, passes):
+            made = _made(shots, local, passes)
         artifacts = {name: _published(path, destination / name, made.info) for name, path in made.files.items()}
         film = Film(
             fingerprint=fingerprint,
@@ -158,10 +183,10 @@ class _Made:
 
 def _in_order(clips: Sequence[Clip], plan: FilmPlan) -> list[Clip]:
     if not clips:
-        raise FilmError("A film needs at least one clip")
+        raise FilmError(Fault("clips", "A film needs at least one clip", "a list of clips"))
     numbers = plan.order or range(1, len(clips) + 1)
     if too_high := [number for number in numbers if number > len(clips)]:
-        raise FilmError(f"The order of the film names clip {too_high[0]}, but there are {len(clips)}")
+        raise FilmError(Fault("order", f"names clip {too_high[0]}, but there are {len(clips)}", f"1 to {len(clips)}"))
     return [clips[number - 1] for number in numbers]
 
 
@@ -206,26 +231,51 @@ def _require_room(paths: Sequence[StorePath], passes: Passes) -> None:
     require_free_space(passes.folder, COPIES * size + ROOM)
 
 
+def _with_materials(plan: FilmPlan, open_path: Callable[[str], StorePath], passes: Passes) -> FilmPlan:
+    """Bring what the plan names to the local disk, all of it fit for use."""
+    materials = Materials(uses_of(plan), open_path, passes.folder, Tools(passes.binaries, passes.settings))
+    if fault := materials.fault(plan):
+        raise fault
+    return materials.local(plan)
+
+
 def _shot(number: int, path: StorePath, sha256: str, passes: Passes) -> Shot:
     """Bring a clip to the local disk and through the gates before decoding."""
     local = passes.folder / f"clip-{number}.mp4"
     if fetch(path, local) != sha256:
         raise FilmError(
-            f"Clip {number}, {path}, is not the file that is on record",
+            Fault(f"Clip {number}, {path}", "this is not the file that is on record", "the file of its job, unchanged"),
             advice="Run the post-processing task of its job again: it restores the file at no cost",
         )
     try:
         info = inspect(local, passes.binaries, Expected(), passes.settings).info
     except VerificationError as error:
-        raise FilmError(f"Clip {number}, {path}, cannot be used: {error.message}") from error
+        where = f"Clip {number}, {path}, cannot be used"
+        raise FilmError(Fault(where, error.message, "an MP4 with pictures, whole")) from error
     return Shot(local, info, picture_track(local, passes))
+
+
+@contextmanager
+def _clips_judged(shots: Sequence[Shot], passes: Passes) -> Iterator[None]:
+    """Find out, where ffmpeg has failed, whether it is a clip that is damaged: no retry mends that."""
+    try:
+        yield
+    except FFmpegError as error:
+        if error.ended:
+            raise
+        for number, shot in enumerate(shots, start=1):
+            try:
+                require_decodable(shot.path, passes.binaries, passes.settings)
+            except VerificationError as fault:
+                raise FilmError(Fault(f"clip {number}", fault.message, "a video that is whole")) from error
+        raise
 
 
 def _made(shots: Sequence[Shot], plan: FilmPlan, passes: Passes) -> _Made:
     film, target = film_format(plan, shots[0]), passes.folder / FILM
     if film.width * film.height > passes.settings.max_pixels:
         limit = passes.settings.max_pixels
-        raise FilmError(f"A film of {film.width}x{film.height} is not made (limit: {limit} pixels)")
+        raise FilmError(Fault("size", f"A film of {film.width}x{film.height} is not made", f"at most {limit} pixels"))
     copied = can_be_copied(shots, plan, film)
     if copied:
         segments = timeline([shot.track.seconds for shot in shots])

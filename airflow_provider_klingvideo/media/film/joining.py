@@ -57,7 +57,7 @@ def join(
         options |= {"acodec": "aac", "audio_bitrate": SOUND_BITRATE}
     subtitles = plan.muxed_subtitles
     if subtitles:
-        streams.append(subtitles.track())
+        streams.append(subtitles.track(passes.folder))
         options |= {"scodec": "mov_text", "metadata:s:s:0": f"language={subtitles.language}"}
     passes.run(ffmpeg.output(*streams, str(target), format="mp4", movflags=FLAGS, t=f"{seconds:.6f}", **options))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.media.decor.sound import RATE
 from airflow_provider_klingvideo.media.errors import FilmError
 
@@ -54,10 +55,11 @@ def timeline(durations: Sequence[Fraction], overlap: Fraction = Fraction(0)) -> 
         begin, following = overlap if shot else Fraction(0), overlap if shot < last else Fraction(0)
         seconds = duration - begin
         if seconds <= following:
-            raise FilmError(
+            what = (
                 f"Shot {shot + 1} lasts {float(duration):.2f} s, which is too short for its transitions of "
                 f"{float(overlap):.2f} s each"
             )
+            raise FilmError(Fault("transition", what, f"shots of more than {float(begin + following):.2f} s"))
         segments.append(Segment(shot, begin, following, start, seconds))
         start += seconds
     return segments

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airflow_provider_klingvideo.media.errors import VerificationError
-from airflow_provider_klingvideo.media.inspect.filetypes import SHOWN_BYTES, require_type
+from airflow_provider_klingvideo.media.inspect.filetypes import SHOWN_BYTES, require_beginning
 from airflow_provider_klingvideo.storage.objects import storage_errors
 
-REQUIRED = ("ftyp", "moov", "mdat")
+# QuickTime files of old have no ftyp.
+REQUIRED = ("moov", "mdat")
 HEADER = 8
 LARGE_HEADER = 16
 # A fragmented file has two boxes per fragment; more boxes than this only come from a hostile one.
@@ -54,7 +55,7 @@ def read_boxes(stream: BinaryIO) -> Boxes:
     """Do the same with an open, seekable file."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    require_type(stream.read(SHOWN_BYTES), MP4)
+    require_beginning(stream.read(SHOWN_BYTES), MP4)
     types: list[str] = []
     offset = 0
     while offset < size:

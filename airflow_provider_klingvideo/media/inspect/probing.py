@@ -14,12 +14,13 @@ from airflow_provider_klingvideo.media.errors import SHORTAGES, VerificationErro
 from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 from airflow_provider_klingvideo.media.ffmpeg.faults import not_started
 from airflow_provider_klingvideo.media.ffmpeg.runner import SHOWN_LINES, Finished, failure, run
-from airflow_provider_klingvideo.media.ffmpeg.trust import MP4_PICTURES, UNTRUSTED_INPUT, file_argument
+from airflow_provider_klingvideo.media.ffmpeg.trust import MP4_PICTURES, MP4_SOUNDS, UNTRUSTED_INPUT, file_argument
 
 PROBE_SECONDS = 60
 
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
 _STREAM = re.compile(r"^  Stream #0:\d+.*?: (Video|Audio): (\w+)(.*)$", re.MULTILINE)
+_ANY_STREAM = re.compile(r"^  Stream #0:(\d+).*?: (Video|Audio|Subtitle|Data|Attachment): (\w+)", re.MULTILINE)
 _SIZE = re.compile(r", (\d{1,6})x(\d{1,6})\b")
 # "yuv420p", "yuv420p10le(tv, bt709, progressive)": behind the codec's own parentheses, up to the next comma.
 _PIXEL_FORMAT = re.compile(r"^(?: \([^)]*\))*, (\w+)")
@@ -84,12 +85,38 @@ def probe(path: Path, binaries: Binaries) -> MediaInfo:
     """Read the streams of a file that nobody vouches for; at most its first picture is decoded.
 
     :param path: a local file.
-    :raises VerificationError: it cannot be read as MP4, or has no picture.
+    :raises VerificationError: it cannot be read as MP4, has no picture, or a sound that is not decoded.
     :raises FFmpegError: the program hung, or was ended before it could tell.
     """
     if binaries.ffprobe:
-        return _from_ffprobe(path, binaries.ffprobe)
-    return _from_pyav(path) or _from_ffmpeg(path, binaries.ffmpeg)
+        return _heard(_from_ffprobe(path, binaries.ffprobe))
+    return _heard(_from_pyav(path) or _from_ffmpeg(path, binaries.ffmpeg))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of a file.
+
+    :param number: in the file, from 0.
+    :param kind: ``Video``, ``Audio``, ``Subtitle``, ``Data`` or ``Attachment``.
+    :param codec: ffmpeg's name of its codec, ``none`` where it knows none.
+    """
+
+    number: int
+    kind: str
+    codec: str
+
+
+def streams_of(path: Path, options: Mapping[str, str], binaries: Binaries) -> list[Stream]:
+    """List the streams of a file of a known type, also those that are not decoded here.
+
+    :param options: how ffmpeg opens it, see ``FileType.input_options``.
+    :raises FFmpegError: the program hung, or was ended before it could tell.
+    """
+    opened = [part for name, value in options.items() for part in (f"-{name}", value)]
+    finished = _heard_out([binaries.ffmpeg, "-hide_banner", "-nostdin", *opened, "-i", file_argument(path)])
+    listed = _ANY_STREAM.findall("\n".join(finished.stderr))
+    return [Stream(int(number), kind, codec) for number, kind, codec in listed]
 
 
 def _untrusted(path: Path) -> list[str]:
@@ -247,6 +274,14 @@ def _clockwise(counter_clockwise: list[int]) -> int:
 def _require_known(codec: str) -> None:
     if codec not in MP4_PICTURES:
         raise VerificationError(f"Pictures of {codec} are not decoded (known: {', '.join(MP4_PICTURES)})")
+
+
+def _heard(info: MediaInfo) -> MediaInfo:
+    if info.audio_codec not in {None, *MP4_SOUNDS}:
+        raise VerificationError(
+            f"The first sound stream is {info.audio_codec}, which is not decoded (known: {', '.join(MP4_SOUNDS)})"
+        )
+    return info
 
 
 def _unreadable(path: Path, words: list[str]) -> VerificationError:

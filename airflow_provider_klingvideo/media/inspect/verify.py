@@ -18,6 +18,7 @@ from airflow_provider_klingvideo.media.ffmpeg.graphs import decode_everything, o
 from airflow_provider_klingvideo.media.ffmpeg.runner import ffmpeg_command, run_ffmpeg
 from airflow_provider_klingvideo.media.inspect.boxes import Boxes, walk_boxes
 from airflow_provider_klingvideo.media.inspect.probing import MediaInfo, probe
+from airflow_provider_klingvideo.media.inspect.tracks import ENCRYPTED, tracks_at
 from airflow_provider_klingvideo.media.settings import Expected, MediaSettings
 
 
@@ -40,10 +41,11 @@ class VerifiedMedia:
 def inspect(path: Path, binaries: Binaries, expected: Expected, settings: MediaSettings) -> VerifiedMedia:
     """Pass a file through the gates that need no decoding.
 
-    :raises VerificationError: truncated, no video, larger than ``settings.max_pixels``, or another duration than
-        expected.
+    :raises VerificationError: truncated, encrypted, no video, larger than ``settings.max_pixels``, or another
+        duration than expected.
     """
     boxes = walk_boxes(path)
+    _require_open(path)
     info = probe(path, binaries)
     _require_decodable_size(info, settings.max_pixels)
     _require_duration(info, expected, settings.duration_tolerance)
@@ -74,6 +76,12 @@ def require_whole(output: Any, name: str, binaries: Binaries, settings: MediaSet
         if error.inconclusive:
             raise
         raise VerificationError(f"{name} does not decode: {error.message}") from error
+
+
+def _require_open(path: Path) -> None:
+    encrypted = [number for number, track in enumerate(tracks_at(path)) if track.coding in ENCRYPTED]
+    if encrypted:
+        raise VerificationError(f"Stream {encrypted[0]} is encrypted: nobody can decode it without its key")
 
 
 def _require_decodable_size(info: MediaInfo, max_pixels: int) -> None:

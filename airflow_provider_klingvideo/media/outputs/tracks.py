@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ffmpeg
 
+from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.media.errors import FilmError
 from airflow_provider_klingvideo.media.ffmpeg.graphs import open_source
 from airflow_provider_klingvideo.media.ffmpeg.passes import Passes
@@ -56,7 +57,7 @@ def picture_track(path: Path, passes: Passes) -> PictureTrack:
     packets = [(int(start), int(length)) for start, length in _PACKET.findall(text)]
     timebase = _TIMEBASE.search(text)
     if not packets or timebase is None:
-        raise FilmError(f"{path.name} has no picture")
+        raise FilmError(Fault(path.name, "has no picture", "one picture at least"))
     ticks = max(start + length for start, length in packets) - min(start for start, _ in packets)
     shape = _SHAPE.search(text)
     return PictureTrack(

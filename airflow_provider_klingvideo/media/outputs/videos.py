@@ -39,7 +39,7 @@ def build_video(branch: Branch) -> Any:
         streams.append(soundtrack(branch))
         arguments |= _sound_arguments(row.audio, branch)
     if subtitles := branch.output.muxed_subtitles:
-        streams.append(subtitles.track())
+        streams.append(subtitles.track(branch.texts))
         arguments |= _subtitle_arguments(subtitles, duration_of(branch.output, info))
     if row.playlist:
         arguments["hls_segment_filename"] = str(branch.target.with_name("segment-%05d.m4s"))

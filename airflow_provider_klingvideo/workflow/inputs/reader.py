@@ -18,10 +18,11 @@ from airflow_provider_klingvideo.kling.products.reading import MediaKind
 from airflow_provider_klingvideo.media import (
     MediaError,
     MediaSettings,
-    file_type,
+    VerificationError,
     last_frame,
     picture_size,
     require_reachable,
+    require_type,
     sha256_of,
 )
 from airflow_provider_klingvideo.storage.addresses import (
@@ -269,10 +270,11 @@ def _sent(where: str, value: str) -> str:
 
 def _check(where: str, value: str, content: bytes, limits: FileLimits) -> None:
     """Check what Kling would only find out after it accepted the task."""
-    found = file_type(content)
-    types = " or ".join(limits.extensions)
-    if found is None or found.extension not in limits.extensions:
-        raise _refused(where, value, f"is no file of type {types}", types)
+    try:
+        require_type(content, limits.extensions)
+    except VerificationError as error:
+        types = " or ".join(limits.extensions)
+        raise _refused(where, value, f"is no file of type {types}: {error.message}", types) from error
     if not limits.min_side:
         return
     size = picture_size(content)
