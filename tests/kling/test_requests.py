@@ -283,3 +283,104 @@ class TestBodies:
         request = parse_request({**TEXT, "model": "kling-4.0", "audio": "native"})
         assert create(request, NEW, "j").path == "/text-to-video/kling-4.0"
         assert create(request, LEGACY, "j").json["model_name"] == "kling-4.0"
+
+
+class TestText:
+    """Text is read as its writer meant it, however it was typed or copied."""
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            " kling-2.5-turbo ",
+            "\tkling-2.5-turbo\n",
+            "\u00a0kling-2.5-turbo\u3000",
+            "kling-2.5-turbo\u200b",
+            "\ufeffkling-2.5-turbo",
+            "kling\u00ad-2.5-turbo",
+            "KLING-2.5-TURBO",
+            "Kling 2.5 Turbo",
+            "kling_2.5_turbo",
+            "kling\u20112.5\u2013turbo",
+            "\uff4b\uff4c\uff49\uff4e\uff47-\uff12.\uff15-turbo",
+            "kling-2.5-turb\u043e",
+            "Kling-V2-5-Turbo",
+        ],
+    )
+    def test_every_spelling_of_a_model_is_that_model(self, model):
+        assert parse_request({**TEXT, "model": model}).model == "kling-2.5-turbo"
+
+    @pytest.mark.parametrize(
+        ("name", "text", "value"),
+        [
+            ("duration", " 5 ", 5),
+            ("duration", "\uff15", 5),
+            ("duration", "5.0", 5),
+            ("duration", "\u00a05\u200b", 5),
+            ("duration", "05", 5),
+            ("watermark", "TRUE", True),
+            ("watermark", " no ", False),
+            ("watermark", "\uff11", True),
+            ("watermark", "0.0", False),
+            ("aspect_ratio", " 9:16 ", "9:16"),
+            ("aspect_ratio", "9\uff1a16", "9:16"),
+            ("aspect_ratio", "9\u223616", "9:16"),
+            ("resolution", "1080P", "1080p"),
+            ("resolution", " 4K", "4k"),
+            ("audio", "Native", "native"),
+            ("callback_url", " https://a.example/b\n", "https://a.example/b"),
+            ("prompt", " A \u200d fox \n", " A \u200d fox \n"),
+            ("prompt", "A\x1a fox\x00\x1b[2J\ttail\r\n", "A fox[2J\ttail\r\n"),
+        ],
+    )
+    def test_it_is_read_as_it_was_meant(self, name, text, value):
+        assert getattr(parse_request({**TEXT, name: text}), name) == value
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("duration", "5 s"),
+            ("duration", "5,0"),
+            ("duration", "1e1"),
+            ("duration", "five"),
+            ("duration", True),
+            ("duration", "0x5"),
+            ("duration", "5_0"),
+            ("watermark", "maybe"),
+            ("watermark", "2"),
+            ("model", " "),
+            ("model", "kling-2.6\x1a"),
+            ("audio", "nativ"),
+        ],
+    )
+    def test_what_stays_ambiguous_is_refused(self, name, text):
+        with pytest.raises(InvalidRequestError, match=name):
+            parse_request({**TEXT, name: text})
+
+    @pytest.mark.parametrize("digits", ["8.29837E+17", "8,29837e17", " 8.29837E+17"])
+    def test_an_id_that_a_spreadsheet_has_rounded_is_refused(self, digits):
+        with pytest.raises(InvalidRequestError, match="a spreadsheet has rounded"):
+            parse_request({"kind": "lip_sync", "video_id": digits})
+
+
+class TestMisspeltModels:
+    @pytest.mark.parametrize(
+        ("model", "meant"),
+        [
+            ("kling-2.5-trubo", "kling-2.5-turbo"),
+            ("kling-2.5turbo", "kling-2.5-turbo"),
+            ("kling-25-turbo", "kling-2.5-turbo"),
+            ("kling-2,5-turbo", "kling-2.5-turbo"),
+            ("klng-2.6", "kling-2.6"),
+            ("kling-3.0-omnii", "kling-3.0-omni"),
+            ("kling2.6", "kling-2.6"),
+        ],
+    )
+    def test_they_are_refused_with_the_model_that_was_meant(self, model, meant):
+        request = parse_request({**TEXT, "model": model})
+        with pytest.raises(InvalidRequestError, match=f"'{model}' is no model that is known; did you mean '{meant}'"):
+            check_request(request, NEW)
+        assert check_request(request, NEW, unknown_models="send")
+
+    @pytest.mark.parametrize("model", ["kling-4.0", "kling-3.1-turbo", "kling-v4", "kling-9", "somebody-elses-model"])
+    def test_another_version_is_no_misspelling(self, model):
+        assert "does not know" in check_request(parse_request({**TEXT, "model": model}), NEW)[0]

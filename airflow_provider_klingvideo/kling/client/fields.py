@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_klingvideo._text import plain_name, trimmed, with_plain_lines
-from airflow_provider_klingvideo.errors import quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.reading import Meaning, Sort, require_printable
@@ -50,7 +49,7 @@ def cell_as_meant(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return _text(meaning, value)
     if meaning.sort in _NEVER_BARE and not isinstance(value, _NEVER_BARE[meaning.sort]):
-        raise ValueError(f"{quoted(value)} is no text")
+        raise ValueError("is no text")
     for text in _texts(value):
         require_printable(text)
     return value
@@ -64,7 +63,7 @@ def _text(meaning: Meaning, text: str) -> str:
     require_printable(text)
     plain = trimmed(with_plain_lines(text))
     if plain_name(plain) in NO_VALUES:
-        raise ValueError(f"{quoted(plain)} stands for no value; leave the cell empty")
+        raise ValueError("stands for no value; leave the cell empty")
     return meaning.read(plain) if plain else ""
 
 

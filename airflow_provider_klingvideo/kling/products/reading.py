@@ -17,7 +17,6 @@ from airflow_provider_klingvideo._text import (
     unprintable,
     without_controls,
 )
-from airflow_provider_klingvideo.errors import quoted
 
 
 class MediaKind(StrEnum):
@@ -85,16 +84,28 @@ def require_printable(text: str) -> None:
 def _id(text: str) -> str:
     name = plain_name(text)
     if is_rounded(name):
-        raise ValueError(f"{quoted(name)} is an id that a spreadsheet has rounded; format its column as text")
+        raise ValueError("is an id that a spreadsheet has rounded; format its column as text")
     return name
+
+
+def _number(text: str) -> str:
+    if (number := plain_number(text)) is None:
+        raise ValueError("should be a number")
+    return number
+
+
+def _boolean(text: str) -> str:
+    if (value := plain_boolean(text)) is None:
+        raise ValueError("should be true or false")
+    return value
 
 
 _READERS: Mapping[Sort, Callable[[str], str]] = {
     Sort.WORDS: without_controls,
     Sort.NAME: _id,
     Sort.CHOICE: plain_name,
-    Sort.NUMBER: lambda text: plain_number(text) or trimmed(text),
-    Sort.BOOLEAN: lambda text: plain_boolean(text) or trimmed(text),
+    Sort.NUMBER: _number,
+    Sort.BOOLEAN: _boolean,
     Sort.ADDRESS: trimmed,
     Sort.PARTS: trimmed,
 }

@@ -56,27 +56,26 @@ class RowBook:
 
         :param requests: row key to request.
         """
-        names = self._kept_names()
-        named = {names.get(key, key): request for key, request in requests.items()}
-        if len(named) < len(requests):
-            named = dict(requests)
-        rows = [Row(key, row_job_id(self._batch, key), request) for key, request in named.items()]
+        kept = self._kept()
+        rows = [self._row(key, request, kept.get(key)) for key, request in requests.items()]
         stored = storable_json([asdict(row) for row in rows])
         write_whole(self._path, json.dumps(stored, ensure_ascii=False, indent=1).encode())
         return rows
 
-    def _kept_names(self) -> Mapping[str, str]:
-        """The keys that rows had when blanks and spellings in them still counted, by those that they have today.
+    def _row(self, key: str, request: Mapping[str, Any], kept: Row | None) -> Row:
+        """The row as it was kept, where it asks for the same: by its key and its text a paid video is found."""
+        if kept is None:
+            return Row(key, row_job_id(self._batch, key), request)
+        return Row(kept.key, row_job_id(self._batch, kept.key), kept.request if _meant(kept) == request else request)
 
-        A row that was paid under such a key would be ordered again under another one.
-        """
+    def _kept(self) -> Mapping[str, Row]:
+        """The rows of before, by the keys that they have today; an earlier version counted blanks and spellings."""
         try:
             kept = self.read()
-            today = keyed(_as_today(row) for row in kept)
+            return dict(zip(keyed(map(_as_today, kept)), kept, strict=True))
         except (InputError, ValueError, TypeError):
             # There are none yet, or nobody can read them.
             return {}
-        return dict(zip(today, (row.key for row in kept), strict=True))
 
     def read(self) -> Sequence[Row]:
         """Return the rows in order.
@@ -93,7 +92,10 @@ class RowBook:
             raise InputError(missing, advice=advice) from None
 
 
+def _meant(row: Row) -> dict[str, Any]:
+    return as_meant(row.request)
+
+
 def _as_today(row: Row) -> dict[str, Any]:
-    request = as_meant(row.request)
     is_made = row.key.partition("-")[0] == content_key(row.request)
-    return request if is_made else {**request, KEY_COLUMN: trimmed(row.key)}
+    return _meant(row) if is_made else {**_meant(row), KEY_COLUMN: trimmed(row.key)}

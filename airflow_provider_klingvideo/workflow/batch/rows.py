@@ -93,7 +93,7 @@ class _Table:
 
     def _require_room(self, where: str, count: int) -> None:
         if count > self.limits.max_rows:
-            raise self.faults.end(where, "there are too many rows", f"at most {self.limits.max_rows} rows")
+            raise self.faults.end(where, "there are too many rows", self.limits.rows_words)
 
     def _request(self, where: str, row: Mapping[Any, Any]) -> dict[str, Any]:
         if isinstance(row, RepeatedNames):
@@ -104,7 +104,7 @@ class _Table:
                 try:
                     request[field] = cell(field, value, self.limits.max_cell)
                 except (ValueError, RecursionError) as error:
-                    self.faults.add(f"{where}, column {quoted(field)}", f"{quoted(value)}: {error}", LEGAL_CELL)
+                    self.faults.add(f"{where}, column {quoted(field)}", f"{quoted(value)} {error}", LEGAL_CELL)
         return {field: value for field, value in request.items() if value is not None}
 
 

@@ -55,24 +55,24 @@ class _Plain:
 
     def value(self, value: Any, depth: int = 0) -> Any:
         if depth > DEEPEST:
-            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+            raise ValueError(f"is nested deeper than {DEEPEST} levels")
         for types, convert in self._converters:
             if isinstance(value, types):
                 return convert(value, depth + 1)
-        raise ValueError(f"{type(value).__name__} is no type of JSON")
+        raise ValueError(f"holds {type(value).__name__}, which is no type of JSON")
 
     def _text(self, text: str, _depth: int) -> str:
         if len(text) > self._max_cell:
-            raise ValueError(f"{quoted(text)} has {len(text)} characters, at most {self._max_cell}")
+            raise ValueError(f"has a text of {len(text)} characters, at most {self._max_cell}")
         return text
 
     def _object(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         if isinstance(value, RepeatedNames):
             raise ValueError(  # noqa: TRY004 - it is the value that is wrong
-                f"{quoted(value.names[0])} is given more than once in one object"
+                f"gives {quoted(value.names[0])} more than once in one object"
             )
         if strange := [name for name in value if not isinstance(name, str)]:
-            raise ValueError(f"{quoted(strange[0])} is the name of a field and no text")
+            raise ValueError(f"has {quoted(strange[0])} as the name of a field, which is no text")
         # Parquet has each field of a structure in every row.
         return {name: self.value(one, depth) for name, one in value.items() if not is_missing(one)}
 
@@ -82,7 +82,7 @@ def _number(value: float | Decimal) -> int | float:
     try:
         whole = int(value)
     except (OverflowError, ValueError):
-        raise ValueError(f"{value} is no number of JSON") from None
+        raise ValueError("is no number of JSON") from None
     if abs(whole) > LARGEST_EXACT and isinstance(value, float):
-        raise ValueError(f"{value} has lost digits; write it as text or as a whole number")
+        raise ValueError("has lost digits; write it as text or as a whole number")
     return whole if whole == value else float(value)

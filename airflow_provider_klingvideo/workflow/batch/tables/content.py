@@ -46,8 +46,11 @@ def content_of(path: StorePath, limits: TableLimits) -> bytes:
     except FileNotFoundError as error:
         missing = Fault(str(path), "there is no file of this name", "a file that this machine can read")
         raise InputError(missing, advice="Check the path; the worker must be able to read it") from error
-    except (NoRegularFileError, TooLargeError) as error:
+    except NoRegularFileError as error:
         raise InputError(error.faults, advice=error.advice) from error
+    except TooLargeError as error:
+        large = Fault(str(path), "it is too large", limits.bytes_words)
+        raise InputError(large, advice=error.advice) from error
     except OSError as error:
         refused = Fault(str(path), f"it cannot be read: {error}", "a file that this machine can read")
         advice = "Look at the store and at the rights of this machine, and try again"

@@ -18,6 +18,16 @@ class TableLimits:
     max_rows: int = 100_000
     max_cell: int = 100_000
 
+    @property
+    def bytes_words(self) -> str:
+        """What is legal, and where it is set."""
+        return f"at most {self.max_bytes} bytes, see [klingvideo] rows_max_bytes"
+
+    @property
+    def rows_words(self) -> str:
+        """What is legal, and where it is set."""
+        return f"at most {self.max_rows} rows, see [klingvideo] rows_max_count"
+
 
 MOST_COLUMNS = 1_000
 """A table has some ten columns; a file of nothing but delimiters would make a list of millions of cells."""

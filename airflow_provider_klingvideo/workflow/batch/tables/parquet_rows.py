@@ -99,7 +99,7 @@ def _rows(file: Any, limits: TableLimits, faults: Faults) -> Rows:
         left -= sum(map(_unpacked_bytes, batch.columns))
         if left < 0:
             where = f"rows from {number + 1}"
-            raise faults.end(where, "they have too many bytes when they are unpacked", f"at most {limits.max_bytes}")
+            raise faults.end(where, "they have too many bytes when they are unpacked", limits.bytes_words)
         for row in batch.to_pylist():
             number += 1
             yield f"row {number}", row

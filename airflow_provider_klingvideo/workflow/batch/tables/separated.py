@@ -77,7 +77,7 @@ def _filled(lines: Iterable[_Line], limits: TableLimits, faults: Faults) -> list
         if not line.is_blank():
             filled.append(line)
         if len(filled) > limits.max_rows + 2:
-            raise faults.end(line.where, "there are too many rows", f"at most {limits.max_rows} rows")
+            raise faults.end(line.where, "there are too many rows", limits.rows_words)
     return filled
 
 
