@@ -12,9 +12,19 @@ from functools import lru_cache
 LONGEST_NAME = 200
 """A longer text is a spelling of no name."""
 
-# Space without a width, its joiners, and the byte order mark: copied along from web pages, chats and PDF files.
-_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u180e"
-_EDGES = re.compile(rf"^[\s{_ZERO_WIDTH}]+|[\s{_ZERO_WIDTH}]+$")
+# Soft hyphen, what has no width, marks of direction, byte order mark: pages, chats and PDF files copy them along.
+INVISIBLE = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_EDGES = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
+_CLOSING = {
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    "\u201c": "\u201d",
+    "\u201e": "\u201c",
+    "\u2018": "\u2019",
+    "\u00ab": "\u00bb",
+}
+QUOTES = "".join(dict.fromkeys("".join([*_CLOSING, *_CLOSING.values()])))
 _LINE_END = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -36,8 +46,15 @@ BOOLEANS: Mapping[str, str] = {
 
 
 def trimmed(text: str) -> str:
-    """Return a text without white space of every kind and zero-width characters at its ends."""
+    """Return a text without white space of every kind, and what cannot be seen, at its ends."""
     return _EDGES.sub("", text)
+
+
+def unquoted(text: str) -> str:
+    """Return a text without the quotes around it, where a pair of them encloses all of it."""
+    closing = _CLOSING.get(text[:1])
+    is_enclosed = closing is not None and len(text) > 1 and text.find(closing, 1) == len(text) - 1
+    return text[1:-1] if is_enclosed else text
 
 
 def with_plain_lines(text: str) -> str:

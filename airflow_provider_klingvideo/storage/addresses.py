@@ -11,9 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from airflow_provider_klingvideo._text import trimmed, unquoted
 from airflow_provider_klingvideo._urls import without_query
 from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
-from airflow_provider_klingvideo.storage.text import trimmed, unquoted
 
 # No path that a person writes is as long; base64 of the smallest legal picture is longer.
 LONGEST_PATH = 1024

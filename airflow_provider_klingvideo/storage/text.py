@@ -10,19 +10,6 @@ REPLACEMENT = "\ufffd"
 VISIBLE_NUL = "\u2400"
 """The picture of a NUL, so that a reader sees what was there."""
 
-# Soft hyphen, zero-width characters, marks of direction, byte order mark: what a page copies along and nobody sees.
-INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-_AROUND = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
-_CLOSING = {
-    '"': '"',
-    "'": "'",
-    "`": "`",
-    "\u201c": "\u201d",
-    "\u201e": "\u201c",
-    "\u2018": "\u2019",
-    "\u00ab": "\u00bb",
-}
-
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -47,15 +34,3 @@ def storable_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [storable_json(one) for one in value]
     return value
-
-
-def trimmed(text: str) -> str:
-    """Return a text without blanks, and what cannot be seen, before and behind it."""
-    return _AROUND.sub("", text)
-
-
-def unquoted(text: str) -> str:
-    """Return a text without the quotes around it, where a pair of them encloses all of it."""
-    closing = _CLOSING.get(text[:1])
-    is_enclosed = closing is not None and len(text) > 1 and text.find(closing, 1) == len(text) - 1
-    return text[1:-1] if is_enclosed else text

@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.kling import ApiFamily, parse_request
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Video
 from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
+from airflow_provider_klingvideo.workflow.inputs import reader as reading
 from airflow_provider_klingvideo.workflow.inputs.reader import (
     MEGABYTE,
     PICTURES,
@@ -93,10 +94,23 @@ def test_a_recording_of_any_brand_is_sound(tmp_path, brand):
     assert base64.b64decode(reader().read(asked, LEGACY).request.sound) == voice.read_bytes()
 
 
-def test_an_unreadable_picture_may_be_tried_again(tmp_path):
+def test_an_unreadable_picture_may_be_tried_again(tmp_path, monkeypatch):
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+
+    def refuse(*_):
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(reading, "read_bounded", refuse)
     with pytest.raises(InputError, match="cannot be read") as caught:
-        reader().read(from_picture(tmp_path), NEW)
+        reader().read(from_picture(picture), NEW)
     assert caught.value.retryable
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(InputError, match="first_frame: it is a folder") as caught:
+        reader().read(from_picture(tmp_path), NEW)
+    assert not caught.value.retryable
 
 
 def test_the_new_generation_takes_larger_pictures():

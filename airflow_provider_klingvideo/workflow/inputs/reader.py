@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_klingvideo._text import trimmed, unquoted
 from airflow_provider_klingvideo.errors import Fault, KlingVideoError
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
 from airflow_provider_klingvideo.kling.products.media_fields import with_media
@@ -37,7 +38,6 @@ from airflow_provider_klingvideo.storage.addresses import (
 )
 from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded, require_regular
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
-from airflow_provider_klingvideo.storage.text import trimmed, unquoted
 from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob

@@ -13,10 +13,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_klingvideo._text import trimmed, unquoted
 from airflow_provider_klingvideo._urls import SignedAddress, signed_address, without_query
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.storage.addresses import refuse_credentials
-from airflow_provider_klingvideo.storage.text import trimmed, unquoted
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 SEALED = "?klingvideo-sealed="
