@@ -45,13 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the videos, show how far they are, and say what became of them."""
     import asyncio
 
-    from rich.console import Console
-
+    from airflow_provider_klingvideo.cli.console import PlainConsole
     from airflow_provider_klingvideo.runtime.batches.local import LocalBatch
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
 
     log_to_standard_error()
-    console = Console(highlight=False)
+    console = PlainConsole()
     name = arguments.batch or Path(arguments.source).stem
     plan = arguments.render_plan and arguments.render_plan.read_text()
     batch = LocalBatch(arguments.conn_id, _uri(arguments.output_path), name, plan)
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         summary = asyncio.run(batch.make(screen.show, screen.show_rendering))
     for job in jobs:
         if job.error:
-            console.print(f"{job.state}  {job.id}  {job.error}", markup=False)
+            console.print(f"{job.state}  {job.id}  {job.error}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items()))
     console.print(f"{counts}. Manifest: {summary['manifest']}", soft_wrap=True)
     return 0 if set(summary["states"]) == {"COMPLETED"} else 1
@@ -122,7 +121,7 @@ def _bars(console: Console) -> Progress:
 
     columns = (
         BarColumn(),
-        TextColumn("{task.fields[figure]:>7}"),
+        TextColumn("{task.fields[figure]:>7}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
