@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from airflow_provider_klingvideo._urls import without_signatures
+from airflow_provider_klingvideo._words import harmless, printable
 
 LONGEST_QUOTE = 60
 SHOWN_FAULTS = 20
@@ -70,7 +71,7 @@ class KlingVideoError(Exception):
     """Base of all errors of this project.
 
     :param message: what went wrong, one sentence without a full stop at its end being required; of something that came
-        in and is not taken, all its faults.
+        in and is not taken, all its faults. Names of files and words of programs and servers in it are made harmless.
     :param code: the vendor's business code, where one was answered (kling-api section 3).
     :param vendor_message: Kling's own words, without control characters and signed queries.
     :param http_status: the HTTP status of the answer, where there was one.
@@ -101,12 +102,12 @@ class KlingVideoError(Exception):
     ) -> None:
         faults = (message,) if isinstance(message, Fault) else () if isinstance(message, str) else tuple(message)
         self.faults: tuple[Fault, ...] = faults
-        self.message = message if isinstance(message, str) else _clauses(faults)
+        self.message = printable(message if isinstance(message, str) else _clauses(faults))
         super().__init__(self.message)
         self.code = code
-        self.vendor_message = vendor_message
+        self.vendor_message = vendor_message and harmless(vendor_message)
         self.http_status = http_status
-        self.request_id = request_id
+        self.request_id = request_id and harmless(request_id)
         self.money = self.default_money if money is None else money
         self.retryable = self.default_retryable if retryable is None else retryable
         self.advice = self.default_advice if advice is None else advice

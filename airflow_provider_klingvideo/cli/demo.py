@@ -25,9 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration; 0 when four videos lie in the folder, an error when anything failed."""
-    from rich.console import Console
-
+    from airflow_provider_klingvideo.cli.console import PlainConsole
     from airflow_provider_klingvideo.demo.run import demonstrate
 
-    demonstrate(arguments.folder.resolve(), Console(), keep_serving=sys.stdin.isatty())
+    demonstrate(arguments.folder.resolve(), PlainConsole(), keep_serving=sys.stdin.isatty())
     return 0

@@ -44,8 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the videos, show how far they are, and say what became of them."""
     import asyncio
 
-    from rich.console import Console
-
+    from airflow_provider_klingvideo.cli.console import PlainConsole
     from airflow_provider_klingvideo.runtime.batches.local import LocalBatch
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
     from airflow_provider_klingvideo.runtime.connections.finding import look_in_the_database
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     log_to_standard_error()
     look_in_the_database()
-    console = Console(highlight=False)
+    console = PlainConsole()
     source = open_path(arguments.source)
     name = arguments.batch or PurePosixPath(source.name).stem
     plan = arguments.render_plan and open_path(arguments.render_plan).read_text()
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         summary = asyncio.run(batch.make(screen.show, screen.show_rendering))
     for job in jobs:
         if job.error:
-            console.print(f"{job.state}  {job.id}  {job.error}", markup=False)
+            console.print(f"{job.state}  {job.id}  {job.error}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items()))
     console.print(f"{counts or 'No rows: there is nothing to do'}. Manifest: {summary['manifest']}", soft_wrap=True)
     return 0 if set(summary["states"]) <= {"COMPLETED"} else 1
@@ -120,7 +119,7 @@ def _bars(console: Console) -> Progress:
 
     columns = (
         BarColumn(),
-        TextColumn("{task.fields[figure]:>7}"),
+        TextColumn("{task.fields[figure]:>7}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

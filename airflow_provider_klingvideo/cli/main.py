@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from airflow_provider_klingvideo import __version__
+from airflow_provider_klingvideo._words import printable
 from airflow_provider_klingvideo.errors import KlingVideoError
 
 # Name of a subcommand -> its module, which has the interface of Command. Modules are light; what is heavy is imported
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except KlingVideoError as error:
-        sys.stderr.write(f"klingvideo: {error}\n")
+        sys.stderr.write(f"klingvideo: {printable(str(error))}\n")
         return BAD_CONNECTION if error.kind == "connection" else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ It is read from the registry of this release; nothing is asked of the vendor.
 Example: klingvideo models --kind omni_video --prices"""
 
 LONGEST_WHOLE_WORD = 15
-# Where no screen limits it: a pipe, a file.
-WIDE = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from itertools import groupby
     from operator import itemgetter
 
-    from rich.console import Console
-
+    from airflow_provider_klingvideo.cli.console import wide_console
     from airflow_provider_klingvideo.errors import Fault, quoted
     from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
     from airflow_provider_klingvideo.kling.catalogue.matrix import HEAD, matrix
@@ -47,13 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not rows:
         kinds = ", ".join(sorted({one.kind for one in known.capabilities}))
         raise InvalidRequestError(Fault("kind", f"there is no kind {quoted(kind)}", kinds), advice="Correct the name")
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console = wide_console()
     console.print(f"Kling AI models and products, as of {known.as_of}\n")
     for name, some in groupby(rows, key=itemgetter(0)):
-        console.print(f"[bold]{name}[/bold]", _table(HEAD[1:], [row[1:] for row in some]), "", sep="\n")
+        console.print(name, style="bold")
+        console.print(_table(HEAD[1:], [row[1:] for row in some]), "", sep="\n")
     for name, (_, parts) in _SECTIONS.items():
         for title, part in parts(known, kind) if getattr(arguments, name) else ():
-            console.print(f"[bold]{title}[/bold]", part, "", sep="\n")
+            console.print(title, style="bold")
+            console.print(part, "", sep="\n")
     return 0
 
 

@@ -20,8 +20,6 @@ Exit code: 0 when all is well, 1 when something waits for a person, 3 when the c
 
 Example: klingvideo reconcile s3://videos/klingvideo --adopt"""
 
-WIDE = 200
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -58,19 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     if arguments.json:
-        sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(report.as_json(), indent=2) + "\n")
     else:
         _print(report)
     return 1 if report.open_rows else 0
 
 
 def _print(report: Report) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from airflow_provider_klingvideo.cli.console import wide_console
     from airflow_provider_klingvideo.workflow.reconcile.reconciler import FINE
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console = wide_console()
     shown = [row for row in report.rows if row.finding not in FINE]
     if shown:
         table = Table("finding", "job", "vendor task", "billed", "next step, or what was done")

@@ -69,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     import logging
     import time
 
-    from rich.console import Console
     from rich.logging import RichHandler
 
+    from airflow_provider_klingvideo.cli.console import PlainConsole
     from airflow_provider_klingvideo.sandbox import SandboxServer
 
     settings = _settings(arguments)
@@ -80,15 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
     offset = arguments.clock_offset_seconds
     server = SandboxServer(settings, host=arguments.host, port=arguments.port, clock=lambda: time.time() + offset)
     server.listen()
-    console = Console()
+    console = PlainConsole()
     console.print(_greeting(server.url, settings))
     connection = json.dumps({"conn_type": "klingai", "host": server.url, "password": settings.api_key})
     console.print("Point Airflow at it with:")
-    console.print(f"export AIRFLOW_CONN_KLINGAI_DEFAULT='{connection}'", soft_wrap=True, markup=False)
+    console.print(f"export AIRFLOW_CONN_KLINGAI_DEFAULT='{connection}'", soft_wrap=True)
     if arguments.host not in {"127.0.0.1", "localhost"}:
         console.print(
-            f"[bold red]Warning:[/] {arguments.host} can be reached from other machines, "
-            "and nothing protects the pages under /sandbox."
+            f"Warning: {arguments.host} can be reached from other machines, "
+            "and nothing protects the pages under /sandbox.",
+            style="bold red",
         )
     server.run()
     return 0

@@ -61,7 +61,7 @@ def demonstrate(folder: Path, console: Console, *, keep_serving: bool) -> None:
     _copy_dags(folder / "dags")
     sandbox_url = f"http://127.0.0.1:{free_port(8713)}"
     airflow_url = f"http://127.0.0.1:{free_port(8080)}"
-    console.print("[bold]Kling AI SANDBOX[/bold]: an imitation on this machine; no money is spent.")
+    console.print("Kling AI SANDBOX: an imitation on this machine; no money is spent.", style="bold")
     with ExitStack() as servers:
         sandbox = servers.enter_context(running(sandbox_server(folder, sandbox_url)))
         sandbox.wait_until_ready(READY_SECONDS)

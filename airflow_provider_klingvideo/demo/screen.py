@@ -69,7 +69,7 @@ def print_summary(console: Console, jobs: Sequence[WorkflowJob], folder: Path) -
     for number, job in enumerate(jobs, start=1):
         console.print(f"  {number}  {job.state:<10} {folder / job.id}", highlight=False, soft_wrap=True)
         if job.error:
-            console.print(f"     [red]{job.error}[/red]", highlight=False)
+            console.print(f"     {job.error}", style="red", highlight=False)
 
 
 def _way(state: WorkflowState | None) -> Text:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from airflow_provider_klingvideo.media import FFmpegError, FFmpegMissingError, terminate_all
 from airflow_provider_klingvideo.media.ffmpeg.binaries import Binaries
 from airflow_provider_klingvideo.media.ffmpeg.runner import ffmpeg_command, run, run_ffmpeg
+from airflow_provider_klingvideo.media.inspect.probing import streams_of
 
 ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5", "-f", "null", "-"]
 
@@ -205,3 +207,24 @@ def children(parent: int | None = None) -> list[int]:
 
 def is_ffmpeg(pid: int) -> bool:
     return b"ffmpeg" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_what_a_program_says_is_told_and_not_obeyed(script: Callable[[str], list[str]]) -> None:
+    hostile = r"\033[2Jgone\033]8;;http://evil.example\033\\ \302\23331m \342\200\256exe \363\240\201\201"
+    argv = script(f"printf '{hostile}\\n' >&2; exit 3")
+    with pytest.raises(FFmpegError, match="gone") as caught:
+        run_ffmpeg(argv, timeout=5)
+    for text in (*caught.value.stderr_tail, caught.value.message, str(caught.value)):
+        assert all(unicodedata.category(letter) not in {"Cc", "Cf"} for letter in text.replace("\n", ""))
+
+
+def test_titles_of_a_video_forge_no_stream(binaries: Binaries, tmp_path: Path) -> None:
+    sound = ["-f", "lavfi", "-i", "sine=duration=0.2", "-c:a", "pcm_s16le", "-f", "mp4"]
+    forged = "a\n  Stream #0:0: Audio: aac (LC)\r  Stream #0:1: Audio: aac\x1b[2J\u202e"
+    path = tmp_path / "a.mp4"
+    run_ffmpeg(
+        [*ffmpeg_command(binaries.ffmpeg), *sound[:4], "-metadata", f"title={forged}", *sound[4:], str(path)],
+        timeout=60,
+    )
+    options = {"f": "mov", "protocol_whitelist": "file", "codec_whitelist": "aac"}
+    assert [(one.number, one.codec) for one in streams_of(path, options, binaries)] == [(0, "pcm_s16le")]

@@ -9,25 +9,19 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_klingvideo._urls import without_queries
+from airflow_provider_klingvideo._words import harmless
 
 # Far beyond any amount, length or time; larger ones overflow when they are added up or printed.
 LARGEST_EXPONENT = 20
+# What begins an expression, a statement or a comment of Jinja.
+_BEGINS_TEMPLATE = re.compile(r"\{(?=[{%#])")
 LONGEST_WORDS = 2000
 """Characters; what Kling says travels through databases and logs."""
 
-# What moves the cursor of a terminal, begins a command for it or a new line, or turns the order of letters.
-_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "\u2421"}
-_SHOWN = {**_PICTURES, "\t": " ", "\n": " ", "\r": " "}
 
-
-def harmless(text: str) -> str:
-    """Make a text one that can be printed in a line: it commands no terminal and begins no line of a log.
-
-    Tabs and ends of lines become spaces. What else controls something becomes its picture (U+2400 and following) or
-    U+FFFD, one character for one.
-    """
-    return _COMMANDS.sub(lambda found: _SHOWN.get(found[0], "\ufffd"), text)
+def _inert(text: str) -> str:
+    """Make a text harmless for a reader, a terminal, a log, and for a template: a DAG may put it into one."""
+    return _BEGINS_TEMPLATE.sub("{ ", harmless(text))
 
 
 def list_of(value: Any) -> list[Mapping[str, Any]]:
@@ -45,7 +39,7 @@ def text_of(value: Any) -> str:
 
     Kling's texts come in here, and are made harmless here: they end up in logs, on terminals, in messages and records.
     """
-    return harmless(exact_text_of(value))
+    return _inert(exact_text_of(value))
 
 
 def exact_text_of(value: Any) -> str:
@@ -55,7 +49,7 @@ def exact_text_of(value: Any) -> str:
 
 def words_of(value: Any) -> str:
     """What Kling says to a person: harmless, without signed queries, and of a bounded length; empty for nothing."""
-    words = without_queries(harmless(str(value)[: 2 * LONGEST_WORDS])) if value else ""
+    words = without_queries(_inert(str(value)[: 2 * LONGEST_WORDS])) if value else ""
     return words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]}..."
 
 

@@ -15,6 +15,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from airflow_provider_klingvideo._urls import without_queries, without_query
+from airflow_provider_klingvideo._words import harmless
 from airflow_provider_klingvideo.media.errors import DownloadError, ExpiredUrlError, VerificationError
 from airflow_provider_klingvideo.media.fetch.fetching import opened
 from airflow_provider_klingvideo.media.fetch.guard import parse_url
@@ -38,7 +39,7 @@ class _HideQueries(logging.Filter):
     """Keep signatures out of the HTTP client's own log lines, which name every URL and redirect."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = without_queries(record.getMessage()), ()
+        record.msg, record.args = harmless(without_queries(record.getMessage())), ()
         return True
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from airflow_provider_klingvideo._words import harmless
 from airflow_provider_klingvideo.media.errors import FFmpegError
 from airflow_provider_klingvideo.media.ffmpeg.faults import not_started
 
@@ -188,7 +189,7 @@ def _read_on_thread(
         # The pipe is closed under the reader's feet when the program was killed.
         with suppress(ValueError, OSError):
             for line in stream:
-                put(line.rstrip("\r\n"))
+                put(harmless(line.rstrip("\r\n")))
         at_end()
 
     thread = threading.Thread(target=drain, daemon=True)
