@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.errors import KlingVideoError
 
 DEFAULT_CONNECTION = "klingai_default"
 DAY = 24 * 3600.0
+ON_INVALID_ROWS = ("refuse", "skip")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
@@ -50,10 +51,18 @@ def truth(value: Any) -> bool:
     return text in TRUE
 
 
+def refuse_or_skip(value: Any) -> str:
+    """Read what becomes of a batch with invalid rows: ``refuse`` or ``skip``."""
+    if value not in ON_INVALID_ROWS:
+        raise ValueError
+    return str(value)
+
+
 WORDS: Mapping[Callable[[Any], Any], str] = {
     seconds: "a number of seconds",
     whole: "a whole number",
     truth: "true or false",
+    refuse_or_skip: "refuse, skip",
 }
 
 
@@ -98,6 +107,8 @@ ENDS = ("failed", "cancelled", "verdict")
 WHOLE = ("video", "videos")
 """Tasks that take a job, or many jobs, through all states."""
 BATCH = ("rows", "checked", "batch_verdict")
+CHECKS = ("rows", "checked")
+"""Tasks that check the requests of a batch before the first of them is ordered."""
 TASKS = (*STATE_TASKS, *ENDS, *WHOLE, *BATCH)
 
 
@@ -148,19 +159,19 @@ OPTIONS: tuple[Option, ...] = (
         "budget_units",
         "units that the jobs of a budget may spend together; empty or None for no budget. A job that the whole budget "
         "cannot cover fails when it is validated, one that finds it short waits in the queue.",
-        _of("validated"),
+        (*_of("validated"), *CHECKS),
     ),
     Option(
         "budget_key",
         "tells budgets apart: jobs with the same key below the same ``output_path`` share one, ``{{ ds[:7] }}`` makes "
         "one for each month; default: one for each DAG run.",
-        _of("validated"),
+        (*_of("validated"), *CHECKS),
     ),
     Option(
         "unknown_price",
         "what to do with a job of a budget whose price is on no list: ``fail``, or ``allow`` it and count what Kling "
         "will have billed.",
-        _of("validated"),
+        (*_of("validated"), *CHECKS),
         "fail",
     ),
     Option(
@@ -235,7 +246,7 @@ OPTIONS: tuple[Option, ...] = (
         ":class:`~airflow_provider_klingvideo.media.RenderPlan`, a list of outputs, or the JSON text of either; empty "
         "for ``[klingvideo] render_plan``, which by default makes master, poster, preview and contact sheet. An "
         "invalid plan fails before anything is spent.",
-        _of("validated", "post_processing"),
+        (*_of("validated", "post_processing"), *CHECKS),
         is_json=True,
         setting="plan",
     ),
@@ -266,6 +277,14 @@ OPTIONS: tuple[Option, ...] = (
         ("rows",),
         Required,
         is_json=True,
+    ),
+    Option(
+        "on_invalid_rows",
+        "what to do with a batch from rows when some of them cannot be ordered: ``refuse`` it, so that nothing is "
+        "ordered, or ``skip`` these rows and order the others. Either way all faults are told.",
+        ("rows",),
+        "refuse",
+        read=refuse_or_skip,
     ),
     Option(
         "chunk_size",

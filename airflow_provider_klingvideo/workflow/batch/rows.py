@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.workflow.batch.parquet import from_parquet
+from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, place_of
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 Fault = Callable[[str], None]
@@ -49,10 +50,10 @@ def listed_rows(rows: Any) -> list[dict[str, Any]]:
 
 def _requests(source: str, read: Callable[[Fault], Rows]) -> list[dict[str, Any]]:
     faults: list[str] = []
-    requests = [_request(where, row, faults.append) for where, row in read(faults.append)]
+    requests = [PlacedRequest(_request(where, row, faults.append), where) for where, row in read(faults.append)]
     if faults:
         raise InputError(f"{source}: {'; '.join(faults)}", advice="Mend it; nothing was submitted")
-    given = [request for request in requests if request]
+    given: list[dict[str, Any]] = [request for request in requests if request]
     if not given:
         raise InputError(f"{source} has no requests")
     return given
@@ -71,7 +72,8 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = "key") -> dict[st
     numbers: dict[str, int] = {}
     repetitions: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
-        request = {name: value for name, value in row.items() if name != key_column}
+        fields = {name: value for name, value in row.items() if name != key_column}
+        request = PlacedRequest(fields, place_of(row))
         given = row.get(key_column)
         key = _content_key(request, repetitions) if _is_empty(given) else str(given)
         if key in requests:

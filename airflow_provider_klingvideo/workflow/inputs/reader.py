@@ -41,6 +41,7 @@ LONGEST_PATH = 1024
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 INLINE = "data:"
 """What a record has in the place of a file's content."""
+INLINE_FAULT = ("holds a file itself", "an http(s) URL or a path (s3://, file:// ...): records and logs carry no files")
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,20 @@ class InputReader:
         sent = with_media(request, replace)
         return Inputs(sent, with_media(request, lambda where, _kind, _value: identities[where]))
 
+    def require_usable(self, where: str, kind: MediaKind, value: str, family: ApiFamily) -> None:
+        """Prove that a file can be sent, without asking Kling and without cutting a frame; an address is not looked at.
+
+        :raises InputError: as :meth:`read` does.
+        """
+        if is_url(value):
+            return
+        if kind is MediaKind.VIDEO:
+            self._job_of(where, value)
+        elif kind is MediaKind.PICTURE and value.endswith(LAST_FRAME):
+            self._existing(where, value.removesuffix(LAST_FRAME))
+        else:
+            self._file(where, value, SOUNDS if kind is MediaKind.SOUND else PICTURES[family])
+
     def _resolved(self, where: str, kind: MediaKind, value: str, family: ApiFamily) -> tuple[str, str]:
         """What is sent, and what it is recognised by."""
         if is_url(value):
@@ -206,7 +221,11 @@ class InputReader:
         return base64.b64encode(frame).decode(), f"{digest}{LAST_FRAME}"
 
     def _video(self, where: str, value: str) -> tuple[str, str]:
-        """The vendor takes videos by URL only: a file must be one that it made itself."""
+        job = self._job_of(where, value)
+        return self.video_of(job), f"task:{job.klingai_job_id}"
+
+    def _job_of(self, where: str, value: str) -> WorkflowJob:
+        """Kling takes videos by URL only: a file must be one that it made itself."""
         path = self._existing(where, value)
         folder = path.parent
         try:
@@ -221,7 +240,7 @@ class InputReader:
             )
         if job.klingai_job_id is None:
             raise InputError(f"{where}: job {job.id} has no video; it is {job.state}")
-        return self.video_of(job), f"task:{job.klingai_job_id}"
+        return job
 
     def _existing(self, where: str, value: str) -> StorePath:
         with _readable(where, value):
