@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
 from pyarrow import parquet
 
+from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 
@@ -26,8 +28,8 @@ def rows(*keys, **prompts):
 @pytest.fixture
 def picture_file(tmp_path):
     path = tmp_path / "fox.png"
-    header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + b"IHDR" + (400).to_bytes(4) + (400).to_bytes(4)
-    path.write_bytes(header + bytes(100))
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=320x320", "-frames:v", "1", str(path)]
+    subprocess.run([find_binaries().ffmpeg, "-loglevel", "error", *drawn], check=True, timeout=60)
     return path
 
 

@@ -104,6 +104,8 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cut(text: str, widest: int) -> str:
-    # A row is one line, whatever stands in its cells.
+    # A row is one line, whatever stands in its cells. Of a long one the middle is left out: what is wrong with a path
+    # stands behind it.
     line = " ".join(text.split())
-    return line if len(line) <= widest else f"{line[: widest - 3]}..."
+    half = widest // 2 - 2
+    return line if len(line) <= widest else f"{line[:half]}...{line[-half:]}"
