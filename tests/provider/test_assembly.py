@@ -54,7 +54,7 @@ def test_without_a_path_it_lies_beside_the_jobs_of_the_run(clip, tmp_path, monke
     [
         ({"clips": [{"id": "job-1", "state": "FAILED"}]}, "Clip 1 is job job-1, which is FAILED"),
         ({"clips": []}, "A film needs at least one clip"),
-        ({"clips": ["/a.mp4"], "film": {"transition": "explode"}}, "transition.kind: Input should be"),
+        ({"clips": ["/a.mp4"], "film": {"transition": "explode"}}, "transition.kind: 'explode' is none of the choices"),
     ],
 )
 def test_what_cannot_be_a_film_fails_without_another_try(arguments, words, tmp_path):
