@@ -92,8 +92,14 @@ def request_from_params(names: Iterable[str], **fixed: Any) -> dict[str, Any]:
     :param names: the params to take.
     :param fixed: parts of the request that are no params.
     """
-    templates = {name: f"{{{{ params.{name} if params.{name} is not none else '' }}}}" for name in names}
-    return {**templates, **fixed}
+    return {**{name: _template(name) for name in names}, **fixed}
+
+
+def _template(name: str) -> str:
+    """Lists and objects become JSON text: by itself a template writes them as Python does, which nobody reads."""
+    value = f"params.{name}"
+    given = f"{value} if {value} is string or {value} is not iterable else {value} | tojson"
+    return f"{{{{ ({given}) if {value} is not none else '' }}}}"
 
 
 def _prompt(kind: str, value: str, *, required: bool) -> Param:

@@ -100,7 +100,10 @@ def fault_of_json(value: Any) -> str | None:
     try:
         json.loads(value)
     except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+        place = f"line {error.lineno}, column {error.colno}"
+        # What a template writes of a list, where nobody has told it to write JSON.
+        is_single = value[error.pos : error.pos + 1] == "'"
+        return f"{place}: {'texts need double quotes; in a template write | tojson' if is_single else error.msg}"
     except (ValueError, RecursionError):
         return "it is nested too deep, or holds a number that is too long"
     return None

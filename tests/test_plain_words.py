@@ -93,6 +93,10 @@ TURBO = {"prompt": "A fox"}
         ({"prompt": ["A fox"]}, "prompt: ['A fox'] is not a text (legal: a text)"),
         ({**TURBO, "shots": "A fox"}, "shots: 'A fox' is not a list (legal: a list, each an object with the fields"),
         ({**TURBO, "shots": '[{"prompt": "A"'}, "is not valid JSON: line 1, column 16: "),
+        (
+            {**TURBO, "shots": "[{'prompt': 'A', 'seconds': 5}]"},
+            "texts need double quotes; in a template write | to",
+        ),
         ({**TURBO, "shots": '[{"prompt": "A"}]'}, "shots.0.seconds: is missing (legal: a whole number)"),
         ({**TURBO, "shots": [{"prompt": "A", "duration": 3}]}, "shots.0.duration: `duration` is called `seconds` here"),
         ({"kind": "image", "prompt": " "}, "prompt: ' ' is blank (legal: a text that says something)"),

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_klingvideo.runtime.options import ON_INVALID_ROWS
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -20,7 +22,9 @@ guarantees as in Airflow, without a scheduler. Interrupted and run again, it goe
 twice. Run again with an edited file, it makes only what is new, changed or had failed.
 
 The connection is Airflow's: AIRFLOW_CONN_KLINGAI_DEFAULT in the environment, or the database.
-Exit code: 0 when every video is COMPLETED, 3 when the connection cannot be used, 1 otherwise.
+All rows are checked before the first is ordered. When one cannot be ordered, none is; with --on-invalid-rows skip such
+rows are left out.
+Exit code: 0 when every video that was ordered is COMPLETED, 3 when the connection cannot be used, 1 otherwise.
 
 Example: klingvideo generate prompts.csv --output-path videos"""
 
@@ -37,6 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON of what is made of each video; default: [klingvideo] render_plan",
     )
+    parser.add_argument(
+        "--on-invalid-rows",
+        choices=ON_INVALID_ROWS,
+        default="refuse",
+        help="when rows cannot be ordered: refuse the file, or skip these rows (default: %(default)s)",
+    )
     parser.add_argument("--conn-id", default="klingai_default", help="the connection (default: %(default)s)")
 
 
@@ -49,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
     from airflow_provider_klingvideo.runtime.connections.finding import look_in_the_database
     from airflow_provider_klingvideo.runtime.paths import open_path
+    from airflow_provider_klingvideo.workflow.batch.judge import REFUSED
 
     log_to_standard_error()
     look_in_the_database()
@@ -56,16 +67,18 @@ def run(arguments: argparse.Namespace) -> int:
     source = open_path(arguments.source)
     name = arguments.batch or PurePosixPath(source.name).stem
     plan = arguments.render_plan and open_path(arguments.render_plan).read_text()
-    batch = LocalBatch(arguments.conn_id, arguments.output_path, name, plan)
+    batch = LocalBatch(arguments.conn_id, arguments.output_path, name, plan, arguments.on_invalid_rows)
     jobs = batch.load(arguments.source)
     with _Screen(console, jobs) as screen:
         summary = asyncio.run(batch.make(screen.show, screen.show_rendering))
     for job in jobs:
         if job.error:
             console.print(f"{job.state}  {job.id}  {job.error}")
+    for index, reason in batch.refused.items():
+        console.print(f"{REFUSED}  {batch.rows[index].place}  {batch.rows[index].key}  {reason}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(summary["states"].items()))
     console.print(f"{counts or 'No rows: there is nothing to do'}. Manifest: {summary['manifest']}", soft_wrap=True)
-    return 0 if set(summary["states"]) <= {"COMPLETED"} else 1
+    return 0 if set(summary["states"]) <= {"COMPLETED", REFUSED} else 1
 
 
 class _Screen:

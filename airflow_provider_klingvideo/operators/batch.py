@@ -22,7 +22,12 @@ __all__ = [
 
 
 class KlingVideoReadRowsOperator(KlingVideoBaseOperator, task="rows"):
-    """Read the rows of a batch and keep them beside its records; every row gets a key that stays. Costs nothing."""
+    """Read the rows of a batch, check all of them, and keep them beside its records. Costs nothing.
+
+    Every row gets a key that stays. When one cannot be ordered, none is, or it is left out: see ``on_invalid_rows``.
+    Checked are fields, the rules of the model, the price where there is a budget, the files that are named by path, and
+    the render plan. Addresses and credentials are looked at by each job's own validation.
+    """
 
     rows: Any
     chunk_size: int | None
@@ -30,20 +35,16 @@ class KlingVideoReadRowsOperator(KlingVideoBaseOperator, task="rows"):
     def execute(self, context: Context) -> list[Any]:
         """Return the requests, or the chunks: ``first`` and ``count``."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
-        from airflow_provider_klingvideo.runtime.configuration import table_limits
-        from airflow_provider_klingvideo.runtime.paths import open_path
-        from airflow_provider_klingvideo.runtime.places import row_book_of, session_of
-        from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
+        from airflow_provider_klingvideo.runtime.batches.checks import checked_batch
+        from airflow_provider_klingvideo.runtime.places import budget_of, row_book_of, session_of, store_of
 
         with airflow_errors():
-            limits = table_limits()
-            is_path = isinstance(self.rows, str)
-            rows = read_rows(open_path(self.rows), limits=limits) if is_path else listed_rows(self.rows, limits=limits)
             session = session_of(self)
-            # A row without a key is named by what it asks for, signatures included: so it was before they were sealed.
-            requests = session.sealed(keyed(session.opened(rows)))
-            kept = row_book_of(session, self, context).write(requests)
-        self.log.info("The batch has %s", f"{len(kept)} rows" if kept else "no rows: there is nothing to do")
+            store, book = store_of(session, context, self.batch), row_book_of(session, self, context)
+            budget, policy = budget_of(session, self, context), self.option("on_invalid_rows")
+            rows = checked_batch(session, store, book, self.rows, policy, budget)
+        kept = [row for row in rows if row.refused is None]
+        self.log.info("The batch has %s", _counted(len(rows), len(kept)))
         if self.chunk_size is None:
             return [row.request for row in kept]
         return [
@@ -104,8 +105,7 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
 class KlingVideoCheckBatchOperator(KlingVideoBaseOperator, task="checked"):
     """Check all requests of a batch, so that none is ordered when one of them is not legal. Sends nothing.
 
-    It checks what the request itself tells: its fields, and what its model can do. Inputs and credentials are looked
-    at by each job's own validation.
+    It checks what :class:`KlingVideoReadRowsOperator` does.
     """
 
     requests: Any
@@ -113,23 +113,31 @@ class KlingVideoCheckBatchOperator(KlingVideoBaseOperator, task="checked"):
     def execute(self, context: Context) -> list[Mapping[str, Any]]:
         """Return the requests as they are."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
-        from airflow_provider_klingvideo.runtime.places import row_book_of, session_of
-        from airflow_provider_klingvideo.workflow.batch.judge import faults_of
+        from airflow_provider_klingvideo.runtime.batches.checks import require_legal_rows
+        from airflow_provider_klingvideo.runtime.places import budget_of, row_book_of, session_of, store_of
+        from airflow_provider_klingvideo.workflow.batch.row_book import Row
 
         with airflow_errors():
             session = session_of(self)
-            rows = row_book_of(session, self, context).read() if self.batch else ()
-            requests = [row.request for row in rows] or self.requests
-            with session.connection.client() as client:
-                unknown = session.settings.unknown_models
-                faults = faults_of(requests, client.family_for, unknown_models=unknown)
-        if faults:
-            told = "\n".join(f"  request {index}: {fault}" for index, fault in faults.items())
-            raise AirflowFailException(
-                f"{len(faults)} of {len(requests)} requests are not legal; nothing was ordered:\n{told}"
+            store, book = store_of(session, context, self.batch), row_book_of(session, self, context)
+            ids = self._ids(context)
+            rows = (
+                book.read()
+                if self.batch
+                else [
+                    Row("", job_id, request, f"entry {number}")
+                    for number, (job_id, request) in enumerate(zip(ids, self.requests, strict=True), start=1)
+                ]
             )
-        self.log.info("All %d requests are legal", len(requests))
+            require_legal_rows(session, store, book, rows, budget_of(session, self, context))
+        self.log.info("All %d requests are legal", len(rows))
         return list(self.requests)
+
+    def _ids(self, context: Context) -> list[str]:
+        from airflow_provider_klingvideo.runtime.places import job_key_of, name_of
+
+        key = job_key_of(self)
+        return [name_of(context, key, map_index=index) for index in range(len(self.requests))]
 
 
 class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict"):
@@ -160,8 +168,11 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
         if not summary["accepted"]:
             raise AirflowFailException(
                 f"{summary['failed']} of {summary['total']} jobs did not succeed{_reason(summary, upstream)}; the "
-                f"policy lets {self.max_failed_share:.0%} fail. Manifest: {summary['manifest']}"
+                f"policy lets {self.max_failed_share:.0%} fail. Rows that were refused: {summary['refused']}. "
+                f"Manifest: {summary['manifest']}"
             )
+        if summary["refused"]:
+            self.log.warning("%d of the rows were refused and not ordered", summary["refused"])
         return summary
 
 
@@ -173,3 +184,9 @@ def _reason(summary: Mapping[str, Any], upstream: Upstream) -> str:
     if set(summary["states"]) == {NO_RECORD} and upstream.blame:
         return f", none was begun: {upstream.blame}"
     return f"; failed tasks: {named(summary['failed_tasks'])}" if summary["failed_tasks"] else ""
+
+
+def _counted(rows: int, kept: int) -> str:
+    if not rows:
+        return "no rows: there is nothing to do"
+    return f"{rows} rows" if kept == rows else f"{rows} rows, of which {rows - kept} are left out"

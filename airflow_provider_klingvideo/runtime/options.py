@@ -17,6 +17,7 @@ from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
 
 DEFAULT_CONNECTION = "klingai_default"
 DAY = 24 * 3600.0
+ON_INVALID_ROWS = ("refuse", "skip")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
@@ -82,6 +83,11 @@ def order_or_fail(value: Any) -> str:
     return _one_of(("order", "fail"), value)
 
 
+def refuse_or_skip(value: Any) -> str:
+    """Read what becomes of a batch with invalid rows: ``refuse`` or ``skip``."""
+    return _one_of(ON_INVALID_ROWS, value)
+
+
 def units(value: Any) -> str:
     """Read a number of units, or its text, as the text of a decimal number."""
     number = Decimal(str(value).strip())
@@ -110,6 +116,7 @@ LEGAL: Mapping[Callable[[Any], Any], str] = {
     units: "a number of units, 0 or more",
     fail_or_allow: "fail or allow",
     order_or_fail: "order or fail",
+    refuse_or_skip: "refuse or skip",
 }
 
 
@@ -155,6 +162,8 @@ ENDS = ("failed", "cancelled", "verdict")
 WHOLE = ("video", "videos")
 """Tasks that take a job, or many jobs, through all states."""
 BATCH = ("rows", "checked", "batch_verdict")
+CHECKS = ("rows", "checked")
+"""Tasks that check the requests of a batch before the first of them is ordered."""
 TASKS = (*STATE_TASKS, *ENDS, *WHOLE, *BATCH)
 
 
@@ -205,20 +214,20 @@ OPTIONS: tuple[Option, ...] = (
         "budget_units",
         "units that the jobs of a budget may spend together; empty or None for no budget. A job that the whole budget "
         "cannot cover fails when it is validated, one that finds it short waits in the queue.",
-        _of("validated"),
+        (*_of("validated"), *CHECKS),
         read=units,
     ),
     Option(
         "budget_key",
         "tells budgets apart: jobs with the same key below the same ``output_path`` share one, ``{{ ds[:7] }}`` makes "
         "one for each month; default: one for each DAG run.",
-        _of("validated"),
+        (*_of("validated"), *CHECKS),
     ),
     Option(
         "unknown_price",
         "what to do with a job of a budget whose price is on no list: ``fail``, or ``allow`` it and count what Kling "
         "will have billed.",
-        _of("validated"),
+        (*_of("validated"), *CHECKS),
         "fail",
         read=fail_or_allow,
     ),
@@ -295,7 +304,7 @@ OPTIONS: tuple[Option, ...] = (
         ":class:`~airflow_provider_klingvideo.media.RenderPlan`, a list of outputs, or the JSON text of either; empty "
         "for ``[klingvideo] render_plan``, which by default makes master, poster, preview and contact sheet. An "
         "invalid plan fails before anything is spent.",
-        _of("validated", "post_processing"),
+        (*_of("validated", "post_processing"), *CHECKS),
         is_json=True,
         setting="plan",
     ),
@@ -328,6 +337,14 @@ OPTIONS: tuple[Option, ...] = (
         ("rows",),
         Required,
         is_json=True,
+    ),
+    Option(
+        "on_invalid_rows",
+        "what to do with a batch from rows when some of them cannot be ordered: ``refuse`` it, so that nothing is "
+        "ordered, or ``skip`` these rows and order the others. Either way all faults are told.",
+        ("rows",),
+        "refuse",
+        read=refuse_or_skip,
     ),
     Option(
         "chunk_size",

@@ -44,7 +44,7 @@ GROUP_ARGUMENTS: Mapping[str, str] = {
     "outlets": "assets that a completed video updates.",
     "all_or_nothing": "for a batch: order nothing when a request is not legal; every such request is named.",
 }
-GROUP_TASKS = (*STATE_TASKS, *ENDS, "checked", "batch_verdict", *WHOLE)
+GROUP_TASKS = (*STATE_TASKS, *ENDS, "rows", "checked", "batch_verdict", *WHOLE)
 GROUP_OPTIONS = tuple(one for one in OPTIONS if one.name not in NOT_SET_HERE and set(one.tasks) & set(GROUP_TASKS))
 
 

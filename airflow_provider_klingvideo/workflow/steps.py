@@ -11,19 +11,16 @@ import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.errors import Fault, KlingVideoError
 from airflow_provider_klingvideo.kling import (
     AsyncKlingClient,
     ConcurrencyLimitError,
-    Estimate,
     GenerationRequest,
     RateLimitError,
     check_request,
-    estimate,
     first_video,
 )
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
@@ -43,18 +40,23 @@ from airflow_provider_klingvideo.workflow.gates.slots.slots import (
 from airflow_provider_klingvideo.workflow.gates.table import GATES
 from airflow_provider_klingvideo.workflow.inputs.creation import request_of
 from airflow_provider_klingvideo.workflow.inputs.plan_files import PlanFiles
-from airflow_provider_klingvideo.workflow.inputs.reader import InputReader, inline_media, require_reachable_inputs
+from airflow_provider_klingvideo.workflow.inputs.reader import (
+    INLINE_FAULT,
+    InputReader,
+    inline_media,
+    require_reachable_inputs,
+)
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.errors import CancelRequestedError, InputError, QueueTimeoutError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.journal import Event, Journal, facts_of
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, utc_now
-from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest, ExpectedPrice
+from airflow_provider_klingvideo.workflow.job.sections import CheckedRequest
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 from airflow_provider_klingvideo.workflow.job.store import JobStore
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
-from airflow_provider_klingvideo.workflow.ordering.preparation import least_units, preparation_units, prepared_request
+from airflow_provider_klingvideo.workflow.ordering.preparation import expected_price, prepared_request
 from airflow_provider_klingvideo.workflow.ordering.submission import TakeRules, WantedVideo, call_for, ensure_task
 from airflow_provider_klingvideo.workflow.results import AskOutputs
 from airflow_provider_klingvideo.workflow.waiting.following import (
@@ -129,14 +131,6 @@ class StepSettings:
         return longest - ((now or utc_now()) - entered).total_seconds()
 
 
-def _expected(price: Estimate | None, least: Decimal | None, preparation: Decimal | None) -> ExpectedPrice | None:
-    """Write down what is known about a price, None where that is nothing."""
-    units, usd = (price.units, price.usd) if price else (None, None)
-    known = {"units": units, "least": least, "usd": usd, "preparation": preparation}
-    told = {name: f"{value:f}" for name, value in known.items() if value is not None}
-    return ExpectedPrice(**told) if told else None
-
-
 class VideoSteps:
     """The work of every state for one connection.
 
@@ -201,21 +195,17 @@ class VideoSteps:
         :raises KlingVideoError: with the reason; nothing was sent that costs money.
         """
         if names := inline_media(job.params):
-            raise InputError(
-                f"{', '.join(names)} holds a file itself",
-                advice="Give an http(s) URL or a path (s3://, file:// ...): records and logs carry no files",
-            )
+            raise InputError([Fault(name, *INLINE_FAULT) for name in names], advice="Change the request")
         wanted = await self.wanted(job)
         request, family = wanted.request, wanted.family
         warnings = check_request(request, family, unknown_models=self.settings.unknown_models)
         if self.settings.check_input_urls:
             await self._run_blocking(lambda: require_reachable_inputs(wanted.identity, self.settings.media))
         await self._plan_files.require_usable(self._run_blocking)
-        price = estimate(request, family)
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = _expected(price, least_units(request), preparation_units(request))
+        job.estimate = expected_price(request, family)
         self._reservations.require_affordable(job)
 
     async def pass_gates(

@@ -82,9 +82,9 @@ def test_all_or_nothing_orders_nothing_and_names_every_bad_row(airflow, sandbox,
     assert sandbox.ledger()["tasks"] == []
     assert not list(run.store.base.glob("*/job.json"))
     told = "".join(capfd.readouterr())
-    assert "2 of 200 requests are not legal; nothing was ordered" in told
-    assert "request 17: " in told
-    assert re.search("request 99: .*prompt is missing", told)
+    assert "2 of 200 rows cannot be ordered; nothing was ordered" in told
+    assert re.search("entry 18 +duration +7 is not offered +5 or 10 seconds", told)
+    assert re.search("entry 100 +prompt +is missing", told)
 
 
 @pytest.mark.scenario(6)

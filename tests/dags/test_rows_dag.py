@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 
 import pytest
 from pyarrow import parquet
 
+from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 
@@ -20,6 +23,14 @@ MODES = pytest.mark.parametrize("mode", ["compact", "mapped", "single"])
 
 def rows(*keys, **prompts):
     return [{**FOX, "key": key, "prompt": prompts.get(key, f"Shot {key}")} for key in keys]
+
+
+@pytest.fixture
+def picture_file(tmp_path):
+    path = tmp_path / "fox.png"
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=320x320", "-frames:v", "1", str(path)]
+    subprocess.run([find_binaries().ffmpeg, "-loglevel", "error", *drawn], check=True, timeout=60)
+    return path
 
 
 class Batch:
@@ -191,3 +202,88 @@ def test_a_chunk_that_ends_in_the_middle_fails_the_batch_and_its_paid_videos_can
     assert batch.run_again(rows(*"abc")).state == "success"
     assert batch.states() == dict.fromkeys("abc", S.COMPLETED)
     assert {task["id"] for task in sandbox.ledger()["tasks"]} == ordered
+
+
+def a_bad_row_among(count, **fault):
+    given = rows(*map(str, range(count)))
+    given[17 % count] |= fault or {"duration": 7}
+    return given
+
+
+@pytest.mark.scenario(6)
+@MODES
+def test_one_bad_row_of_200_keeps_all_from_being_ordered(airflow, sandbox, mode, capfd):
+    batch = Batch(airflow, mode)
+    run = batch.run(a_bad_row_among(200))
+    tasks = run.tasks(prefix="videos.")
+    assert (run.state, tasks["rows"], tasks["verdict"]) == ("failed", "failed", "failed")
+    assert run.dag_run.get_task_instance("videos.rows").try_number == 1
+    assert sandbox.ledger()["tasks"] == []
+    assert not list(batch.folder.glob("*/job.json"))
+    told = "".join(capfd.readouterr())
+    assert "1 of 200 rows cannot be ordered; nothing was ordered." in told
+    assert re.search("entry 18 +17 +duration +7 is not offered +5 or 10 seconds", told)
+    (fault,) = [json.loads(line) for line in (batch.folder / "videos.faults.jsonl").read_text().splitlines()]
+    assert fault == {
+        "row": "entry 18",
+        "key": "17",
+        "column": "duration",
+        "value": "7",
+        "wrong": "7 is not offered",
+        "legal": "5 or 10 seconds",
+    }
+
+
+@MODES
+def test_bad_rows_can_be_left_out_and_are_told(airflow, sandbox, mode):
+    batch = Batch(airflow, mode)
+    given = [{**FOX, "key": "bad", "duration": 7}, *rows("a", "b"), {**FOX, "key": "worse", "model_name": "x"}]
+    run = batch.run(given, on_invalid_rows="skip")
+    assert run.state == "success"
+    assert batch.states() == {"a": S.COMPLETED, "b": S.COMPLETED}
+    assert len(sandbox.ledger()["tasks"]) == 2
+    manifest = batch.manifest()
+    assert (manifest["total"], manifest["failed"], manifest["refused"]) == (4, 0, 2)
+    assert manifest["states"] == {"COMPLETED": 2, "REFUSED": 2}
+    told = [(row["key"], row["state"], row["error"]) for row in manifest["jobs"]]
+    assert told == [
+        ("bad", "REFUSED", "duration: 7 is not offered (legal: 5 or 10 seconds)"),
+        ("a", "COMPLETED", None),
+        ("b", "COMPLETED", None),
+        ("worse", "REFUSED", "model_name: `model_name` is called `model` here (legal: model)"),
+    ]
+    assert len((batch.folder / "videos.faults.jsonl").read_text().splitlines()) == 2
+    # Mended, they are ordered, and their faults are gone.
+    assert batch.run([{**FOX, "key": "bad"}, *rows("a", "b")], on_invalid_rows="skip").state == "success"
+    assert batch.states() == dict.fromkeys(["bad", "a", "b"], S.COMPLETED)
+    assert len(sandbox.ledger()["tasks"]) == 3
+    assert not (batch.folder / "videos.faults.jsonl").exists()
+
+
+@pytest.mark.parametrize("policy", ["skip", "refuse"])
+def test_a_batch_of_which_every_row_is_bad_is_refused(airflow, sandbox, policy):
+    run = Batch(airflow, "compact").run(rows("a", "b", a="", b=" "), on_invalid_rows=policy)
+    assert (run.state, sandbox.ledger()["tasks"]) == ("failed", [])
+
+
+def test_a_policy_that_there_is_not_is_refused(airflow, sandbox, capfd):
+    run = Batch(airflow, "compact").run(rows("a"), on_invalid_rows="maybe")
+    assert (run.state, sandbox.ledger()["tasks"]) == ("failed", [])
+    assert "on_invalid_rows" in "".join(capfd.readouterr())
+
+
+def test_a_row_that_no_budget_covers_keeps_all_from_being_ordered(airflow, sandbox, capfd):
+    given = [*rows("a", "b"), {**FOX, "key": "long", "duration": 10}]
+    run = Batch(airflow, "compact").run(given, budget="2")
+    assert (run.state, sandbox.ledger()["tasks"]) == ("failed", [])
+    assert re.search("entry 3 +long +budget_units +The request costs 3.0 units", "".join(capfd.readouterr()))
+
+
+def test_a_row_whose_video_is_there_keeps_no_other_from_being_ordered(airflow, sandbox, picture_file):
+    batch = Batch(airflow, "compact")
+    old = {**FOX, "key": "old", "kind": "image_to_video", "first_frame": f"file://{picture_file}"}
+    assert batch.run([old]).state == "success"
+    picture_file.unlink()
+    assert batch.run([old, *rows("new")]).state == "success"
+    assert batch.states() == dict.fromkeys(["old", "new"], S.COMPLETED)
+    assert len(sandbox.ledger()["tasks"]) == 2

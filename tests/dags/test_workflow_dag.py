@@ -126,17 +126,17 @@ class TestOneClearErrorAndNothingSubmitted:
     @pytest.mark.scenario(1)
     def test_bad_pair_of_model_and_duration(self, airflow, sandbox):
         run = airflow.run("single", request={**FOX, "duration": 7})
-        self.check(run, sandbox, "duration is 7 s, legal: 5 or 10", kind="invalid_request")
+        self.check(run, sandbox, "duration: 7 is not offered (legal: 5 or 10 seconds)", kind="invalid_request")
 
     @pytest.mark.scenario(2)
     @pytest.mark.parametrize("prompt", ["", "   "])
     def test_empty_prompt(self, airflow, sandbox, prompt):
         run = airflow.run("single", request={**FOX, "prompt": prompt})
-        self.check(run, sandbox, "prompt is missing", kind="invalid_request")
+        self.check(run, sandbox, "prompt: is missing", kind="invalid_request")
 
     def test_unknown_field(self, airflow, sandbox):
         run = airflow.run("single", request={**FOX, "durration": 5})
-        self.check(run, sandbox, "durration is not a field", kind="invalid_request")
+        self.check(run, sandbox, "`durration` is not a field; did you mean `duration`?", kind="invalid_request")
 
     @pytest.mark.scenario(4)
     def test_missing_picture(self, airflow, sandbox):

@@ -144,3 +144,78 @@ def test_faults_in_the_file_are_told_and_nothing_is_ordered(sandbox, shots):
     made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (made.returncode, orders(sandbox)) == (1, {})
     assert "line 1, column 2: it is no JSON" in made.stderr
+
+
+def test_one_bad_row_of_200_keeps_all_from_being_ordered(sandbox, shots):
+    shots.write(*(f"Shot {number}" for number in range(200)))
+    rows = [json.loads(line) for line in shots.path.read_text().splitlines()]
+    rows[17]["duration"] = 7
+    shots.path.write_text("\n".join(map(json.dumps, rows)))
+    command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", *shots.arguments]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert "1 of 200 rows cannot be ordered; nothing was ordered." in made.stderr
+    assert re.search(r"line 18 +17 +duration +7 is not offered +5 or 10 seconds", made.stderr)
+    assert "Traceback" not in made.stderr
+    faults = shots.folder / "videos" / "local" / "shots" / "videos.faults.jsonl"
+    assert str(faults) in made.stderr
+    assert json.loads(faults.read_text())["row"] == "line 18"
+    assert not list(shots.folder.rglob("job.json"))
+
+
+def test_bad_rows_are_left_out_where_that_is_asked_for(sandbox, shots):
+    shots.write("A fox", "", "An owl")
+    shots.arguments += ["--on-invalid-rows", "skip"]
+    made = shots.make()
+    assert (made.returncode, len(orders(sandbox))) == (0, 2), made.stderr
+    assert shots.states() == ["COMPLETED", "REFUSED", "COMPLETED"]
+    assert re.search(r"REFUSED  line 2  1  prompt: is missing", " ".join(made.stdout.split(" ")))
+    assert "2 COMPLETED, 1 REFUSED. Manifest: " in made.stdout
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"first_frame": "there/is/none.png"}, "first_frame"),
+        ({"model_name": "kling-3.0"}, "`model_name` is called `model` here"),
+        ({"kind": "omni_video", "elements": '[{"element_id": "1"'}, "is not valid JSON: line 1, column"),
+        ({"kind": "hologram"}, "there is no kind 'hologram'"),
+        ({"model": "kling-v1-6"}, "Kling retired kling-v1-6"),
+        ({"first_frame": "data:image/png;base64," + "iVBOR" * 300}, "holds a file itself"),
+        ({"kind": "image_to_video", "first_frame": "HERE"}, "png or jpg"),
+    ],
+)
+def test_each_kind_of_fault_of_a_row_is_found_before_the_others_are_ordered(sandbox, shots, fields, words):
+    (shots.folder / "text.png").write_text("This is not a picture")
+    fields = {name: str(shots.folder / "text.png") if value == "HERE" else value for name, value in fields.items()}
+    good, bad = ({"key": key, "prompt": "A fox", "model": "kling-2.5-turbo"} for key in ("good", "bad"))
+    shots.path.write_text(f"{json.dumps(good)}\n{json.dumps({**bad, **fields})}")
+    made = shots.make()
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert "1 of 2 rows cannot be ordered; nothing was ordered." in made.stderr
+    assert words in made.stderr
+
+
+def test_a_render_plan_that_cannot_be_made_is_told_once_and_nothing_is_ordered(sandbox, shots):
+    shots.write("A fox", "An owl")
+    plan = shots.folder / "plan.json"
+    plan.write_text('["mastr"]')
+    shots.arguments += ["--render-plan", plan]
+    made = shots.make()
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert made.stderr.count("outputs.0.preset: 'mastr' is none of the choices") == 1
+
+
+def test_many_faults_are_a_screenful_and_a_file(sandbox, shots):
+    shots.write(*("A fox" for _ in range(60)))
+    rows = [json.loads(line) for line in shots.path.read_text().splitlines()]
+    odd = [{**row, "duration": 100 + number, "aspect_ratio": "5:4"} for number, row in enumerate(rows)]
+    shots.path.write_text("\n".join(map(json.dumps, odd)))
+    made = shots.make()
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert "60 of 60 rows cannot be ordered" in made.stderr
+    assert "line 1 and 59 more" in made.stderr
+    assert "and 41 more\n" in made.stderr
+    assert len(made.stderr.splitlines()) < 30
+    faults = shots.folder / "videos" / "local" / "shots" / "videos.faults.jsonl"
+    assert len(faults.read_text().splitlines()) == 120

@@ -87,10 +87,10 @@ def test_what_was_never_sent_or_refused_is_tried_again(speaker):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"text": " "}, "must not be blank"),
-        ({"text": "x" * 1001}, "text has 1001 characters, at most 1000"),
-        ({"speed": 3.0}, "speed is 3, legal: 0.8 to 2"),
-        ({"language": "fr"}, "language is fr, legal: zh, en"),
+        ({"text": " "}, "text: ' ' is blank"),
+        ({"text": "x" * 1001}, "text: has 1001 characters .legal: at most 1000"),
+        ({"speed": 3.0}, "speed: 3.0 is not offered .legal: 0.8 to 2"),
+        ({"language": "fr"}, "language: 'fr' is not offered .legal: zh, en"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused_before_anything_is_sent(speaker, words, said):

@@ -535,5 +535,5 @@ def test_a_file_in_the_request_itself_is_refused_for_free(workshop, sandbox):
     picture = "data:image/png;base64," + "iVBORw0KGgo" * 200
     job = workshop.process(WorkflowJob(params={"kind": "image_to_video", "image": picture}))
     assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "input", "none")
-    assert "image holds a file itself" in job.failure["message"]
+    assert "image: holds a file itself" in job.failure["message"]
     assert tasks(sandbox) == []

@@ -121,20 +121,25 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 def meant_by(
-    name: str, fields: Sequence[str], *, kind: str, kinds: Mapping[str, Collection[str]], nearby: Collection[str] = ()
+    name: str,
+    fields: Sequence[str],
+    *,
+    kind: str = "",
+    kinds: Mapping[str, Collection[str]] = MappingProxyType({}),
+    nearby: Collection[str] = (),
 ) -> Advised:
     """Say what is wrong with the name of a field, and which one is meant.
 
     :param name: as it was given.
     :param fields: the names that are legal in its place.
-    :param kind: the product of the request.
+    :param kind: the product of the request; empty where it is not known, as of the columns of a table.
     :param kinds: the fields of each product.
     :param nearby: fields of another product that the request may be for, as it does not say.
     """
     plain = _WORD.sub("_", name).strip("_").lower()
     if plain in fields:
         return f"`{name}` is written `{plain}` here", plain
-    is_of_request = set(fields) == set(kinds[kind])
+    is_of_request = set(fields) == set(kinds.get(kind, ()))
     known = {*fields, *nearby} if is_of_request else fields
     if meant := next((one for one in OTHER_NAMES.get(plain, ()) if one in known), None):
         return f"`{name}` is called `{meant}` here{_remark(plain)}", meant

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_klingvideo.runtime.configuration import table_limits
-from airflow_provider_klingvideo.runtime.paths import open_path
+from airflow_provider_klingvideo.runtime.batches.checks import checked_batch
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
-from airflow_provider_klingvideo.workflow.batch.rows import keyed, read_rows
+from airflow_provider_klingvideo.workflow.batch.row_book import Row
 from airflow_provider_klingvideo.workflow.batch.run import BatchRun, JobTerms, batch_job
 from airflow_provider_klingvideo.workflow.delivering import RenderListener
 from airflow_provider_klingvideo.workflow.job.engine import TransitionListener
@@ -30,12 +29,15 @@ class LocalBatch:
     :param output_path: folder for records and videos, a path or URI; None for the configured one.
     :param batch: names the batch; another run of the same batch makes only what is new, changed or had failed.
     :param render_plan: what is made of each video: JSON data or its text, None for the configured plan.
+    :param on_invalid_rows: ``refuse`` the batch, or ``skip`` the rows that cannot be ordered.
     """
 
     klingai_conn_id: str
     output_path: str | None
     batch: str
     render_plan: Any = None
+    on_invalid_rows: str = "refuse"
+    rows: list[Row] = field(default_factory=list)
     jobs: list[WorkflowJob] = field(default_factory=list)
 
     def _session(self, on_transition: TransitionListener | None = None) -> Session:
@@ -44,23 +46,30 @@ class LocalBatch:
         )
 
     @property
+    def refused(self) -> dict[int, str]:
+        """Why rows are left out, by their numbers from 0 on."""
+        return {index: row.refused for index, row in enumerate(self.rows) if row.refused is not None}
+
+    @property
     def store(self) -> JobStore:
         """The records of the batch."""
         return self._session().store(FOLDER, self.batch)
 
     def load(self, source: str) -> list[WorkflowJob]:
-        """Read the rows, and make or find their jobs; nothing is sent.
+        """Read and check the rows, and make or find their jobs; nothing is sent.
 
         :param source: path or URI of the file.
-        :raises KlingVideoError: the connection, the rows, or records that lie there, cannot be read.
+        :raises KlingVideoError: the connection, the rows, or records that lie there, cannot be read, or rows cannot be
+            ordered.
         """
         session, store = self._session(), self.store
-        # A connection that cannot be used is told before anything is written.
-        session.connection.settings  # noqa: B018
-        requests = session.sealed(keyed(read_rows(open_path(source), limits=table_limits())))
-        rows = session.row_book(store, NAME).write(requests)
+        self.rows[:] = checked_batch(session, store, session.row_book(store, NAME), source, self.on_invalid_rows)
         engine, origin = session.engine(store), Origin(batch=self.batch, turn=utc_now().isoformat())
-        self.jobs[:] = [batch_job(engine, row.job_id, row.request, origin=origin, terms=JobTerms()) for row in rows]
+        self.jobs[:] = [
+            batch_job(engine, row.job_id, row.request, origin=origin, terms=JobTerms())
+            for row in self.rows
+            if row.refused is None
+        ]
         return self.jobs
 
     async def make(
@@ -75,6 +84,10 @@ class LocalBatch:
         store = self.store
         async with self._session(on_transition).driver(store, on_rendering=on_rendering) as driver:
             await BatchRun(driver.engine, driver.steps).run(self.jobs)
-        summary = judged(self.jobs, 0.0)
-        summary["manifest"] = write_manifest(store, NAME, self.jobs, summary)
+        refused = self.refused
+        summary = judged(self.jobs, 0.0, refused=len(refused))
+        made = iter(self.jobs)
+        jobs = [None if index in refused else next(made) for index in range(len(self.rows))]
+        keys = [row.key for row in self.rows]
+        summary["manifest"] = write_manifest(store, NAME, jobs, summary, keys=keys, refused=refused)
         return summary

@@ -53,13 +53,17 @@ class BatchVerdict:
         :returns: see :func:`judged`; and ``manifest``, its path.
         """
         task, key = self.task, job_key_of(self.task)
-        rows = row_book_of(self.session, task, self.context).read() if task.batch else ()
+        rows = row_book_of(self.session, task, self.context).all() if task.batch else ()
+        refused = {index: row.refused for index, row in enumerate(rows) if row.refused is not None}
         ids = [row.job_id for row in rows] or self._ids(key)
-        jobs = [self.store.load(one) for one in ids]
+        jobs = [None if index in refused else self.store.load(one) for index, one in enumerate(ids)]
         for job in close_unended(self.session.engine(self.store), [one for one in jobs if one], CAUSE):
             self.session.reservations.settle(job)
-        summary = judged(jobs, task.max_failed_share, failed_tasks=Upstream(task, self.context).failed)
-        manifest = write_manifest(self.store, key, jobs, summary, keys=[row.key for row in rows] or None)
+        ordered = [job for index, job in enumerate(jobs) if index not in refused]
+        failed_tasks = Upstream(task, self.context).failed
+        summary = judged(ordered, task.max_failed_share, failed_tasks=failed_tasks, refused=len(refused))
+        keys = [row.key for row in rows] or None
+        manifest = write_manifest(self.store, key, jobs, summary, keys=keys, refused=refused)
         return {**summary, "manifest": manifest}
 
     def _ids(self, key: str) -> Sequence[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_klingvideo.storage.names import safe_name
 from airflow_provider_klingvideo.storage.protocols import StorePath, remove
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.storage.writing import write_whole
-from airflow_provider_klingvideo.workflow.batch.judge import NO_RECORD
+from airflow_provider_klingvideo.workflow.batch.judge import NO_RECORD, REFUSED
 from airflow_provider_klingvideo.workflow.batch.parquet import as_parquet
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.store import JobStore
@@ -29,6 +29,10 @@ _FACTS: Mapping[str, Callable[[WorkflowJob], Any]] = {
 }
 _TYPES = dict.fromkeys(("index", "key", *_FACTS), "string") | {"index": "int64", "seconds": "float64"}
 _ONLY_IN_TABLES = {"estimated_units", "seconds"}
+_SHOWN_WITHOUT_A_JOB: Mapping[str, Collection[str]] = {
+    NO_RECORD: {"index", "key", "state"},
+    REFUSED: {"index", "key", "state", "error"},
+}
 
 
 def write_manifest(
@@ -38,6 +42,7 @@ def write_manifest(
     summary: Mapping[str, Any],
     *,
     keys: Sequence[str] | None = None,
+    refused: Mapping[int, str] | None = None,
 ) -> str:
     """Write the manifest, each file whole or not at all.
 
@@ -47,12 +52,13 @@ def write_manifest(
     :param jobs: the records in the order of the requests, None where there is none.
     :param keys: what the requests are named by, in the same order; see
         :func:`~airflow_provider_klingvideo.workflow.batch.rows.keyed`.
+    :param refused: why rows were left out, by their numbers from 0 on; they have no job.
     :returns: the path of the first of them.
     """
     names = [None] * len(jobs) if keys is None else keys
     rows = storable_json(
         [
-            {"index": index, "key": name, **_facts(job)}
+            {"index": index, "key": name, **_facts(job, (refused or {}).get(index))}
             for index, (name, job) in enumerate(zip(names, jobs, strict=True))
         ]
     )
@@ -67,7 +73,9 @@ def write_manifest(
     return str(path)
 
 
-def _facts(job: WorkflowJob | None) -> dict[str, Any]:
+def _facts(job: WorkflowJob | None, refusal: str | None) -> dict[str, Any]:
+    if refusal is not None:
+        return {**dict.fromkeys(_FACTS), "state": REFUSED, "error": refusal}
     if job is None:
         return {**dict.fromkeys(_FACTS), "state": NO_RECORD}
     return {name: fact(job) for name, fact in _FACTS.items()}
@@ -75,7 +83,7 @@ def _facts(job: WorkflowJob | None) -> dict[str, Any]:
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     left_out = _ONLY_IN_TABLES if row["key"] else {*_ONLY_IN_TABLES, "key"}
-    names = {"index", "key", "state"} if row["state"] == NO_RECORD else row.keys()
+    names = _SHOWN_WITHOUT_A_JOB.get(row["state"], row.keys())
     return {name: value for name, value in row.items() if name in names and name not in left_out}
 
 

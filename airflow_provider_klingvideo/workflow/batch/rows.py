@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, place_of
 from airflow_provider_klingvideo.workflow.batch.tables.cells import cell, is_missing
 from airflow_provider_klingvideo.workflow.batch.tables.columns import Columns
 from airflow_provider_klingvideo.workflow.batch.tables.content import content_of, text_of
@@ -105,7 +106,7 @@ class _Table:
                     request[field] = cell(field, value, self.limits.max_cell)
                 except (ValueError, RecursionError) as error:
                     self.faults.add(f"{where}, column {quoted(field)}", f"{quoted(value)} {error}", LEGAL_CELL)
-        return {field: value for field, value in request.items() if value is not None}
+        return PlacedRequest({field: value for field, value in request.items() if value is not None}, where)
 
 
 def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> dict[str, dict[str, Any]]:
@@ -121,7 +122,8 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> di
     numbers: dict[str, int] = {}
     repetitions: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
-        request = {name: value for name, value in row.items() if name != key_column}
+        fields = {name: value for name, value in row.items() if name != key_column}
+        request = PlacedRequest(fields, place_of(row))
         given = row.get(key_column)
         if isinstance(given, bool | list | dict):
             strange = Fault(f"row {number}, column {quoted(key_column)}", f"{quoted(given)} is no key", "a text")

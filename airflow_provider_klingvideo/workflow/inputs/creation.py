@@ -29,13 +29,16 @@ def given_fields(request: Mapping[str, Any] | str) -> dict[str, Any]:
     :param request: its fields, or the JSON text of an object, as a template gives it.
     :raises InvalidRequestError: it is neither.
     """
-    given = json.loads(request) if is_json_text(request) and fault_of_json(request) is None else request
+    given = json.loads(request) if isinstance(request, str) and _is_object(request) else request
     if not isinstance(given, Mapping):
         wrong = fault_of_json(given) or "it is not an object"
-        raise InvalidRequestError(
-            Fault("the request", f"{quoted(given)} cannot be read: {wrong}", "an object of fields")
-        )
+        fault = Fault("the request", f"{quoted(given)} cannot be read: {wrong}", "an object with the request's fields")
+        raise InvalidRequestError(fault)
     return {key: value for key, value in given.items() if value is not None and value != ""}
+
+
+def _is_object(text: str) -> bool:
+    return is_json_text(text) and fault_of_json(text) is None
 
 
 def created_job(engine: WorkflowEngine, job_id: str, request: Mapping[str, Any], *, origin: Origin) -> WorkflowJob:
@@ -109,8 +112,9 @@ def asked_for(request: Mapping[str, Any] | str) -> tuple[str, dict[str, Any]]:
     :raises InvalidRequestError: it is no request.
     """
     given = with_texts_read(given_fields(request))
-    # A prompt that is neither text nor number stays where it is refused.
-    prompt = str(given.pop("prompt")) if isinstance(given.get("prompt"), str | int | float) else ""
+    # A prompt that is a list or an object stays among the parameters, where it is refused: its text means nothing.
+    is_text = isinstance(given.get("prompt"), str | int | float)
+    prompt = str(given.pop("prompt")) if is_text else ""
     # As the record keeps it, so that a request with text that no store takes is the same one on every try.
     asked: tuple[str, dict[str, Any]] = storable_json(prompt), storable_json(without_inline_media(reduced(given)))
     return asked

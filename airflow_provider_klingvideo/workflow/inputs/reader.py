@@ -50,6 +50,7 @@ MEGABYTE = 1024 * 1024
 
 INLINE = f"{CONTENT_SCHEME}:"
 """What a record has in the place of a file's content."""
+INLINE_FAULT = ("holds a file itself", "an http(s) URL or a path (s3://, file:// ...): records and logs carry no files")
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,20 @@ class InputReader:
         sent = with_media(request, read)
         return Inputs(sent, with_media(request, lambda where, _kind, _value: identities[where]))
 
+    def require_usable(self, where: str, kind: MediaKind, value: str, family: ApiFamily) -> None:
+        """Prove that a file can be sent, without asking Kling and without cutting a frame; an address is not looked at.
+
+        :raises InputError: as :meth:`read` does.
+        """
+        if is_web(value):
+            _sent(where, _named(where, value).text)
+        elif kind is MediaKind.VIDEO:
+            self._job_of(where, value)
+        elif kind is MediaKind.PICTURE and (video := unquoted(trimmed(value))).endswith(LAST_FRAME):
+            self._existing(where, video.removesuffix(LAST_FRAME))
+        else:
+            self._file(where, value, SOUNDS if kind is MediaKind.SOUND else PICTURES[family])
+
     def _resolved(self, where: str, kind: MediaKind, value: str, family: ApiFamily) -> tuple[str, str]:
         """What is sent, and what it is recognised by."""
         if is_web(value):
@@ -208,6 +223,10 @@ class InputReader:
         return base64.b64encode(frame).decode(), f"{digest}{LAST_FRAME}"
 
     def _video(self, where: str, value: str) -> tuple[str, str]:
+        job = self._job_of(where, value)
+        return self.video_of(job), f"task:{job.klingai_job_id}"
+
+    def _job_of(self, where: str, value: str) -> WorkflowJob:
         """Kling takes videos by URL only: a file must be one that it made itself."""
         path = self._existing(where, value)
         folder = path.parent
@@ -226,7 +245,7 @@ class InputReader:
                 Fault(where, f"job {job.id} has no video; it is {job.state}", "a job that is COMPLETED"),
                 advice="Run that job to its end first, or name another video",
             )
-        return self.video_of(job), f"task:{job.klingai_job_id}"
+        return job
 
     def _existing(self, where: str, value: str) -> StorePath:
         with _readable(where, value):

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, registry
+from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, estimate, registry
 from airflow_provider_klingvideo.kling.wire.bills import Billed, with_bill
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.sections import ExpectedPrice
 from airflow_provider_klingvideo.workflow.ordering.answered import answered_call
 from airflow_provider_klingvideo.workflow.ordering.paid_once import PaidOnce
 from airflow_provider_klingvideo.workflow.ordering.submission import WantedVideo
 
 if TYPE_CHECKING:
-    from airflow_provider_klingvideo.kling import GenerationRequest
+    from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest
 
 
 def least_units(request: GenerationRequest) -> Decimal | None:
@@ -31,6 +32,15 @@ def preparation_units(request: GenerationRequest) -> Decimal | None:
     prepare = PRODUCTS[request.kind].preparation
     operation = prepare(request) if prepare else None
     return registry().units(operation.what) if operation else None
+
+
+def expected_price(request: GenerationRequest, family: ApiFamily) -> ExpectedPrice | None:
+    """Write down what is known about the price of a request, None where that is nothing."""
+    price = estimate(request, family)
+    units, usd = (price.units, price.usd) if price else (None, None)
+    known = {"units": units, "least": least_units(request), "usd": usd, "preparation": preparation_units(request)}
+    told = {name: f"{value:f}" for name, value in known.items() if value is not None}
+    return ExpectedPrice(**told) if told else None
 
 
 async def prepared_request(

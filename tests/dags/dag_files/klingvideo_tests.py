@@ -67,7 +67,12 @@ with DAG("tolerant_batch", schedule=None, params={**PARAMS, "requests": Param([]
 with DAG("strict_batch", schedule=None, params={**PARAMS, "requests": Param([], type="array")}) as strict_batch:
     WORKFLOW.partial(group_id="videos", all_or_nothing=True).expand(request=the_requests())
 
-ROWS = {"rows": Param([], type=["array", "string"]), "batch": Param("", type="string")}
+ROWS = {
+    "rows": Param([], type=["array", "string"]),
+    "batch": Param("", type="string"),
+    "on_invalid_rows": Param("refuse", type="string"),
+    "budget": Param("", type="string"),
+}
 
 
 def rows_dag(mode: str, *, name: str = "rows", chunk_size: int = 2, retries: int = 1) -> DAG:
@@ -79,6 +84,8 @@ def rows_dag(mode: str, *, name: str = "rows", chunk_size: int = 2, retries: int
             chunk_size=chunk_size,
             patience=5,
             batch="{{ params.batch or run_id }}",
+            on_invalid_rows="{{ params.on_invalid_rows }}",
+            budget_units="{{ params.budget }}",
             group_id="videos",
             outlets=[Asset(f"{name}_{mode}", uri=f"file:///videos/{name}_{mode}.mp4")],
             generation_timeout=60,

@@ -140,7 +140,8 @@ def rows_dag(name: str, mode: str, patience: float) -> DAG:
             group_id="videos",
             max_failed_share=1.0,
             render_plan=["poster"],
-            default_args={"retries": 0},
+            # Among the defaults, which versions that do not know it pass over.
+            default_args={"retries": 0, "on_invalid_rows": "skip"},
         )
     return rows
 

@@ -1,0 +1,71 @@
+"""The check of a batch's rows with the parts of a session: operators and the command line use the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_provider_klingvideo.runtime.configuration import table_limits
+from airflow_provider_klingvideo.runtime.paths import open_path
+from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.validation import fault_of_json, is_json_text
+from airflow_provider_klingvideo.workflow import JobStore
+from airflow_provider_klingvideo.workflow.batch.checking import RowChecks, accepted_rows, require_legal
+from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, place_of
+from airflow_provider_klingvideo.workflow.batch.row_book import Row, RowBook
+from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
+from airflow_provider_klingvideo.workflow.inputs.reader import InputReader
+from airflow_provider_klingvideo.workflow.job.sections import Budget
+
+
+def requests_from(rows: Any) -> list[dict[str, Any]]:
+    """Read the requests of a batch.
+
+    :param rows: the path or URI of a file, a list, or the JSON text of a list, as templates give it.
+    :raises InputError: naming everything in them that is no request.
+    """
+    limits = table_limits()
+    if is_json_text(rows) and fault_of_json(rows) is None:
+        return listed_rows(json.loads(rows), limits=limits)
+    return read_rows(open_path(rows), limits=limits) if isinstance(rows, str) else listed_rows(rows, limits=limits)
+
+
+def checked_batch(
+    session: Session, store: JobStore, book: RowBook, rows: Any, on_invalid_rows: str, budget: Budget | None = None
+) -> list[Row]:
+    """Read the rows of a batch, check them, and keep them.
+
+    :param rows: see :func:`requests_from`.
+    :param on_invalid_rows: see :func:`accepted_rows`.
+    :param budget: what the rows may spend together, None for no budget.
+    :returns: all rows in order; those that are left out say why.
+    :raises KlingVideoError: options, connection or render plan make no sense; rows cannot be read, or have faults.
+    """
+    # A connection or a render plan that makes no sense is told before the rows are read.
+    session.settings  # noqa: B018
+    # A row without a key is named by what it asks for, signatures included: so it was before they were sealed.
+    requests = keyed(requests_from(session.opened(rows)))
+    sealed = {key: PlacedRequest(session.sealed(dict(one)), place_of(one)) for key, one in requests.items()}
+    with _checks(session, store, budget) as checks:
+        return accepted_rows(book, sealed, checks, on_invalid_rows)
+
+
+def require_legal_rows(
+    session: Session, store: JobStore, book: RowBook, rows: Sequence[Row], budget: Budget | None = None
+) -> None:
+    """Check rows that somebody else has read; see :func:`checked_batch`.
+
+    :raises InvalidRowsError: rows have faults.
+    """
+    with _checks(session, store, budget) as checks:
+        require_legal(book, rows, checks)
+
+
+@contextmanager
+def _checks(session: Session, store: JobStore, budget: Budget | None) -> Iterator[RowChecks]:
+    settings = session.settings
+    inputs = InputReader(open_path, store.at, lambda job: str(job.klingai_job_id), settings.media)
+    with session.connection.client() as client:
+        yield RowChecks(client.family_for, settings.unknown_models, inputs, store, session.opened, budget)
