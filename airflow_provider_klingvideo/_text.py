@@ -14,7 +14,10 @@ LONGEST_NAME = 200
 
 # Space without a width, its joiners, and the byte order mark: copied along from web pages, chats and PDF files.
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u180e"
-_EDGES = re.compile(rf"^[\s{_ZERO_WIDTH}]+|[\s{_ZERO_WIDTH}]+$")
+_SPACES = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 _LINE_END = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -37,7 +40,7 @@ BOOLEANS: Mapping[str, str] = {
 
 def trimmed(text: str) -> str:
     """Return a text without white space of every kind and zero-width characters at its ends."""
-    return _EDGES.sub("", text)
+    return text.strip(_SPACES + _ZERO_WIDTH)
 
 
 def with_plain_lines(text: str) -> str:

@@ -276,6 +276,17 @@ class TestKeys:
         assert keyed(rows, key_column="shot") == {"1a": {"key": "enter"}}
         assert rows == [{"shot": "1a", "key": "enter"}]
 
+    def test_a_file_may_have_another_column_for_its_keys(self):
+        rows = read_rows(Memory("a.csv", "Shot ,prompt\n 1a ,A fox\n"), key_column="shot")
+        assert keyed(rows, key_column="shot") == {"1a": {"prompt": "A fox"}}
+        with pytest.raises(InputError, match="'Shot' is not a field"):
+            read("a.csv", "Shot,prompt\n1a,A fox\n")
+
+    @pytest.mark.parametrize("key", [True, ["a"], {"a": 1}])
+    def test_what_is_no_text_or_number_is_no_key(self, key):
+        with pytest.raises(InputError, match=r"row 1, column 'key': .* is no key"):
+            keyed([{"key": key, "prompt": "A fox"}])
+
     def test_a_request_without_a_name_has_one_that_no_release_may_change(self):
         rows = [
             {"prompt": "狐", "duration": 5},
