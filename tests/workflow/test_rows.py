@@ -258,6 +258,48 @@ class TestFaults:
         assert all(isinstance(row, dict) and row for row in rows)
 
 
+TWO = [{"key": "a", "prompt": "A fox"}, {"key": "b", "prompt": "A boat"}]
+
+
+class TestWhatWasOrderedWrongly:
+    """Small files of which earlier versions ordered something else than was meant."""
+
+    @pytest.mark.parametrize(
+        ("name", "content", "orders"),
+        [
+            ("marked.csv", "prompt\r\nA fox\r\n\x1a", [{"prompt": "A fox"}]),
+            (
+                "blanks.csv",
+                "key,prompt,model,duration,aspect_ratio\nb,A fox, kling-2.5-turbo ,7, 16:9 \n , , , , \n",
+                [{"key": "b", "prompt": "A fox", "model": "kling-2.5-turbo", "duration": "7", "aspect_ratio": "16:9"}],
+            ),
+            ("notes.csv", "key,prompt,#notes\na,A fox,\nb,A boat,ask Tom\n", TWO),
+            ("trailing.csv", "key,prompt\na,A fox,\nb,A boat,\n", TWO),
+            ("unicode text.csv", "prompt,n\r\nA fox,1\r\n".encode("utf-16"), [{"prompt": "A fox", "n": "1"}]),
+            ("joined.jsonl", '\ufeff{"prompt": "A fox"}\n\x1a\n', [{"prompt": "A fox"}]),
+            ("spaces.csv", 'key, prompt\na, "A fox, red"\n', [{"key": "a", "prompt": "A fox, red"}]),
+        ],
+    )
+    def test_is_read_as_it_was_meant(self, name, content, orders):
+        assert read(name, content) == orders
+
+    @pytest.mark.parametrize(
+        ("name", "content", "words"),
+        [
+            ("a.csv", "prompt,model,duration\nA fox runs\nthrough snow,kling-2.6,5\n", "line 2: it has 1 of 3 cells"),
+            ("a.csv", "prompt,model\nA fox, running,kling-2.6,\n", "line 2: it has 4 of 2 cells"),
+            ("a.csv", "key,prompt,negative_prompt\na,red,green,\n", "line 2: it has 4 of 3 cells"),
+            ("a.csv", "key,prompt,title,,\na,A fox,,,\nb,A boat,,\n", "line 3: it has 4 of 3 cells"),
+            ("a.csv", "key,prompt,notes\na,A fox,\nb,A boat,ask Tom\n", "line 1: 'notes' is not a field"),
+            ("a.csv", "key,prompt\na,A fox\nb;A boat\n", "line 3: it has 1 of 2 cells"),
+            ("a.csv", 'key,prompt\na,"A fox\nb,"A boat"\n', "line 2: a quotation mark"),
+        ],
+    )
+    def test_is_refused_with_its_line(self, name, content, words):
+        with pytest.raises(InputError, match=words):
+            read(name, content)
+
+
 REQUESTS = st.dictionaries(
     st.sampled_from(["prompt", "model", "duration", "elements"]),
     st.text(max_size=3) | st.integers(0, 3) | st.lists(st.integers(0, 1)),
