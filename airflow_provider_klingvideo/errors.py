@@ -62,6 +62,12 @@ def quoted(value: object) -> str:
     return shown if len(shown) <= LONGEST_QUOTE else f"{shown[: LONGEST_QUOTE - 4]}...{shown[-1]}"
 
 
+def named(name: object) -> str:
+    """Return a name for a message: between backticks, on one line, cut when it is long."""
+    shown = harmless(str(name))
+    return f"`{shown if len(shown) <= LONGEST_QUOTE else f'{shown[: LONGEST_QUOTE - 3]}...'}`"
+
+
 def _clauses(faults: Sequence[Fault]) -> str:
     rest = len(faults) - SHOWN_FAULTS
     return "; ".join([*map(str, faults[:SHOWN_FAULTS]), *([f"and {rest} more"] if rest > 0 else [])])

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_provider_klingvideo.errors import Fault, quoted
+from airflow_provider_klingvideo.errors import Fault, named, quoted
 
 FIELDS_SHOWN = 8
 SIMILAR = 0.7
@@ -27,9 +27,9 @@ NameHint = Callable[[str, Sequence[str]], Advised]
 
 
 class NotLegal(ValueError):  # noqa: N818 - it becomes a fault, and is no error of its own
-    """Raised by a validator: what is wrong, and what would be legal."""
+    """Raised by a validator: what is wrong, and what would be legal; empty for what the field's type says."""
 
-    def __init__(self, what: str, legal: str) -> None:
+    def __init__(self, what: str, legal: str = "") -> None:
         super().__init__(what)
         self.legal = legal
 
@@ -56,7 +56,7 @@ def faults_of(
 def similar_name(name: str, fields: Sequence[str]) -> Advised:
     """Say that there is no such field, and which one may be meant."""
     close = get_close_matches(name.lower(), fields, n=1, cutoff=SIMILAR)
-    return f"`{name}` is not a field{f'; did you mean `{close[0]}`?' if close else ''}", None
+    return f"{named(name)} is not a field{f'; did you mean `{close[0]}`?' if close else ''}", None
 
 
 class _Found:
@@ -69,7 +69,7 @@ class _Found:
         parts = [*error["loc"]]
         self.unknown: str | None = str(parts.pop()) if self.type == "extra_forbidden" else None
         path, self.schema = _walked(root, parts)
-        self.where = ".".join([*path, *([self.unknown] if self.unknown is not None else [])])
+        self.where = ".".join([*path, *([named(self.unknown).strip("`")] if self.unknown is not None else [])])
 
 
 def _fault(where: str, found: Sequence[_Found], hint: NameHint) -> Fault:

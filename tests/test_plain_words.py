@@ -81,8 +81,8 @@ TURBO = {"prompt": "A fox"}
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({**TURBO, "duration": "5s"}, "duration: '5s' is not a whole number (legal: a whole number)"),
-        ({**TURBO, "duration": "five"}, "duration: 'five' is not a whole number"),
+        ({**TURBO, "duration": "5s"}, "duration: '5s' is not a number (legal: a whole number)"),
+        ({**TURBO, "duration": "five"}, "duration: 'five' is not a number"),
         ({**TURBO, "duration": 5.5}, "duration: 5.5 is not a whole number"),
         ({**TURBO, "duration": [5]}, "duration: [5] is not a whole number"),
         ({**TURBO, "cfg_scale": "x"}, "cfg_scale: 'x' is not a number"),
@@ -102,7 +102,7 @@ TURBO = {"prompt": "A fox"}
         ({"kind": "image", "prompt": " "}, "prompt: ' ' is blank (legal: a text that says something)"),
         (
             {"kind": "omni_image", "prompt": "A", "series": "x"},
-            "series: 'x' is not legal (legal: a whole number or auto)",
+            "series: 'x' is not a number (legal: a whole number or auto)",
         ),
         ({"kind": "hologram"}, "kind: there is no kind 'hologram' (legal: text_to_video, image_to_video"),
         ({"kind": "text_to_vide"}, "kind: there is no kind 'text_to_vide'; did you mean text_to_video?"),

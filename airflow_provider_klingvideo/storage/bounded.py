@@ -11,7 +11,7 @@ from airflow_provider_klingvideo.storage.stores import on_disk
 
 
 class NoRegularFileError(StorageError):
-    """A device, a named pipe or a socket may never end, and a folder has no content."""
+    """A device, a named pipe or a socket may never end; a folder is refused by the system when it is opened."""
 
     default_money = Money.NONE
     default_retryable = False
@@ -36,9 +36,9 @@ _SORTS = (
 
 
 def require_regular(path: StorePath) -> None:
-    """Refuse what is no regular file; in an object store everything is one.
+    """Refuse what may never end, and what has no content; in an object store there is nothing of the kind.
 
-    :raises NoRegularFileError: it is something else.
+    :raises NoRegularFileError: it is a folder, a device, a named pipe or a socket.
     :raises FileNotFoundError: there is nothing of this name.
     :raises OSError: it could not be looked at.
     """
@@ -46,8 +46,7 @@ def require_regular(path: StorePath) -> None:
     if local is None:
         return
     mode = local.stat().st_mode
-    if not stat.S_ISREG(mode):
-        sort = next((name for is_it, name in _SORTS if is_it(mode)), "no regular file")
+    if sort := next((name for is_it, name in _SORTS if is_it(mode)), ""):
         raise NoRegularFileError(Fault(str(path), f"it is {sort}", "a regular file"))
 
 

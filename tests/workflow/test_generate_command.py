@@ -177,7 +177,6 @@ def test_bad_rows_are_left_out_where_that_is_asked_for(sandbox, shots):
     ("fields", "words"),
     [
         ({"first_frame": "there/is/none.png"}, "first_frame"),
-        ({"model_name": "kling-3.0"}, "`model_name` is called `model` here"),
         ({"kind": "omni_video", "elements": '[{"element_id": "1"'}, "is not valid JSON: line 1, column"),
         ({"kind": "hologram"}, "there is no kind 'hologram'"),
         ({"model": "kling-v1-6"}, "Kling retired kling-v1-6"),
@@ -194,6 +193,13 @@ def test_each_kind_of_fault_of_a_row_is_found_before_the_others_are_ordered(sand
     assert (made.returncode, orders(sandbox)) == (1, {})
     assert "1 of 2 rows cannot be ordered; nothing was ordered." in made.stderr
     assert words in made.stderr
+
+
+def test_the_name_of_another_tool_is_a_fault_of_the_file(sandbox, shots):
+    shots.path.write_text(json.dumps({"prompt": "A fox", "model_name": "kling-3.0"}))
+    made = shots.make()
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert "shots.jsonl, line 1: `model_name` is called `model` here (legal: model)" in made.stderr
 
 
 def test_a_render_plan_that_cannot_be_made_is_told_once_and_nothing_is_ordered(sandbox, shots):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 import subprocess
 import zlib
@@ -187,3 +188,14 @@ def test_a_file_itself_is_told_from_its_address_wherever_it_lies(value, is_inlin
     assert inline_media(params) == (["first_frame", "reference_images.0.url"] if is_inline else [])
     kept = "data:" if is_inline else value
     assert without_inline_media(params) == {"first_frame": kept, "reference_images": [{"url": kept, "id": "a"}]}
+
+
+@pytest.mark.parametrize("last_frame_of", ["", LAST_FRAME], ids=["picture", "last frame"])
+@pytest.mark.parametrize("sort", ["device", "named pipe"])
+def test_only_regular_files_are_inputs(tmp_path, sort, last_frame_of):
+    path = tmp_path / "a.png"
+    make = {"device": lambda: path.symlink_to("/dev/zero"), "named pipe": lambda: os.mkfifo(path)}
+    make[sort]()
+    with pytest.raises(InputError, match=f"first_frame: .*it is a {sort}") as told:
+        reader().read(from_picture(f"{path}{last_frame_of}"), NEW)
+    assert not told.value.retryable

@@ -158,8 +158,8 @@ class TestFaults:
             ("rows.csv", "prompt,model,prompt\na,b,c\n", "line 1: 'prompt' and 'prompt' are the same field"),
             ("rows.csv", "Prompt ,prompt\na,b\n", "line 1: 'Prompt' and 'prompt' are the same field"),
             ("rows.csv", "aspect ratio,Aspect-Ratio\n1:1,\n", "are the same field"),
-            ("rows.csv", "prompt,duratio\na,5\n", "line 1: 'duratio' is not a field; did you mean 'duration'?"),
-            ("rows.csv", "prompt,camera_control\na,b\n", "'camera_control' is retired; use the words of the prompt"),
+            ("rows.csv", "prompt,duratio\na,5\n", "line 1: `duratio` is not a field; did you mean `duration`?"),
+            ("rows.csv", "prompt,camera_control\na,b\n", "`camera_control` is retired"),
             ("rows.csv", "prompt,,key\na,5,k\n", "line 1: column 2 has no name, but cells such as '5'"),
             ("rows.csv", ",prompt\n5,a\n5,b\n", "line 1: column 1 has no name"),
             ("rows.csv", "key,prompt\na,b\n key ,prompt\nc,d\n", "line 3: it repeats the header"),
@@ -271,6 +271,48 @@ class TestFaults:
         assert all(isinstance(row, dict) and row for row in rows)
 
 
+TWO = [{"key": "a", "prompt": "A fox"}, {"key": "b", "prompt": "A boat"}]
+
+
+class TestWhatWasOrderedWrongly:
+    """Small files of which earlier versions ordered something else than was meant."""
+
+    @pytest.mark.parametrize(
+        ("name", "content", "orders"),
+        [
+            ("marked.csv", "prompt\r\nA fox\r\n\x1a", [{"prompt": "A fox"}]),
+            (
+                "blanks.csv",
+                "key,prompt,model,duration,aspect_ratio\nb,A fox, kling-2.5-turbo ,7, 16:9 \n , , , , \n",
+                [{"key": "b", "prompt": "A fox", "model": "kling-2.5-turbo", "duration": "7", "aspect_ratio": "16:9"}],
+            ),
+            ("notes.csv", "key,prompt,#notes\na,A fox,\nb,A boat,ask Tom\n", TWO),
+            ("trailing.csv", "key,prompt\na,A fox,\nb,A boat,\n", TWO),
+            ("unicode text.csv", "prompt,n\r\nA fox,1\r\n".encode("utf-16"), [{"prompt": "A fox", "n": "1"}]),
+            ("joined.jsonl", '\ufeff{"prompt": "A fox"}\n\x1a\n', [{"prompt": "A fox"}]),
+            ("spaces.csv", 'key, prompt\na, "A fox, red"\n', [{"key": "a", "prompt": "A fox, red"}]),
+        ],
+    )
+    def test_is_read_as_it_was_meant(self, name, content, orders):
+        assert read(name, content) == orders
+
+    @pytest.mark.parametrize(
+        ("name", "content", "words"),
+        [
+            ("a.csv", "prompt,model,duration\nA fox runs\nthrough snow,kling-2.6,5\n", "line 2: it has 1 of 3 cells"),
+            ("a.csv", "prompt,model\nA fox, running,kling-2.6,\n", "line 2: it has 4 of 2 cells"),
+            ("a.csv", "key,prompt,negative_prompt\na,red,green,\n", "line 2: it has 4 of 3 cells"),
+            ("a.csv", "key,prompt,title,,\na,A fox,,,\nb,A boat,,\n", "line 3: it has 4 of 3 cells"),
+            ("a.csv", "key,prompt,notes\na,A fox,\nb,A boat,ask Tom\n", "line 1: `notes` is not a field"),
+            ("a.csv", "key,prompt\na,A fox\nb;A boat\n", "line 3: it has 1 of 2 cells"),
+            ("a.csv", 'key,prompt\na,"A fox\nb,"A boat"\n', "line 2: a quotation mark"),
+        ],
+    )
+    def test_is_refused_with_its_line(self, name, content, words):
+        with pytest.raises(InputError, match=words):
+            read(name, content)
+
+
 REQUESTS = st.dictionaries(
     st.sampled_from(["prompt", "model", "duration", "elements"]),
     st.text(max_size=3) | st.integers(0, 3) | st.lists(st.integers(0, 1)),
@@ -288,6 +330,17 @@ class TestKeys:
         rows = [{"shot": "1a", "key": "enter"}]
         assert keyed(rows, key_column="shot") == {"1a": {"key": "enter"}}
         assert rows == [{"shot": "1a", "key": "enter"}]
+
+    def test_a_file_may_have_another_column_for_its_keys(self):
+        rows = read_rows(Memory("a.csv", "Shot ,prompt\n 1a ,A fox\n"), key_column="shot")
+        assert keyed(rows, key_column="shot") == {"1a": {"prompt": "A fox"}}
+        with pytest.raises(InputError, match="`Shot` is not a field"):
+            read("a.csv", "Shot,prompt\n1a,A fox\n")
+
+    @pytest.mark.parametrize("key", [True, ["a"], {"a": 1}])
+    def test_what_is_no_text_or_number_is_no_key(self, key):
+        with pytest.raises(InputError, match=r"row 1, column 'key': .* is no key"):
+            keyed([{"key": key, "prompt": "A fox"}])
 
     def test_a_request_without_a_name_has_one_that_no_release_may_change(self):
         rows = [

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import tracemalloc
+from contextlib import suppress
 from io import BytesIO
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from test_rows import Memory
 
 from airflow_provider_klingvideo.media.outputs.publishing import fetch, sha256_of
 from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded
+from airflow_provider_klingvideo.storage.errors import StorageError
 from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
 from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
 from airflow_provider_klingvideo.workflow.job.errors import InputError
@@ -96,6 +98,26 @@ def test_too_much_is_refused_and_takes_little_memory(name):
     assert pa.total_allocated_bytes() - arrow < 40 * MEBIBYTE
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"prompt\na{' ' * 90_000}b\n",
+        f"prompt\n{' ' * 90_000}b\n",
+        f"prompt\n{'x' * 90_000}\u200b\n",
+        "#a" + ",#b" * 60 + "\n" + "  x," * 60 + 'stray"\n',
+        "#a" + ",#b" * 60 + "\n" + '  "",' * 60 + 'stray"\n',
+        "prompt\n" + '"' * 80_001 + "x\n",
+        f"model\n{'-_ ' * 30_000}\n",
+        f"duration\n{'1' * 90_000}e\n",
+    ],
+    ids=["middle", "front", "end", "stray quote", "stray quote behind quotes", "quotes", "separators", "digits"],
+)
+def test_no_text_takes_long(text):
+    """Each would take minutes and longer if a pattern tried every way to read it."""
+    with suppress(InputError):
+        read_rows(Memory("a.csv", text))
+
+
 def test_what_is_within_the_limits_is_read():
     rows = [{"prompt": "a" * 500, "n": str(number)} for number in range(1000)]
     assert read_rows(Memory("a.parquet", parquet(pa.Table.from_pylist(rows))), limits=LIMITS) == rows
@@ -137,8 +159,9 @@ def test_only_regular_files_are_read(strange, tmp_path, name):
     with pytest.raises(InputError, match=r"it is a (named pipe|socket|folder|device)") as told:
         read_rows(path)
     assert not told.value.retryable
+    expected = IsADirectoryError if name == "folder.csv" else NoRegularFileError
     for read in (lambda: read_bounded(path, 10), lambda: sha256_of(path), lambda: fetch(path, tmp_path / "copy")):
-        with pytest.raises(NoRegularFileError):
+        with pytest.raises((expected, StorageError)):
             read()
 
 

@@ -101,9 +101,12 @@ class Part(BaseModel):
     def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
         """Read a text as its writer meant it; see :class:`Meaning`."""
         meaning = cls.meanings()[str(info.field_name)]
-        if isinstance(value, bool) and meaning.sort is Sort.NUMBER:
-            raise ValueError("is true or false, and should be a number")
-        return meaning.read(value) if isinstance(value, str) else value
+        try:
+            if isinstance(value, bool) and meaning.sort is Sort.NUMBER:
+                raise ValueError("is not a number")
+            return meaning.read(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise NotLegal(f"{quoted(value)} {error}") from error
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show the fields without what lies at addresses, or is as long as a picture."""

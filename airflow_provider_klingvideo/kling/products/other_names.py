@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
+from airflow_provider_klingvideo.errors import named
 from airflow_provider_klingvideo.kling.products.retired import FIELDS as RETIRED
 from airflow_provider_klingvideo.validation import Advised, similar_name
 
@@ -138,15 +139,15 @@ def meant_by(
     """
     plain = _WORD.sub("_", name).strip("_").lower()
     if plain in fields:
-        return f"`{name}` is written `{plain}` here", plain
+        return f"{named(name)} is written `{plain}` here", plain
     is_of_request = set(fields) == set(kinds.get(kind, ()))
     known = {*fields, *nearby} if is_of_request else fields
     if meant := next((one for one in OTHER_NAMES.get(plain, ()) if one in known), None):
-        return f"`{name}` is called `{meant}` here{_remark(plain)}", meant
+        return f"{named(name)} is called `{meant}` here{_remark(plain)}", meant
     if plain in RETIRED:
-        return f"`{name}` is retired", RETIRED[plain]
+        return f"{named(name)} is retired", RETIRED[plain]
     if plain in NOT_HERE:
-        return f"`{name}` {NOT_HERE[plain]}", "leave it out"
+        return f"{named(name)} {NOT_HERE[plain]}", "leave it out"
     elsewhere = _elsewhere(name, plain, kind, kinds) if is_of_request else None
     return elsewhere or similar_name(name, fields)
 
@@ -160,5 +161,5 @@ def _elsewhere(name: str, plain: str, kind: str, kinds: Mapping[str, Collection[
     for wanted in (plain, *OTHER_NAMES.get(plain, ())):
         if having := [one for one, fields in kinds.items() if wanted in fields]:
             called = f"is called `{wanted}` here and " if wanted != plain else ""
-            return f"`{name}` {called}is not a field of the kind {kind}", f"with the kind {', '.join(having)}"
+            return f"{named(name)} {called}is not a field of the kind {kind}", f"with the kind {', '.join(having)}"
     return None

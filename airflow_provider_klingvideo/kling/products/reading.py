@@ -90,13 +90,13 @@ def _id(text: str) -> str:
 
 def _number(text: str) -> str:
     if (number := plain_number(text)) is None:
-        raise ValueError("should be a number")
+        raise ValueError("is not a number")
     return number
 
 
 def _boolean(text: str) -> str:
     if (value := plain_boolean(text)) is None:
-        raise ValueError("should be true or false")
+        raise ValueError("is neither true nor false")
     return value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo._text import INVISIBLE, QUOTES
+from airflow_provider_klingvideo._text import EDGES, INVISIBLE, QUOTES
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
 
@@ -23,7 +23,6 @@ EXTRA_FIELDS = (REGION, ACCESS_KEY, SECRET_KEY, CONCURRENCY_LIMIT, MODEL_LIMITS)
 SCHEMES = ("http", "https")
 
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_AROUND = re.compile(rf"^[\s{QUOTES}]+|[\s{QUOTES}]+$")
 _BEARER = re.compile(r"(authorization\s*:\s*)?bearer[\s:]+", re.IGNORECASE)
 _KEY = re.compile("[!-~]+")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/+", re.IGNORECASE)
@@ -36,7 +35,7 @@ _WHOLE = re.compile(r"[0-9]+(\.0+)?")
 
 def typed(value: Any) -> str:
     """Return a text as it was meant: without blanks and quotes around it, and without what cannot be seen."""
-    return _AROUND.sub("", _INVISIBLE.sub("", "" if value is None else str(value)))
+    return _INVISIBLE.sub("", "" if value is None else str(value)).strip(EDGES + QUOTES)
 
 
 def key(where: str, value: Any) -> str:

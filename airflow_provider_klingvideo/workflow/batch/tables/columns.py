@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_klingvideo._text import closest, folded, plain_name
+from airflow_provider_klingvideo._text import folded, plain_name
 from airflow_provider_klingvideo.errors import quoted
 from airflow_provider_klingvideo.kling.client.fields import known_fields
-from airflow_provider_klingvideo.kling.products import retired
+from airflow_provider_klingvideo.kling.products.other_names import meant_by
 from airflow_provider_klingvideo.workflow.batch.tables.faults import Faults
 
 NOTE_MARKS = ("#", "_")
@@ -53,14 +53,9 @@ class Columns:
             return None
         field = self._fields.get(_fold(name))
         if field is None:
-            self._faults.add(where, f"{quoted(name)} {self._why(name)}", self._legal)
+            wrong, legal = meant_by(name, tuple(self._fields.values()))
+            self._faults.add(where, wrong, legal or self._legal)
         return field
-
-    def _why(self, name: str) -> str:
-        if successor := retired.FIELDS.get(_fold(name)):
-            return f"is retired; use {successor}"
-        meant = closest(name, self._fields)
-        return f"is not a field{f'; did you mean {quoted(self._fields[meant])}?' if meant else ''}"
 
     def _require_different(self, where: str, names: tuple[Any, ...]) -> None:
         first: dict[str, Any] = {}

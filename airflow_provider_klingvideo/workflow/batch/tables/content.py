@@ -46,6 +46,8 @@ def content_of(path: StorePath, limits: TableLimits) -> bytes:
     except FileNotFoundError as error:
         missing = Fault(str(path), "there is no file of this name", "a file that this machine can read")
         raise InputError(missing, advice="Check the path; the worker must be able to read it") from error
+    except IsADirectoryError as error:
+        raise InputError(Fault(str(path), "it is a folder", "a regular file"), advice="Name a regular file") from error
     except NoRegularFileError as error:
         raise InputError(error.faults, advice=error.advice) from error
     except TooLargeError as error:

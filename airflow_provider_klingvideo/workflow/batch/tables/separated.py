@@ -20,8 +20,9 @@ LEGAL_DELIMITER = "cells between commas; export the file with commas"
 LEGAL_QUOTES = 'cells in quotation marks, with those inside of them doubled: "a ""big"" fox"'
 LEGAL_SHAPE = "as many cells as the header; a cell with commas or line breaks stands in quotation marks"
 
-_CELL = r' *(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
-_WELL_QUOTED = re.compile(f"{_CELL}(?:,{_CELL})*")
+# Each part takes all that it can and gives nothing back: there is one way to read a line, and it is tried once.
+_CELL = r' *+(?:"[^"]*+(?:""[^"]*+)*+"|[^",]*+)'
+_WELL_QUOTED = re.compile(f"{_CELL}(?:,{_CELL})*+")
 _HINT = re.compile(r"\"?sep=(.)\"?\n", re.IGNORECASE)
 """With which Excel tells itself the delimiter."""
 _REASONS = (
