@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.kling import (
     ApiFamily,
+    ApiKeyAuth,
     InvalidRequestError,
+    KlingClient,
     TextToVideoRequest,
     check_request,
     estimate,
@@ -384,3 +386,14 @@ class TestMisspeltModels:
     @pytest.mark.parametrize("model", ["kling-4.0", "kling-3.1-turbo", "kling-v4", "kling-9", "somebody-elses-model"])
     def test_another_version_is_no_misspelling(self, model):
         assert "does not know" in check_request(parse_request({**TEXT, "model": model}), NEW)[0]
+
+
+@pytest.mark.parametrize("kind", [" Text_To_Video ", "TEXT-TO-VIDEO", "text to video", "\u200btext_to_video"])
+def test_the_kind_is_known_in_every_spelling(kind):
+    assert parse_request({"prompt": "A fox", "kind": kind}).kind == "text_to_video"
+
+
+@pytest.mark.parametrize(("api", "family"), [(" New ", "new"), ("LEGACY", "legacy"), ("Auto", "new"), ("", "new")])
+def test_the_api_family_is_known_in_every_spelling(api, family):
+    with KlingClient(ApiKeyAuth("k"), base_url="http://127.0.0.1:1") as client:
+        assert client.family_for(parse_request({"prompt": "A fox"}), api) == family

@@ -28,6 +28,11 @@ class ApiFamily(StrEnum):
     SOLUTIONS = "solutions"
 
 
+AUTO = "auto"
+API_CHOICES = (AUTO, *(str(family) for family in ApiFamily))
+"""What a request may say about the API family; ``auto`` lets credentials and model decide."""
+
+
 @dataclass(frozen=True)
 class Capability:
     """What a model can do for one product in one API family.

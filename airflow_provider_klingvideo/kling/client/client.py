@@ -19,8 +19,9 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from airflow_provider_klingvideo._text import spelled
 from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import API_CHOICES, AUTO, ApiFamily, registry
 from airflow_provider_klingvideo.kling.client import operations
 from airflow_provider_klingvideo.kling.client.bounds import (
     ONLY_GZIP,
@@ -122,11 +123,11 @@ class _Core(VendorMethods):
         :param api: ``new`` or ``legacy`` to force one; ``auto`` or None to choose by credentials and model.
         :raises InvalidRequestError: for another word.
         """
-        if api and api != "auto":
-            if api not in list(ApiFamily):
-                legal = f"auto, {', '.join(ApiFamily)}"
-                raise InvalidRequestError(Fault("api", f"{quoted(api)} is not an API family", legal))
-            return ApiFamily(api)
+        chosen = spelled(str(api), API_CHOICES) if api else AUTO
+        if chosen is None:
+            raise InvalidRequestError(Fault("api", f"{quoted(api)} is not an API family", ", ".join(API_CHOICES)))
+        if chosen != AUTO:
+            return ApiFamily(chosen)
         if not self._auth.serves_new_family:
             return ApiFamily.LEGACY
         offered = registry().families(request.kind, request.model_name)

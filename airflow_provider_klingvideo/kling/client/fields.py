@@ -7,11 +7,9 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_klingvideo._text import plain_name, trimmed, with_plain_lines
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily
+from airflow_provider_klingvideo.kling.catalogue.capabilities import API_CHOICES
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.reading import Meaning, Sort, require_printable
-
-API_CHOICES = ("auto", *(str(family) for family in ApiFamily))
 
 # What data frames and spreadsheets write where they have nothing, or could not compute it.
 NO_VALUES = frozenset(

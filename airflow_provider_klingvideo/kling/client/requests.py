@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from airflow_provider_klingvideo._text import spelled
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS, image_to_video, retired, text_to_video
@@ -53,6 +54,7 @@ def with_texts_read(params: Mapping[str, Any]) -> dict[str, Any]:
 def _product_of(params: Mapping[str, Any]) -> Product[Any]:
     implied = image_to_video if params.get("first_frame") else text_to_video
     kind = params.get("kind") or implied.PRODUCT.kind
+    kind = spelled(kind, PRODUCTS) or kind if isinstance(kind, str) else kind
     if isinstance(kind, str) and kind in retired.KINDS:
         raise InvalidRequestError(Fault("kind", f"Kling retired {kind}", retired.KINDS[kind]))
     product = PRODUCTS.get(kind) if isinstance(kind, str) else None
