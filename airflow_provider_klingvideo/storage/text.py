@@ -13,7 +13,7 @@ VISIBLE_NUL = "\u2400"
 # Soft hyphen, zero-width characters, marks of direction, byte order mark: what a page copies along and nobody sees.
 INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _AROUND = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
-_CLOSING = {
+CLOSING = {
     '"': '"',
     "'": "'",
     "`": "`",
@@ -56,6 +56,6 @@ def trimmed(text: str) -> str:
 
 def unquoted(text: str) -> str:
     """Return a text without the quotes around it, where a pair of them encloses all of it."""
-    closing = _CLOSING.get(text[:1])
+    closing = CLOSING.get(text[:1])
     is_enclosed = closing is not None and len(text) > 1 and text.find(closing, 1) == len(text) - 1
     return text[1:-1] if is_enclosed else text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
-from airflow_provider_klingvideo.storage.text import INVISIBLE, unquoted
+from airflow_provider_klingvideo.storage.text import CLOSING, INVISIBLE
 
 if TYPE_CHECKING:
     import httpx
@@ -36,8 +36,8 @@ _WHOLE = re.compile(r"[0-9]+(\.0+)?")
 def typed(value: Any) -> str:
     """Return a text as it was meant: without blanks and quotes around it, and without what cannot be seen."""
     text = _INVISIBLE.sub("", "" if value is None else str(value)).strip()
-    while (inner := unquoted(text).strip()) != text:
-        text = inner
+    while len(text) > 1 and CLOSING.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
     return text
 
 
