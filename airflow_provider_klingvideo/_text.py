@@ -20,8 +20,8 @@ _SPACES = (
 INVISIBLE = "\u00ad\u180e\ufeff" + "".join(
     map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A)))
 )
-EDGES = _SPACES + INVISIBLE
-_CLOSING = {
+_EDGES = _SPACES + INVISIBLE
+CLOSING = {
     '"': '"',
     "'": "'",
     "`": "`",
@@ -30,7 +30,7 @@ _CLOSING = {
     "\u2018": "\u2019",
     "\u00ab": "\u00bb",
 }
-QUOTES = "".join(dict.fromkeys("".join([*_CLOSING, *_CLOSING.values()])))
+"""The quotes that end what others begin."""
 _LINE_END = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -53,12 +53,12 @@ BOOLEANS: Mapping[str, str] = {
 
 def trimmed(text: str) -> str:
     """Return a text without white space of every kind, and what cannot be seen, at its ends."""
-    return text.strip(EDGES)
+    return text.strip(_EDGES)
 
 
 def unquoted(text: str) -> str:
     """Return a text without the quotes around it, where a pair of them encloses all of it."""
-    closing = _CLOSING.get(text[:1])
+    closing = CLOSING.get(text[:1])
     is_enclosed = closing is not None and len(text) > 1 and text.find(closing, 1) == len(text) - 1
     return text[1:-1] if is_enclosed else text
 

@@ -233,7 +233,8 @@ class JobRun:
                 raise error
         if error.retryable:
             self._note(error)
-            left = self.session.settings.seconds_left(self.job)
+            # Without an asked pause the settings are not looked at: it may be they that cannot be read.
+            left = self.session.settings.seconds_left(self.job) if error.retry_after else 0
             if error.retry_after and left > 0 and getattr(self.task, "deferrable", True):
                 return WaitForMoment(str(self.job.error), bounded_pause(error.retry_after, least=0, left=left))
             raise AirflowException(self.job.error) from error

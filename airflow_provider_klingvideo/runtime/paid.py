@@ -69,6 +69,8 @@ def paid_once(
     :raises UnansweredCallError: this or an earlier call may have been paid, and its answer is not known.
     :raises KlingVideoError: Kling refused; nothing was paid.
     """
+    # A connection that cannot be used is told before the call is on record, as one that was begun.
+    connection.settings  # noqa: B018
     fresh: list[T] = []
 
     def parse(data: Any) -> Any:

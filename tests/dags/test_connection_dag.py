@@ -6,8 +6,10 @@ import json
 import os
 
 import pytest
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 from airflow_home import connection
 
+from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
 from airflow_provider_klingvideo.workflow import WorkflowState
 
 from .conftest import FOX
@@ -74,6 +76,31 @@ def test_blanks_around_what_was_typed_change_nothing(airflow, sandbox, kept_conn
     kept_connection(connection(f" {host}/ \n", password="\u200b'Bearer sandbox-key' ", extra=" \n"))
     run = airflow.run(form, **FORMS[form])
     assert (run.state, len(sandbox.ledger()["tasks"])) == ("success", JOBS[form])
+
+
+@pytest.mark.parametrize("form", ["single", "rows_compact", "one_task"])
+def test_a_place_that_cannot_be_asked_for_a_moment_costs_a_try_and_no_more(airflow, sandbox, monkeypatch, form):
+    ask, errors = EnvironmentVariablesBackend.get_connection, [OSError("timed out")] * 3
+
+    def get_connection(self, conn_id, **options):
+        if errors and conn_id == "klingai_default":
+            raise errors.pop()
+        return ask(self, conn_id, **options)
+
+    monkeypatch.setattr(EnvironmentVariablesBackend, "get_connection", get_connection)
+    run = airflow.run(form, **FORMS[form])
+    assert (run.state, most_tries(run), len(sandbox.ledger()["tasks"])) == ("success", 2, JOBS[form])
+
+
+def test_a_speech_is_not_begun_without_a_connection(airflow, sandbox, connect, kept_connection):
+    from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
+
+    words = {"text": "Good morning, little fox, did you sleep well?", "voice_id": "oversea_male1"}
+    kept_connection(MISSING)
+    with pytest.raises(ConnectionSettingsError):
+        KlingAIHook().speak(**words)
+    connect()
+    assert KlingAIHook().speak(**words).audio_id
 
 
 class TestWhileAJobWaits:

@@ -168,7 +168,7 @@ def connections(draw):
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(connections())
 def test_however_it_is_typed_it_means_the_same(fields):
     read = settings_of(Connection(conn_id="c", conn_type="klingai", **fields))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import struct
 import tempfile
 import unicodedata
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_klingvideo.kling import ApiFamily, parse_request
+from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
+from airflow_provider_klingvideo.media.film.materials import Materials
 from airflow_provider_klingvideo.runtime.paths import open_path
+from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.storage.addresses import (
     AddressError,
     AddressKind,
@@ -21,6 +28,10 @@ from airflow_provider_klingvideo.storage.addresses import (
     read_address,
     web_address,
 )
+from airflow_provider_klingvideo.storage.text import trimmed, unquoted
+from airflow_provider_klingvideo.workflow import JobStore
+from airflow_provider_klingvideo.workflow.films import clips_of
+from airflow_provider_klingvideo.workflow.inputs.reader import InputReader
 
 ODD_NAMES = [
     *("p.csv", "my shots.csv", "100%.csv", "a%20b", "50%25off", "%zz", "a#b", "a#", "a?b", "a?", "a&b=c", "a+b", "a@b"),
@@ -49,6 +60,12 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 )
 
 
+def png(side=400):
+    """A header that says how large the picture is, which is all that is read of it."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
 @contextmanager
 def folder_with(name):
     """A folder with one file of a name, in which this process stands."""
@@ -73,10 +90,10 @@ def ways(path):
     yield path.as_uri()
     yield path.as_uri().replace("file://", "file://localhost")
     yield from (f"{quote}{plain}{quote}" for quote in "\"'" if quote not in plain)
-    yield f"  {plain}\n" if plain == plain.strip() else plain
+    yield f"  {plain}\n" if plain == trimmed(plain) else plain
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(NAMES)
 def test_every_way_to_write_a_file_reads_it_whatever_its_name(name):
     with folder_with(name) as path:
@@ -86,11 +103,10 @@ def test_every_way_to_write_a_file_reads_it_whatever_its_name(name):
 
 
 def read_as_an_address(name):
-    """Whether a name without a folder before it looks like a scheme, a home or a path of Windows."""
-    if name.startswith(("~", "\\\\")):
-        return True
-    scheme = name.partition(":")[0]
-    return ":" in name and scheme.lower() in {"file", "local", "data"}
+    """Whether a name without a folder before it means nothing, a scheme, a home or a path of Windows."""
+    text = unquoted(trimmed(name))
+    scheme, colon, _ = text.partition(":")
+    return not text or text.startswith(("~", "\\\\")) or (bool(colon) and scheme.lower() in {"file", "local", "data"})
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -123,7 +139,7 @@ def test_home(tmp_path, monkeypatch):
 
 
 @settings(max_examples=100, deadline=None)
-@given(NAMES.filter(lambda name: name == name.strip() and not read_as_an_address(name)), BLANKS, BLANKS)
+@given(NAMES.filter(lambda name: name == unquoted(trimmed(name)) and not read_as_an_address(name)), BLANKS, BLANKS)
 def test_what_is_not_there_yet_is_made_where_it_is_read(name, before, behind):
     with folder_with("other") as other:
         folder = f"{before}{other.parent}/{name}/videos{behind}"
@@ -197,3 +213,42 @@ def test_what_leads_nowhere_is_refused_in_words(given, words):
 def test_a_web_address_on_two_lines_is_refused(bad):
     with pytest.raises(AddressError, match="line break"):
         web_address(bad)
+
+
+WAYS = ["{}", " {} \n", "'{}'", '"{}"', "file://{}", "FILE:{}", "file:/{}"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+class TestOneDoorForAll:
+    """Requests, clips and plans read a file by the same door."""
+
+    @pytest.fixture
+    def file(self, tmp_path):
+        path = tmp_path / "my 100% #1" / "a b.png"
+        path.parent.mkdir()
+        path.write_bytes(png())
+        return path
+
+    def test_requests(self, file, way):
+        request = parse_request({"first_frame": way.format(file), "model": "kling-3.0"})
+        read = InputReader(open_path, JobStore, lambda job: "").read(request, ApiFamily.NEW)
+        assert base64.b64decode(read.request.first_frame) == file.read_bytes()
+        assert (
+            read.identity
+            == InputReader(open_path, JobStore, lambda job: "")
+            .read(parse_request({"first_frame": str(file), "model": "kling-3.0"}), ApiFamily.NEW)
+            .identity
+        )
+
+    def test_clips(self, file, way):
+        (clip,) = clips_of([way.format(file)], open_path)
+        assert clip.path.read_bytes() == file.read_bytes()
+
+    def test_plans(self, file, way, tmp_path):
+        name = way.format(file)
+        plan = RenderPlan.parse({"outputs": [{"preset": "web", "logo": name}]})
+        materials = Materials(plan.outputs, open_path, tmp_path, MediaSettings())
+        assert [materials.fault(output) for output in plan.outputs] == [None]
+
+    def test_output_paths(self, file, way):
+        assert (Session(output_path=way.format(file.parent)).output / file.name).read_bytes() == file.read_bytes()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo._text import EDGES, INVISIBLE, QUOTES
+from airflow_provider_klingvideo._text import CLOSING, INVISIBLE
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
 
@@ -35,7 +35,10 @@ _WHOLE = re.compile(r"[0-9]+(\.0+)?")
 
 def typed(value: Any) -> str:
     """Return a text as it was meant: without blanks and quotes around it, and without what cannot be seen."""
-    return _INVISIBLE.sub("", "" if value is None else str(value)).strip(EDGES + QUOTES)
+    text = _INVISIBLE.sub("", "" if value is None else str(value)).strip()
+    while len(text) > 1 and CLOSING.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    return text
 
 
 def key(where: str, value: Any) -> str:
