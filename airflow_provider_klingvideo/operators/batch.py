@@ -147,7 +147,7 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
             raise AirflowSkipException("The batch was left out: the tasks with which it begins were skipped.")
         if self.requests is None:
             why = upstream.blame or "the task that lists them has returned none"
-            raise AirflowFailException(f"The batch has no requests, and nothing was ordered: {why}.")
+            raise AirflowFailException(f"The batch has no requests: {why}.")
         with airflow_errors():
             summary = BatchVerdict.over(self, context).summary()
         self.log.info("Batch: %s", summary)
