@@ -108,7 +108,7 @@ class KlingVideoVerdictOperator(KlingVideoBaseOperator, task="verdict"):
             raise AirflowFailException(
                 f"Job {run.job.id} was COMPLETED, but {', '.join(failed)} failed when run again."
             )
-        return run.job.as_json()
+        return run.told()
 
 
 def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
@@ -116,4 +116,4 @@ def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
     if run.job.state is not state:
         raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}, not {state}.")
     logging.getLogger(__name__).info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
-    return run.job.as_json()
+    return run.told()

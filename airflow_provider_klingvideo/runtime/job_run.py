@@ -23,6 +23,7 @@ from airflow_provider_klingvideo.runtime.places import (
     turn_of,
 )
 from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.runtime.xcom import carried
 from airflow_provider_klingvideo.workflow import Driver, JobStore, WorkflowEngine, WorkflowJob, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.run import batch_job
 from airflow_provider_klingvideo.workflow.driver import Phase
@@ -132,6 +133,10 @@ class JobRun:
         if job is None or job.origin.turn != turn_of(task, context):
             return None
         return cls(task, context, session, store, session.engine(store), job)
+
+    def told(self) -> dict[str, Any]:
+        """Return what the task returns of the job, for those behind it."""
+        return carried(self.job, self.store)
 
     def hears(self, event: Mapping[str, Any] | None) -> bool:
         """Whether a trigger's event tells how the task ended that the job still follows."""
