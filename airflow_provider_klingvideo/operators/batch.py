@@ -140,7 +140,7 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
         """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.batches.verdict import BatchVerdict
-        from airflow_provider_klingvideo.runtime.upstream import Upstream
+        from airflow_provider_klingvideo.runtime.upstream import Upstream, shown
 
         upstream = Upstream(self, context)
         if self.requests != [] and upstream.is_left_out:
@@ -156,7 +156,7 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
                 f"{summary['failed']} of {summary['total']} jobs did not succeed{_reason(summary, upstream)}; the "
                 f"policy lets {self.max_failed_share:.0%} fail. Manifest: {summary['manifest']}"
             )
-        return summary
+        return {**summary, "failed_tasks": shown(summary["failed_tasks"])}
 
 
 def _reason(summary: Mapping[str, Any], upstream: Upstream) -> str:

@@ -45,8 +45,10 @@ class KlingVideoCreateOperator(KlingVideoBaseOperator, task="created"):
         with airflow_errors():
             session = session_of(self)
             store = store_of(session, context, self.batch)
-            wanted = job_id_of(session, self, context)
-            job = created_job(session.engine(store), wanted, self.request, origin=origin_of(context, batch=self.batch))
+            wanted, row = job_id_of(session, self, context)
+            origin = origin_of(context, batch=self.batch, row=row)
+            job = created_job(session.engine(store), wanted, self.request, origin=origin)
+        self.called_after(job)
         self.log.info("Job %s is %s; its record lies in %s", job.id, job.state, store.folder(job.id))
         return carried(job, store)
 

@@ -91,5 +91,10 @@ def _name_of(task: Any) -> str:
 
 def named(task_ids: Sequence[str]) -> str:
     """Name tasks for a person: the first ones, and how many more there are."""
+    return ", ".join(shown(task_ids))
+
+
+def shown(task_ids: Sequence[str]) -> list[str]:
+    """Return the first of some names, and how many more there are."""
     more = len(task_ids) - SHOWN
-    return ", ".join([*task_ids[:SHOWN], *([f"{more} more"] if more > 0 else [])])
+    return [*task_ids[:SHOWN], *([f"{more} more"] if more > 0 else [])]
