@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
+from airflow_provider_klingvideo.operators.labels import TEMPLATE, label_of_chunk, label_of_job, label_of_request
 from airflow_provider_klingvideo.runtime.options import (
     Option,
     Required,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_klingvideo.runtime.job_run import JobRun
+    from airflow_provider_klingvideo.workflow import WorkflowJob
     from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
 RETRY_DEFAULTS: dict[str, Any] = {
@@ -47,13 +49,23 @@ UI_COLORS = {
 }
 
 
-def with_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
+# Where the name of a mapped task comes from while its job is not known.
+LABELS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "job": label_of_job,
+    "request": label_of_request,
+    "chunk": label_of_chunk,
+}
+
+
+def with_retry_defaults(arguments: Mapping[str, Any], **others: Any) -> dict[str, Any]:
     """Return the arguments of a task with this provider's way of trying again, where nothing else is said.
 
     :param arguments: those of the constructor; Airflow puts the defaults of DAG and group among them.
+    :param others: further defaults of this provider.
     """
     chosen = {**(arguments.get("default_args") or {}), **arguments}
-    return {**{name: value for name, value in RETRY_DEFAULTS.items() if name not in chosen}, **arguments}
+    ours = {**RETRY_DEFAULTS, **others}
+    return {**{name: value for name, value in ours.items() if name not in chosen}, **arguments}
 
 
 def mapped_defaults(operator: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +80,8 @@ def mapped_defaults(operator: type, arguments: Mapping[str, Any]) -> dict[str, A
     given = arguments.get("default_args") or {}
     around = defaults_around(arguments.get("dag"), arguments.get("task_group"))
     own = {name: given[name] for name in inspect.signature(operator).parameters if name in given}
-    return with_retry_defaults({**own, **arguments, "default_args": {**around, **given}})
+    label = {"map_index_template": TEMPLATE} if issubclass(operator, KlingVideoTask) else {}
+    return with_retry_defaults({**own, **arguments, "default_args": {**around, **given}}, **label)
 
 
 class TriedAgain:
@@ -98,6 +111,7 @@ class KlingVideoTask(TriedAgain):
     """
 
     task_name: ClassVar[str] = ""
+    _job_label: str = ""
     options: ClassVar[tuple[Option, ...]] = ()
 
     if TYPE_CHECKING:
@@ -143,6 +157,18 @@ class KlingVideoTask(TriedAgain):
 
             hide_signatures(self)
 
+    @property
+    def map_label(self) -> str:
+        """What a mapped task is called: by its job, before that is known by its request, or by its rows."""
+        return self._job_label or next(
+            (label(given) for name, label in LABELS.items() if isinstance(given := getattr(self, name, None), Mapping)),
+            "",
+        )
+
+    def called_after(self, job: WorkflowJob) -> None:
+        """Call the task after its job."""
+        self._job_label = label_of_job(job.as_json())
+
     def option(self, name: str) -> Any:
         """Return the value of an option, read as the table says.
 
@@ -181,10 +207,11 @@ def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., Non
 
     def __init__(self: Any, **kwargs: Any) -> None:  # noqa: N807 - it becomes one
         given = {one.name: kwargs.pop(one.name, one.default) for one in options}
+        label = {"map_index_template": TEMPLATE} if _is_mapped(kwargs.get("task_group")) else {}
         if own is None:
-            super(cls, self).__init__(**with_retry_defaults(kwargs))
+            super(cls, self).__init__(**with_retry_defaults(kwargs, **label))
         else:
-            own(self, **with_retry_defaults(kwargs))
+            own(self, **with_retry_defaults(kwargs, **label))
         for name, value in {**given, **untemplated(options, given)}.items():
             setattr(self, name, value)
 
@@ -201,6 +228,11 @@ def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., Non
     in_order = sorted(arguments.values(), key=lambda one: one.default is not empty)
     __init__.__signature__ = inspect.Signature([first, *in_order, rest])  # type: ignore[attr-defined]
     return __init__
+
+
+def _is_mapped(group: Any) -> bool:
+    """Whether a group, or one around it, is mapped."""
+    return group is not None and any(True for _ in group.iter_mapped_task_groups())
 
 
 class KlingVideoBaseOperator(KlingVideoTask, BaseOperator):

@@ -154,14 +154,14 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
         """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.batches.verdict import BatchVerdict
-        from airflow_provider_klingvideo.runtime.upstream import Upstream
+        from airflow_provider_klingvideo.runtime.upstream import Upstream, shown
 
         upstream = Upstream(self, context)
         if self.requests != [] and upstream.is_left_out:
             raise AirflowSkipException("The batch was left out: the tasks with which it begins were skipped.")
         if self.requests is None:
             why = upstream.blame or "the task that lists them has returned none"
-            raise AirflowFailException(f"The batch has no requests, and nothing was ordered: {why}.")
+            raise AirflowFailException(f"The batch has no requests: {why}.")
         with airflow_errors():
             summary = BatchVerdict.over(self, context).summary()
         self.log.info("Batch: %s", summary)
@@ -173,7 +173,7 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
             )
         if summary["refused"]:
             self.log.warning("%d of the rows were refused and not ordered", summary["refused"])
-        return summary
+        return {**summary, "failed_tasks": shown(summary["failed_tasks"])}
 
 
 def _reason(summary: Mapping[str, Any], upstream: Upstream) -> str:

@@ -39,15 +39,18 @@ class KlingVideoCreateOperator(KlingVideoBaseOperator, task="created"):
         """Write the record and return it."""
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.places import job_id_of, origin_of, session_of, store_of
+        from airflow_provider_klingvideo.runtime.xcom import carried
         from airflow_provider_klingvideo.workflow.inputs.creation import created_job
 
         with airflow_errors():
             session = session_of(self)
             store = store_of(session, context, self.batch)
-            wanted = job_id_of(session, self, context)
-            job = created_job(session.engine(store), wanted, self.request, origin=origin_of(context, batch=self.batch))
+            wanted, row = job_id_of(session, self, context)
+            origin = origin_of(context, batch=self.batch, row=row)
+            job = created_job(session.engine(store), wanted, self.request, origin=origin)
+        self.called_after(job)
         self.log.info("Job %s is %s; its record lies in %s", job.id, job.state, store.folder(job.id))
-        return job.as_json()
+        return carried(job, store)
 
 
 class _PhaseOperator(KlingVideoBaseOperator):
@@ -63,7 +66,7 @@ class _PhaseOperator(KlingVideoBaseOperator):
         if wait is not None:
             self.wait_for(run, wait)
         self.tell(run)
-        return run.job.as_json()
+        return run.told()
 
     async def work(self, run: JobRun, driver: Driver) -> StateWait | None:
         """Do the phase; what it has to wait for is returned."""

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_klingvideo.runtime.job_run import JobRun
-    from airflow_provider_klingvideo.runtime.upstream import Upstream
 
 __all__ = [
     "KlingVideoCancelOperator",
     "KlingVideoFailOperator",
     "KlingVideoVerdictOperator",
 ]
+LEFT_OUT = "The job was left out: the task with which it begins was skipped."
 
 
 class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
@@ -36,13 +36,15 @@ class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the failed job."""
+        from airflow_provider_klingvideo.runtime.job_run import JobRun, raise_missing
         from airflow_provider_klingvideo.runtime.upstream import Upstream
         from airflow_provider_klingvideo.workflow.job.closing import close
 
-        upstream = Upstream(self, context)
-        run = _begun(self, context, upstream)
-        if run is None:
+        upstream, run = Upstream(self, context), JobRun.find(self, context)
+        if run is None and not upstream.has_begun:
             raise AirflowSkipException(f"No job was begun: {upstream.blame or 'none of its own tasks has failed'}.")
+        if run is None:
+            raise_missing(self, context)
         if not run.job.is_terminal:
             # Airflow below 3.3 calls this task for every index of a mapped group as soon as one has failed.
             failed = upstream.failed
@@ -62,13 +64,13 @@ class KlingVideoCancelOperator(KlingVideoBaseOperator, task="cancelled"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the cancelled job."""
-        from airflow_provider_klingvideo.runtime.job_run import raise_missing
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
         from airflow_provider_klingvideo.runtime.upstream import Upstream
         from airflow_provider_klingvideo.workflow.job.closing import cancel
 
-        run = _begun(self, context, Upstream(self, context))
-        if run is None:
-            raise_missing(self, context)
+        if Upstream(self, context).is_left_out:
+            raise AirflowSkipException(LEFT_OUT)
+        run = JobRun.start(self, context)
         if not run.job.is_terminal:
             run.end(cancel, "its task was skipped")
         return _entered(run, WorkflowState.CANCELLED)
@@ -86,14 +88,16 @@ class KlingVideoVerdictOperator(KlingVideoBaseOperator, task="verdict"):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, unless it failed."""
-        from airflow_provider_klingvideo.runtime.job_run import raise_missing
+        from airflow_provider_klingvideo.runtime.job_run import JobRun, raise_missing
         from airflow_provider_klingvideo.runtime.upstream import Upstream
         from airflow_provider_klingvideo.workflow.job.closing import close
 
-        upstream = Upstream(self, context)
-        run = _begun(self, context, upstream)
-        if run is None and upstream.blame:
-            raise AirflowFailException(f"No job was begun, and nothing was ordered: {upstream.blame}.")
+        upstream, run = Upstream(self, context), JobRun.find(self, context)
+        # A job that somebody has begun and nobody has ended may be paid: it is ended here, left out or not.
+        if (run is None or run.job.is_terminal) and upstream.is_left_out:
+            raise AirflowSkipException(LEFT_OUT)
+        if run is None and upstream.blame and not upstream.has_begun:
+            raise AirflowFailException(f"No job was begun: {upstream.blame}.")
         if run is None:
             raise_missing(self, context)
         if not run.job.is_terminal:
@@ -104,20 +108,7 @@ class KlingVideoVerdictOperator(KlingVideoBaseOperator, task="verdict"):
             raise AirflowFailException(
                 f"Job {run.job.id} was COMPLETED, but {', '.join(failed)} failed when run again."
             )
-        return run.job.as_json()
-
-
-def _begun(task: KlingVideoBaseOperator, context: Context, upstream: Upstream) -> JobRun | None:
-    """Return the run of the task's job, None where it has no record; skip the task where the job was left out.
-
-    A job that somebody has begun and nobody has ended is looked after, even where this time it was left out.
-    """
-    from airflow_provider_klingvideo.runtime.job_run import JobRun
-
-    run = JobRun.find(task, context)
-    if (run is None or run.job.is_terminal) and upstream.is_left_out:
-        raise AirflowSkipException("The job was left out: the task with which it begins was skipped.")
-    return run
+        return run.told()
 
 
 def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
@@ -125,4 +116,4 @@ def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
     if run.job.state is not state:
         raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}, not {state}.")
     logging.getLogger(__name__).info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
-    return run.job.as_json()
+    return run.told()

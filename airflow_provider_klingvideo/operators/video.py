@@ -68,7 +68,7 @@ class KlingVideoOperator(KlingVideoBaseOperator, task="video"):
         for warning in job.files.warnings:
             self.log.warning("%s", warning)
         tell_of_video(self.outlets, run.context, job)
-        return job.as_json()
+        return run.told()
 
     async def _work(self, run: JobRun, driver: Driver) -> StateWait | None:
         from airflow_provider_klingvideo.runtime.memory import remember, remind

@@ -23,6 +23,7 @@ from airflow_provider_klingvideo.runtime.places import (
     turn_of,
 )
 from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.runtime.xcom import carried
 from airflow_provider_klingvideo.workflow import Driver, JobStore, WorkflowEngine, WorkflowJob, WorkflowState
 from airflow_provider_klingvideo.workflow.batch.run import batch_job
 from airflow_provider_klingvideo.workflow.driver import Phase
@@ -75,6 +76,10 @@ class JobRun:
     engine: WorkflowEngine
     job: WorkflowJob
 
+    def __post_init__(self) -> None:
+        """Call the task after the job."""
+        self.task.called_after(self.job)
+
     @classmethod
     def start(cls, task: JobTask, context: Context) -> JobRun:
         """Load the record of the job that a task instance is about.
@@ -93,7 +98,7 @@ class JobRun:
         :raises AirflowException: it cannot be read.
         """
         with airflow_errors():
-            session, store, wanted = _place_of(task, context)
+            session, store, wanted, _ = _place_of(task, context)
             job = store.load(wanted)
         return cls(task, context, session, store, session.engine(store), job) if job else None
 
@@ -105,13 +110,13 @@ class JobRun:
         :raises AirflowException: a record that lies there cannot be read, or an argument makes no sense.
         """
         with airflow_errors():
-            session, store, wanted = _place_of(task, context)
+            session, store, wanted, row = _place_of(task, context)
             engine = session.engine(store)
             job = batch_job(
                 engine,
                 wanted,
                 request,
-                origin=origin_of(context, batch=task.batch, turn=turn_of(task, context)),
+                origin=origin_of(context, batch=task.batch, row=row, turn=turn_of(task, context)),
                 terms=terms_of(session, task, context),
                 is_beginning=is_beginning(task, context),
             )
@@ -127,11 +132,15 @@ class JobRun:
         if is_beginning(task, context):
             return None
         with airflow_errors():
-            session, store, wanted = _place_of(task, context)
+            session, store, wanted, _ = _place_of(task, context)
             job = store.load(wanted)
         if job is None or job.origin.turn != turn_of(task, context):
             return None
         return cls(task, context, session, store, session.engine(store), job)
+
+    def told(self) -> dict[str, Any]:
+        """Return what the task returns of the job, for those behind it."""
+        return carried(self.job, self.store)
 
     def hears(self, event: Mapping[str, Any] | None) -> bool:
         """Whether a trigger's event tells how the task ended that the job still follows."""
@@ -256,11 +265,11 @@ def raise_missing(task: JobTask, context: Context) -> NoReturn:
     :raises AirflowException: that.
     """
     with airflow_errors():
-        _, store, wanted = _place_of(task, context)
+        _, store, wanted, _ = _place_of(task, context)
         raise MissingRecordError(f"There is no job record at {store.folder(wanted)}")
 
 
-def _place_of(task: JobTask, context: Context) -> tuple[Session, JobStore, str]:
-    """Return what a task works with, and where the record of its job lies: the store and the id."""
+def _place_of(task: JobTask, context: Context) -> tuple[Session, JobStore, str, str | None]:
+    """Return what a task works with, and where the record of its job lies: the store, the id, and its row's key."""
     session = session_of(task)
-    return session, store_of(session, context, task.batch), job_id_of(session, task, context)
+    return session, store_of(session, context, task.batch), *job_id_of(session, task, context)

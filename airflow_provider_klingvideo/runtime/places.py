@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.storage.names import job_id
-from airflow_provider_klingvideo.workflow import JobStore
+from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.run import JobTerms
 from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
@@ -31,6 +31,9 @@ class JobTask(Protocol):
     def settings(self) -> dict[str, Any]:
         """Return the settings of the workflow that the task sets itself."""
 
+    def called_after(self, job: WorkflowJob) -> None:
+        """Call the task after its job."""
+
 
 def session_of(task: JobTask) -> Session:
     """Return what a task works with."""
@@ -48,16 +51,18 @@ def row_book_of(session: Session, task: JobTask, context: Context) -> RowBook:
     return session.row_book(store_of(session, context, task.batch), job_key_of(task))
 
 
-def job_id_of(session: Session, task: JobTask, context: Context) -> str:
-    """Return the id of the job that a task instance is about: of the job given to it, else of its place in the DAG."""
+def job_id_of(session: Session, task: JobTask, context: Context) -> tuple[str, str | None]:
+    """Return the id of the job that a task instance is about: of the job given to it, else of its place in the DAG.
+
+    :returns: the id, and the key of its row where the rows of a batch were asked for it.
+    """
     given = getattr(task, "job", None)
-    if isinstance(given, Mapping):
-        return str(given["id"])
     if given:
-        return str(given)
+        return str(given["id"] if isinstance(given, Mapping) else given), None
     if task.batch:
-        return row_book_of(session, task, context).read()[context["ti"].map_index or 0].job_id
-    return name_of(context, job_key_of(task))
+        row = row_book_of(session, task, context).read()[context["ti"].map_index or 0]
+        return row.job_id, row.key
+    return name_of(context, job_key_of(task)), None
 
 
 def name_of(context: Context, key: str, *, map_index: int | None = None) -> str:

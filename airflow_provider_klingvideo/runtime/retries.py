@@ -62,7 +62,7 @@ class KlingVideoRetryPolicy(RetryPolicy):
 def _growth(task: Any) -> float:
     """By what the pause of a task is multiplied with every try."""
     backoff = getattr(task, "retry_exponential_backoff", True)
-    return DOUBLED if backoff is True else float(backoff) or SAME
+    return DOUBLED if backoff is True else float(backoff or SAME)
 
 
 def _error_of(exception: BaseException) -> KlingVideoError | None:

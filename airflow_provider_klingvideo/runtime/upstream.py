@@ -32,11 +32,20 @@ class Upstream:
         """The direct upstream tasks that failed, or did not run for one that failed; a mapped one with its index."""
         return sorted(name for name, state in self._states(self.task.upstream_task_ids).items() if state in FAILED)
 
-    @cached_property
+    @property
     def is_left_out(self) -> bool:
         """Whether all tasks with which the job or the batch begins were skipped: by a branch, or with their input."""
+        return self._beginnings == {"skipped"}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a task with which the job or the batch begins has done its work."""
+        return "success" in self._beginnings
+
+    @cached_property
+    def _beginnings(self) -> set[str]:
         begin = [one.task_id for one in self._before if _name_of(one) in BEGINNINGS and self._is_of_group(one)]
-        return bool(begin) and set(self._states(begin).values()) == {"skipped"}
+        return set(self._states(begin).values())
 
     @cached_property
     def culprits(self) -> list[str]:
@@ -82,5 +91,10 @@ def _name_of(task: Any) -> str:
 
 def named(task_ids: Sequence[str]) -> str:
     """Name tasks for a person: the first ones, and how many more there are."""
+    return ", ".join(shown(task_ids))
+
+
+def shown(task_ids: Sequence[str]) -> list[str]:
+    """Return the first of some names, and how many more there are."""
     more = len(task_ids) - SHOWN
-    return ", ".join([*task_ids[:SHOWN], *([f"{more} more"] if more > 0 else [])])
+    return [*task_ids[:SHOWN], *([f"{more} more"] if more > 0 else [])]

@@ -62,12 +62,12 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator, task="gener
             raise
         if wait is not None:
             self.wait_for(run, wait, method_name="execute_complete")
-        return run.job.as_json()
+        return run.told()
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""
         run, wait = self._look(context)
-        return PokeReturnValue(is_done=wait is None, xcom_value=run.job.as_json())
+        return PokeReturnValue(is_done=wait is None, xcom_value=run.told())
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Write down what the trigger found and return the job.
@@ -79,7 +79,7 @@ class KlingVideoGenerationSensor(KlingVideoTask, BaseSensorOperator, task="gener
             self.log.warning("The job has moved on while this task waited; looking again.")
             return dict(self.execute(context))
         run.hear(event)
-        return run.job.as_json()
+        return run.told()
 
     def _run(self, context: Context) -> JobRun:
         from airflow_provider_klingvideo.runtime.job_run import JobRun

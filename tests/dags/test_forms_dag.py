@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from airflow_home import connection
 
+from airflow_provider_klingvideo.runtime.xcom import LARGEST
 from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import WorkflowJob, WorkflowState
 
@@ -80,7 +84,7 @@ def test_a_task_before_that_failed_is_named_and_no_lost_record_is_told_of(elsewh
     expected.update({task: "skipped" for task in expected if task[0] == "videos.cancelled"})
     assert (run.state, of_videos(run), sandbox.ledger()["tasks"]) == ("failed", expected, [])
     assert "There is no job record" not in told
-    assert "nothing was ordered: task listing failed." in told or "operator" in form
+    assert re.search(r"(No job was begun|The batch has no requests): task listing failed\.", told) or "operator" in form
 
 
 def test_a_batch_whose_check_failed_names_the_check_and_no_lost_records(elsewhere, sandbox, capfd):
@@ -106,3 +110,100 @@ class TestTheSameRunAgain:
         run = elsewhere.run("form_group", requests=requests(1), way="listing_skips")
         job = run.job(key="videos")
         assert (run.state, job.state, job.failure["kind"]) == ("failed", WorkflowState.FAILED, "abandoned")
+
+
+@pytest.mark.parametrize("where", ["validated", "queued"])
+def test_a_record_that_was_lost_is_told_of_and_not_taken_for_a_job_that_was_never_begun(
+    elsewhere, sandbox, capfd, where, monkeypatch
+):
+    """A worker that does not see the folder of the others."""
+    from airflow_provider_klingvideo.operators.klingvideo import _PhaseOperator
+
+    work = _PhaseOperator.execute
+
+    def execute(self, context):
+        if self.task_id == f"videos.{where}":
+            for record in elsewhere.output.rglob("job.json"):
+                record.unlink()
+        return work(self, context)
+
+    monkeypatch.setattr(_PhaseOperator, "execute", execute)
+    run = elsewhere.run("form_group", requests=requests(1))
+    assert (run.state, of_videos(run)["videos.failed", -1], sandbox.ledger()["tasks"]) == ("failed", "failed", [])
+    told = "".join(capfd.readouterr())
+    assert "There is no job record" in told
+    assert "No job was begun" not in told
+
+
+# They run where a job failed or was cancelled; what never ran has its number.
+ENDS = ("failed", "cancelled")
+
+
+def names(run):
+    return {
+        (ti.task_id.rpartition(".")[2], ti.map_index): ti.rendered_map_index
+        for ti in run.dag_run.get_task_instances()
+        if ti.map_index >= 0
+    }
+
+
+class TestNamesOfMappedTasks:
+    """What a square of the grid is called."""
+
+    ROWS = (
+        {**FOX, "key": "fox", "prompt": "A red fox"},
+        {**FOX, "key": "7", "prompt": "A hare"},
+        {**FOX, "prompt": "An owl looks from its tree " * 9},
+        {**FOX, "prompt": "None"},
+        {"kind": "avatar", "image": "x", "duration": 5},
+    )
+    SHORT = "An owl looks from its tree An owl looks from its tree An ow…"
+
+    @pytest.mark.parametrize("mode", ["single", "mapped"])
+    def test_of_a_batch_are_the_keys_of_its_rows_else_prompts(self, airflow, sandbox, mode):
+        """In a DAG with native objects, which makes numbers of texts that look like them."""
+        run = airflow.run(f"rows_{mode}", rows=list(self.ROWS), batch="spring")
+        expected = dict(enumerate(["fox", "row 7", self.SHORT, "row None", "avatar"]))
+        found = names(run)
+        begin = "video" if mode == "single" else "created"
+        assert {index: name for (task, index), name in found.items() if task == begin} == expected
+        assert {name for (task, index), name in found.items() if index == 1 and task not in ENDS} == {"row 7"}
+
+    def test_of_a_compact_batch_are_its_rows(self, airflow, sandbox):
+        run = airflow.run("rows_compact", rows=[{**FOX, "prompt": f"{one}"} for one in range(5)], batch="spring")
+        assert names(run) == {
+            ("videos", 0): "rows 1 to 2",
+            ("videos", 1): "rows 3 to 4",
+            ("videos", 2): "row 5",
+        }
+
+    @pytest.mark.parametrize("form", ["mapped", "operators"])
+    def test_of_requests_are_the_beginnings_of_their_prompts(self, elsewhere, sandbox, form):
+        given = [{**FOX, "prompt": "A red fox"}, {**FOX, "prompt": "A  hare\n[sandbox:fail=Image pixel is invalid]"}]
+        found = names(elsewhere.run(f"form_{form}", requests=given))
+        ran = {name for (task, index), name in found.items() if index == 1 and task in ("videos", "created", "verdict")}
+        assert ran == {"A hare [sandbox:fail=Image pixel is invalid]"}
+        assert {name for (task, index), name in found.items() if index == 0 and task not in ENDS} == {"A red fox"}
+
+    def test_of_a_mapped_function_are_the_beginnings_of_what_it_asks_for(self, airflow, sandbox):
+        run = airflow.run("decorated", prompts=["Fox"])
+        assert re.fullmatch("Fox, call [0-9]+, decorated", names(run)["video", 0])
+
+
+@pytest.mark.parametrize("form", [*OF_ONE, "mapped", "compact", "single", "mapped_batch", "operators"])
+@pytest.mark.parametrize("monster", ["prompt", "words"])
+def test_what_travels_of_monsters_is_small(elsewhere, sandbox, form, monster):
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    if monster == "words":
+        action = {"type": "refuse", "http_status": 400, "code": 1301, "message": "No. " * 25_000}
+        sandbox.add_rule({"match": {"method": "POST", "path": "/text-to-video/*"}, "action": action})
+    asked = [{**FOX, "prompt": "🦊" * 100_000 if monster == "prompt" else "A fox"} for _ in range(2)]
+    run = elsewhere.run(f"form_{form}", requests=asked)
+    with create_session() as session:
+        sent = session.query(XComModel).filter_by(dag_id=run.dag_run.dag_id, run_id=run.dag_run.run_id)
+        sizes = {(one.task_id, one.map_index, one.key): len(json.dumps(one.value)) for one in sent}
+    carried = {what: size for what, size in sizes.items() if what[0] not in ("listing", "videos.rows")}
+    assert run.state == "failed"
+    assert max(carried.values(), default=0) <= LARGEST + 100

@@ -99,3 +99,11 @@ class TestThePolicy:
 
     def test_other_errors_are_left_to_the_task(self):
         assert self.decision(ZeroDivisionError()).action.value == "default"
+
+    def test_the_tasks_own_growth_is_obeyed(self):
+        pauses = [
+            self.decision(ServerError("502"), 4, retry_exponential_backoff=growth).retry_delay
+            for growth in (0, False, None, 1.5, True)
+        ]
+        for pause, times in zip(pauses, (1, 1, 1, 3.375, 5), strict=True):
+            assert times * MINUTE <= pause <= 1.5 * times * MINUTE

@@ -74,10 +74,17 @@ class Chunk:
             rows = row_book_of(session, task, context).read()
             chosen = task.chunk or {"first": 0, "count": len(rows)}
             first = chosen["first"]
-            origin = origin_of(context, batch=task.batch, turn=turn_of(task, context))
+            turn = turn_of(task, context)
             terms, engine, take = terms_of(session, task, context), session.engine(store), task.option("take")
             made = (
-                batch_job(engine, row.job_id, row.request, origin=origin, terms=terms, is_beginning=is_beginning)
+                batch_job(
+                    engine,
+                    row.job_id,
+                    row.request,
+                    origin=origin_of(context, batch=task.batch, row=row.key, turn=turn),
+                    terms=terms,
+                    is_beginning=is_beginning,
+                )
                 for row in rows[first : first + chosen["count"]]
             )
             jobs = [with_another_take(engine, job, take) for job in made]

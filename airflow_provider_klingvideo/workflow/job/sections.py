@@ -22,6 +22,7 @@ class Origin(Section):
     :param run_id: the DAG run that made it last.
     :param map_index: -1 or None outside of mapped tasks.
     :param batch: the batch whose row it is.
+    :param row: the key of that row.
     :param turn: the run, or clear of it, in which a row was taken up last.
     :param is_reconciled: whether the record was made anew from what Kling tells of its task.
     """
@@ -30,6 +31,7 @@ class Origin(Section):
     run_id: str | None = None
     map_index: int | None = None
     batch: str | None = None
+    row: str | None = None
     turn: str | None = None
     is_reconciled: bool = False
 
