@@ -35,6 +35,15 @@ def live(live_sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory) 
     with running(airflow_server(folder, url, live_sandbox.url)) as server:
         server.wait_until_ready(PATIENCE)
         airflow = LiveAirflow(url, folder / "videos")
-        dags = f"{url}/api/v2/dags/batch"
-        until(lambda: httpx.get(dags, trust_env=False).is_success, "Airflow reads the DAGs")
+        for one in ("batch", "form_compact"):
+            dag = f"{url}/api/v2/dags/{one}"
+            until(lambda dag=dag: httpx.get(dag, trust_env=False).is_success, "Airflow reads the DAGs")
+        airflow.call(
+            "POST",
+            "/connections",
+            connection_id="klingai_elsewhere",
+            conn_type="klingai",
+            host=live_sandbox.url,
+            password="sandbox-key",
+        )
         yield airflow

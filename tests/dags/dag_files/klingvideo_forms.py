@@ -51,14 +51,14 @@ def listing(first_only: bool) -> object:
     return requests[0] if first_only else requests
 
 
-def film(requests):
+def a_film(requests):
     """Make one film of a mapped group; the group comes first."""
     shots = kling_video_workflow.partial(group_id="videos").expand(request=requests)
     KlingVideoAssembleOperator(task_id="film", clips=jobs_of(shots))
     return shots
 
 
-def batch(mode):
+def a_batch(mode):
     """Make the batch of a granularity."""
     return lambda requests: kling_video_batch(requests, mode=mode, group_id="videos", chunk_size=2)
 
@@ -68,11 +68,11 @@ OF_MANY = {
     "strict": lambda requests: kling_video_workflow.partial(group_id="videos", all_or_nothing=True).expand(
         request=requests
     ),
-    "compact": batch("compact"),
-    "single": batch("single"),
-    "mapped_batch": batch("mapped"),
+    "compact": a_batch("compact"),
+    "single": a_batch("single"),
+    "mapped_batch": a_batch("mapped"),
     "operators": lambda requests: KlingVideoOperator.partial(task_id="videos").expand(request=requests),
-    "film": film,
+    "film": a_film,
 }
 OF_ONE = {
     "group": lambda request: kling_video_workflow(group_id="videos", request=request),
