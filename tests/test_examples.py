@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jinja2 import Template
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT / "example_dags", ROOT / "airflow_provider_klingvideo" / "demo" / "dags"]
@@ -70,4 +71,5 @@ def test_a_form_leaves_out_what_is_empty():
 
     request = request_from_params(["prompt", "last_frame"], kind="image_to_video")
     assert request["kind"] == "image_to_video"
-    assert request["last_frame"] == "{{ params.last_frame if params.last_frame is not none else '' }}"
+    form = Template(request["last_frame"])
+    assert [form.render(params={"last_frame": value}) for value in (None, "", "a.png")] == ["", "", "a.png"]

@@ -22,6 +22,8 @@ FREE = {
     *(("kling.services.selection", f"{verb}_selection") for verb in ("add", "delete", "clear", "preview")),
     ("kling.services.library", "_deletion"),
     ("kling.services.billing", "_ledger"),
+    # It makes one operation of another.
+    ("kling.wire.bills", "with_bill"),
 }
 
 

@@ -29,6 +29,7 @@ class Stage:
     """Where the events take place.
 
     :param lot: draws the victims.
+    :param slots: how many tasks the sandbox may run at once when a run begins.
     :param struck: how often each rule of the sandbox has struck, over its restarts.
     """
 
@@ -36,6 +37,7 @@ class Stage:
     sandbox: Sandbox
     database: Postgres
     lot: random.Random
+    slots: int
     struck: Counter[str] = field(default_factory=Counter)
 
     def set_up(self, plan: Plan, point_names: Mapping[str, str] | None = None) -> None:
@@ -45,6 +47,8 @@ class Stage:
         """
         self.struck.clear()
         self.sandbox.reset()
+        # One that was restarted has started without any.
+        self.sandbox.settings(slots=self.slots)
         self.parts.points.clear()
         for video in plan.videos:
             for rule in video.rules:

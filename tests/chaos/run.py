@@ -119,7 +119,7 @@ def outcomes_of(options: argparse.Namespace) -> dict[int, dict[str, Outcome]]:
             parts.wait_for_dag(dag_id)
         for seed in seeds:
             plan = drawn(seed, options.jobs)
-            runner = Runner(Stage(parts, sandbox, database, random.Random(seed)), plan, console)
+            runner = Runner(Stage(parts, sandbox, database, random.Random(seed), options.slots), plan, console)
             outcomes[seed] = {name: RUNS[name](runner) for name in options.only or COMPARED}
             report(console, plan, outcomes[seed])
     return outcomes

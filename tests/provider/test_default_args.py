@@ -42,6 +42,7 @@ SET = {
     "patience": 14.0,
     "chunk_size": 15,
     "max_failed_share": 0.5,
+    "on_invalid_rows": "skip",
 }
 UNSETTING = dict.fromkeys(SET) | {
     "budget_units": "",

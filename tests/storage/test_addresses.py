@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_klingvideo._text import trimmed, unquoted
 from airflow_provider_klingvideo.kling import ApiFamily, parse_request
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.media.film.materials import Materials
@@ -28,7 +29,6 @@ from airflow_provider_klingvideo.storage.addresses import (
     read_address,
     web_address,
 )
-from airflow_provider_klingvideo.storage.text import trimmed, unquoted
 from airflow_provider_klingvideo.workflow import JobStore
 from airflow_provider_klingvideo.workflow.films import clips_of
 from airflow_provider_klingvideo.workflow.inputs.reader import InputReader

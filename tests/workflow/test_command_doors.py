@@ -23,7 +23,11 @@ BAD = {
         "it says 82, and the host says 81",
         "Edit connection klingai_x",
     ),
-    "two keys": (connection("", extra={"access_key": "a", "secret_key": "b"}), "beside an access key", "Edit"),
+    "two keys": (
+        connection("", extra={"access_key": "access-key", "secret_key": "secret-key"}),
+        "beside an access key",
+        "Edit",
+    ),
     "torn": ('{"conn_type"', "holds text that is no connection", "AIRFLOW_CONN_KLINGAI_X"),
 }
 

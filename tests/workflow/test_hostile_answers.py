@@ -41,12 +41,14 @@ from airflow_provider_klingvideo.workflow import (
     WorkflowEngine,
 )
 from airflow_provider_klingvideo.workflow import WorkflowState as S
-from airflow_provider_klingvideo.workflow.batch.judge import faults_of, judged
+from airflow_provider_klingvideo.workflow.batch.checking import RowChecks
+from airflow_provider_klingvideo.workflow.batch.judge import judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows
 from airflow_provider_klingvideo.workflow.gates.slots.slots import SlotBoard, SlotRules, Slots
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job
+from airflow_provider_klingvideo.workflow.inputs.reader import InputReader
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.journal import write_log
 from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
@@ -418,13 +420,11 @@ class Batch:
         return {path.parent / job.id for job in jobs}
 
     def _job(self, engine, row):
-        faults = faults_of(
-            [row.request],
-            AsyncKlingClient(ApiKeyAuth(KEY), base_url="http://127.0.0.1:9").family_for,
-            unknown_models="warn",
-        )
+        inputs = InputReader(Path, self.store.at, lambda job: str(job.klingai_job_id))
+        family_for = AsyncKlingClient(ApiKeyAuth(KEY), base_url="http://127.0.0.1:9").family_for
+        found = RowChecks(family_for, "warn", inputs, self.store, lambda request: request).faults([row])
         job = created_job(engine, row.job_id, row.request, origin=Origin(batch=self.name, run_id=self.name))
-        engine.fail(job, InputError(faults.get(0, "as an example")))
+        engine.fail(job, InputError([one.fault for one in found] or "as an example"))
         self.store.save(job)
         assert self.store.load(job.id).as_json() == job.as_json()
         assert job.id == created_job(engine, row.job_id, row.request, origin=Origin()).id

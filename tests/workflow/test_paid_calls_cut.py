@@ -188,7 +188,7 @@ class TestTheLookBeforeLips:
         monkeypatch.setattr(lip_sync, "read_faces", lambda data: found({**data, "face_data": []}))
         job = shop.process(wanted(lips))
         for _ in range(3):
-            assert "No face was found" in job.error
+            assert "no face was found" in job.error
             assert (job.state, job.failure["kind"], job.failure["money"]) == (S.FAILED, "invalid_request", "billed")
             job = shop.cleared("job", S.CREATED, repeat_unanswered=True)
         assert (shop.sent(LOOK), job.billed_units) == (1, LOOK_UNITS)
