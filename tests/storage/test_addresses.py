@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from airflow_provider_klingvideo._text import trimmed, unquoted
 from airflow_provider_klingvideo.kling import ApiFamily, parse_request
 from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
-from airflow_provider_klingvideo.media.film.materials import Materials
+from airflow_provider_klingvideo.media.decor.proving import Tools
+from airflow_provider_klingvideo.media.film.materials import Materials, uses_in
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.storage.addresses import (
@@ -247,7 +248,8 @@ class TestOneDoorForAll:
     def test_plans(self, file, way, tmp_path):
         name = way.format(file)
         plan = RenderPlan.parse({"outputs": [{"preset": "web", "logo": name}]})
-        materials = Materials(plan.outputs, open_path, tmp_path, MediaSettings())
+        # Without ffmpeg, which would miss what follows the header.
+        materials = Materials(uses_in(plan), open_path, tmp_path, Tools(None, MediaSettings()))
         assert [materials.fault(output) for output in plan.outputs] == [None]
 
     def test_output_paths(self, file, way):
