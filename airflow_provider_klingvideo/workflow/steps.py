@@ -400,5 +400,8 @@ class VideoSteps:
     def _video_of(self, job: WorkflowJob) -> str:
         video = first_video(self._outputs(task_id_of(job), job.kind))
         if video is None:
-            raise InputError(f"Job {job.id} offers no video", advice="Media are kept for 30 days after they were made")
+            raise InputError(
+                Fault(f"job {job.id}", "it offers no video any more", "a video that was made in the last 30 days"),
+                advice="Order that video again, or name another one",
+            )
         return video.url
