@@ -135,6 +135,9 @@ _CONFIG = {
             "string",
             "warn",
         ),
+        "answer_max_bytes": _option(
+            "Largest answer of Kling that is read, when it is unpacked.", "integer", "16777216"
+        ),
         "rows_max_bytes": _option(
             "Largest file of a batch, and the most that a Parquet file may hold when it is unpacked.",
             "integer",

@@ -56,18 +56,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     from airflow_provider_klingvideo.cli.console import PlainConsole
     from airflow_provider_klingvideo.runtime.batches.local import LocalBatch
-    from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error
+    from airflow_provider_klingvideo.runtime.configuration import log_to_standard_error, table_limits
     from airflow_provider_klingvideo.runtime.connections.finding import look_in_the_database
     from airflow_provider_klingvideo.runtime.paths import open_path
     from airflow_provider_klingvideo.workflow.batch.judge import REFUSED
+    from airflow_provider_klingvideo.workflow.batch.tables.content import content_of
 
     log_to_standard_error()
     look_in_the_database()
     console = PlainConsole()
     source = open_path(arguments.source)
     name = arguments.batch or PurePosixPath(source.name).stem
-    plan = arguments.render_plan and open_path(arguments.render_plan).read_text()
-    batch = LocalBatch(arguments.conn_id, arguments.output_path, name, plan, arguments.on_invalid_rows)
+    plan = arguments.render_plan and content_of(open_path(arguments.render_plan), table_limits())
+    text = plan and plan.decode("utf-8-sig", "replace")
+    batch = LocalBatch(arguments.conn_id, arguments.output_path, name, text, arguments.on_invalid_rows)
     jobs = batch.load(arguments.source)
     with _Screen(console, jobs) as screen:
         summary = asyncio.run(batch.make(screen.show, screen.show_rendering))

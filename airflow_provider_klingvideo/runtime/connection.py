@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_klingvideo import __version__
+from airflow_provider_klingvideo._compat import conf
 from airflow_provider_klingvideo.runtime.connections import fields
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
 from airflow_provider_klingvideo.runtime.connections.finding import found
@@ -189,5 +190,11 @@ def async_client(settings: KlingSettings) -> AsyncKlingClient:
 
 
 def _client_options(settings: KlingSettings) -> dict[str, Any]:
-    agent = f"airflow-provider-klingvideo/{__version__}"
-    return {"auth": settings.auth(), "base_url": settings.base_url, "user_agent": agent}
+    from airflow_provider_klingvideo.kling.client.bounds import LARGEST_ANSWER
+
+    return {
+        "auth": settings.auth(),
+        "base_url": settings.base_url,
+        "user_agent": f"airflow-provider-klingvideo/{__version__}",
+        "largest_answer": conf.getint("klingvideo", "answer_max_bytes", fallback=LARGEST_ANSWER),
+    }

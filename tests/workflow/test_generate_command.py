@@ -225,3 +225,12 @@ def test_many_faults_are_a_screenful_and_a_file(sandbox, shots):
     assert len(made.stderr.splitlines()) < 30
     faults = shots.folder / "videos" / "local" / "shots" / "videos.faults.jsonl"
     assert len(faults.read_text().splitlines()) == 120
+
+
+def test_a_render_plan_that_is_not_there_is_told_in_a_sentence(sandbox, shots):
+    shots.write("A fox")
+    shots.arguments += ["--render-plan", shots.folder / "none.json"]
+    made = shots.make()
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert "none.json': there is no file of this name" in made.stderr
+    assert "Traceback" not in made.stderr

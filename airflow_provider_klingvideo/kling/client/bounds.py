@@ -11,14 +11,15 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from typing import Any, cast
 
 import httpx
 
-# A full page of a listing, 500 tasks, is about a megabyte, and some ten where all prompts are as long as they may be.
 LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes. A full page of a listing, 500 tasks, is about a megabyte, some ten where all prompts are as long as can be."""
 # Bytes a second. Pictures travel inside the body of a create, up to some ten megabytes each: over a slow line they
 # take minutes, and a create that is given up on the way may have been accepted.
 SLOWEST_UPLOAD = 128 * 1024
@@ -36,8 +37,8 @@ _ends_at: ContextVar[float] = ContextVar("_ends_at", default=inf)
 class AnswerTooLargeError(Exception):
     """The answer is larger than any of the API's."""
 
-    def __init__(self) -> None:
-        super().__init__(f"it is larger than {LARGEST_ANSWER // 1024**2} MiB")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"it is larger than {limit} bytes")
 
 
 def seconds_for(request: httpx.Request, answer_seconds: float) -> float:
@@ -116,36 +117,42 @@ def _too_late() -> httpx.ReadTimeout:
     return httpx.ReadTimeout("the answer was not complete in time")
 
 
-def bound_size(response: httpx.Response) -> None:
-    """Let the body of an answer be read up to :data:`LARGEST_ANSWER` only; a response hook of httpx.
+@dataclass(frozen=True)
+class SizeBound:
+    """Lets the body of an answer be read so far only; its methods are response hooks of httpx.
 
-    It is unpacked here: httpx would unpack a small answer to one without an end.
+    :param limit: bytes, when they are unpacked.
     """
-    intake = _Intake(response.headers.pop("Content-Encoding", ""))
-    response.stream = _BoundedStream(response.stream, intake)
 
+    limit: int
 
-async def bound_size_async(response: httpx.Response) -> None:
-    """Do the same for the asynchronous client."""
-    bound_size(response)
+    def hook(self, response: httpx.Response) -> None:
+        """Bound an answer. It is unpacked here: httpx would unpack a small answer to one without an end."""
+        intake = _Intake(response.headers.pop("Content-Encoding", ""), self.limit)
+        response.stream = _BoundedStream(response.stream, intake)
+
+    async def hook_async(self, response: httpx.Response) -> None:
+        """Do the same for the asynchronous client."""
+        self.hook(response)
 
 
 class _Intake:
     """Unpacks and counts the pieces of one answer.
 
     :param encoding: how it is packed; what is not ``gzip``, which alone was asked for, stays as it is.
+    :param limit: bytes.
     """
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, limit: int) -> None:
         self._unpacker = zlib.decompressobj(GZIP_FORMAT) if encoding.strip().lower() == "gzip" else None
-        self._left = LARGEST_ANSWER
+        self._limit = self._left = limit
 
     def take(self, piece: bytes) -> bytes:
         unpacked = self._unpacked(piece)
         # The packed size counts, too: a packed answer can go on for ever without holding anything.
         self._left -= max(len(piece), len(unpacked))
         if self._left < 0:
-            raise AnswerTooLargeError
+            raise AnswerTooLargeError(self._limit)
         return unpacked
 
     def _unpacked(self, piece: bytes) -> bytes:

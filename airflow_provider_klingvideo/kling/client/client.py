@@ -24,10 +24,10 @@ from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import API_CHOICES, AUTO, ApiFamily, registry
 from airflow_provider_klingvideo.kling.client import operations
 from airflow_provider_klingvideo.kling.client.bounds import (
+    LARGEST_ANSWER,
     ONLY_GZIP,
     AnswerTooLargeError,
-    bound_size,
-    bound_size_async,
+    SizeBound,
     seconds_for,
     time_limit,
     time_limit_async,
@@ -85,6 +85,7 @@ class _Core(VendorMethods):
     :param timeout: seconds for a request and its whole answer. Each try has them anew; a body gets more, at 128 KiB a
         second.
     :param read_attempts: how often a read is tried.
+    :param largest_answer: bytes of an answer, unpacked, that are read at most.
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class _Core(VendorMethods):
         user_agent: str = "airflow-provider-klingvideo",
         timeout: float = ANSWER_SECONDS,
         read_attempts: int = READ_ATTEMPTS,
+        largest_answer: int = LARGEST_ANSWER,
     ) -> None:
+        self._size = SizeBound(largest_answer)
         self.base_url = base_url.rstrip("/")
         self._host = _host_of(self.base_url)
         self._auth = auth
@@ -216,7 +219,7 @@ class KlingClient(_Core, SyncSender):
 
     def __init__(self, auth: Auth, **options: Any) -> None:
         super().__init__(auth, **options)
-        self._http = httpx.Client(**self._http_options, verify=_tls(), event_hooks={"response": [bound_size]})
+        self._http = httpx.Client(**self._http_options, verify=_tls(), event_hooks={"response": [self._size.hook]})
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -306,7 +309,7 @@ class AsyncKlingClient(_Core, AsyncSender):
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         """Made for the first request: many tasks ask the vendor nothing, and loading the certificates takes a while."""
-        return httpx.AsyncClient(**self._http_options, verify=_tls(), event_hooks={"response": [bound_size_async]})
+        return httpx.AsyncClient(**self._http_options, verify=_tls(), event_hooks={"response": [self._size.hook_async]})
 
     async def __aenter__(self) -> Self:
         """Return the client."""

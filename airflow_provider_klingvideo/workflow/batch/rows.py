@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_klingvideo.errors import Fault, quoted
+from airflow_provider_klingvideo.storage.addresses import shown
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, place_of
 from airflow_provider_klingvideo.workflow.batch.tables.cells import cell, is_missing
@@ -49,10 +50,10 @@ def read_rows(
     suffix = path.name.lower().rpartition(".")[2]
     reader = _READERS.get(suffix)
     if reader is None:
-        unknown = Fault(str(path), f"the format {quoted(suffix)} is unknown", ", ".join(_READERS))
+        unknown = Fault(shown(str(path)), f"the format {quoted(suffix)} is unknown", ", ".join(_READERS))
         raise InputError(unknown, advice="Give the file in one of these formats, and the ending that says so")
     table = _Table(path.name, key_column, limits or TableLimits())
-    return table.read(lambda: reader(content_of(path, table.limits), table), f"In {path}: {ADVICE}")
+    return table.read(lambda: reader(content_of(path, table.limits), table), f"In {shown(str(path))}: {ADVICE}")
 
 
 def listed_rows(rows: Any, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from airflow_provider_klingvideo.kling import (
     AmbiguousSubmissionError,
     ApiKeyAuth,
     InvalidRequestError,
+    KlingClient,
     KlingError,
     NetworkError,
     ServerError,
@@ -34,6 +35,7 @@ from airflow_provider_klingvideo.kling.client import bounds
 from airflow_provider_klingvideo.kling.wire.answers import result_of
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.kling.wire.retry_after import LONGEST_ASKED_SECONDS, seconds_asked
+from airflow_provider_klingvideo.sandbox import SandboxServer
 
 KEY, TOKEN = ApiKeyAuth(API_KEY), AccessKeyAuth(ACCESS_KEY, SECRET_KEY)
 AUTHS = pytest.mark.parametrize("auth", [KEY, TOKEN], ids=["key", "token"])
@@ -364,3 +366,11 @@ def test_half_of_a_character_in_a_request_is_a_fault_of_the_request(call: Driver
     with pytest.raises(InvalidRequestError, match="half of a character"):
         call(KEY, scripted.url, "get_tasks", ["\ud83d"], kind=TEXT)
     assert scripted.requests == []
+
+
+def test_the_largest_answer_is_a_setting(sandbox: SandboxServer) -> None:
+    with (
+        KlingClient(ApiKeyAuth(API_KEY), base_url=sandbox.url, read_attempts=1, largest_answer=9) as client,
+        pytest.raises(KlingError, match="larger than 9 bytes"),
+    ):
+        client.get_tasks(["1"], kind="text_to_video")

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Mapping
 
 from airflow_provider_klingvideo.errors import Fault
+from airflow_provider_klingvideo.storage.addresses import shown
 from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded
 from airflow_provider_klingvideo.storage.protocols import StorePath
 from airflow_provider_klingvideo.workflow.batch.tables.faults import Faults
@@ -44,17 +45,19 @@ def content_of(path: StorePath, limits: TableLimits) -> bytes:
     try:
         return read_bounded(path, limits.max_bytes)
     except FileNotFoundError as error:
-        missing = Fault(str(path), "there is no file of this name", "a file that this machine can read")
+        missing = Fault(shown(str(path)), "there is no file of this name", "a file that this machine can read")
         raise InputError(missing, advice="Check the path; the worker must be able to read it") from error
     except IsADirectoryError as error:
-        raise InputError(Fault(str(path), "it is a folder", "a regular file"), advice="Name a regular file") from error
+        raise InputError(
+            Fault(shown(str(path)), "it is a folder", "a regular file"), advice="Name a regular file"
+        ) from error
     except NoRegularFileError as error:
         raise InputError(error.faults, advice=error.advice) from error
     except TooLargeError as error:
-        large = Fault(str(path), "it is too large", limits.bytes_words)
+        large = Fault(shown(str(path)), "it is too large", limits.bytes_words)
         raise InputError(large, advice=error.advice) from error
     except OSError as error:
-        refused = Fault(str(path), f"it cannot be read: {error}", "a file that this machine can read")
+        refused = Fault(shown(str(path)), f"it cannot be read: {error}", "a file that this machine can read")
         advice = "Look at the store and at the rights of this machine, and try again"
         raise InputError(refused, retryable=True, advice=advice) from error
 
