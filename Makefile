@@ -13,7 +13,7 @@ BENCH = PYTHONPATH=tests $(BIN)/python benchmarks
 BENCHMARKS := bench-imports bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped bench-media \
 	bench-film
 
-.PHONY: help demo test test-fast test-live chaos-tests chaos test-oldest lint $(BENCHMARKS) bench clean
+.PHONY: help demo test test-forms test-fast test-live chaos-tests chaos test-oldest lint $(BENCHMARKS) bench clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -30,8 +30,11 @@ demo: $(STAMP) ## make four videos with Airflow and the sandbox
 	$(BIN)/klingvideo demo
 
 test: $(STAMP) lint ## all tests, with a scheduler and a triggerer, and their coverage
-	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= --ignore tests/chaos tests
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= --ignore tests/chaos -m 'not forms' tests
 	$(BIN)/python scripts/check_coverage.py
+
+test-forms: $(STAMP) ## the rows of skips, connections, signed inputs and faults in every form of a video or batch
+	$(BIN)/python -m pytest $(PARALLEL) -m forms tests/dags tests/live
 
 test-fast: $(STAMP) ## the tests that need no Airflow
 	$(BIN)/python -m pytest -m 'not airflow and not live and not chaos' tests

@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 # Each worker process of a parallel run gets a home, and with it a database, of its own.
 if "AIRFLOW_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     home = tempfile.mkdtemp(prefix="klingvideo-tests-")
@@ -17,3 +19,21 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 
 from s3_storage import bucket, s3_server, seaweed_bucket, seaweed_server  # noqa: F401 - fixtures
+
+# What is shown in every form of a video or batch takes an Airflow and minutes: `make test` runs a few forms and rows,
+# `make test-forms` the others.
+IN_EVERY_FORM = {"forms_dag", "connection_dag", "signed_inputs_dag", "forms", "running_airflow"}
+QUICK = {
+    "form": {"group", "compact", "operator", "single", "rows_compact", "one_task"},
+    "fault": {"fails_at_kling", "answer_lost"},
+    "monster": {"words"},
+    "way": {"branch"},
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        is_quick = all(parameters[name] in values for name, values in QUICK.items() if name in parameters)
+        if "form" in parameters and item.path.stem.removeprefix("test_") in IN_EVERY_FORM and not is_quick:
+            item.add_marker("forms")
