@@ -34,6 +34,7 @@ QUICK = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        is_quick = all(parameters[name] in values for name, values in QUICK.items() if name in parameters)
-        if "form" in parameters and item.path.stem.removeprefix("test_") in IN_EVERY_FORM and not is_quick:
+        if "form" not in parameters or item.path.stem.removeprefix("test_") not in IN_EVERY_FORM:
+            continue
+        if any(parameters[name] not in values for name, values in QUICK.items() if name in parameters):
             item.add_marker("forms")

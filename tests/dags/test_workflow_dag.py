@@ -141,12 +141,12 @@ class TestOneClearErrorAndNothingSubmitted:
     @pytest.mark.scenario(4)
     def test_missing_picture(self, airflow, sandbox):
         run = airflow.run("single", request={"kind": "image_to_video", "first_frame": "/no/such.png"})
-        self.check(run, sandbox, "there is no file /no/such.png", kind="input")
+        self.check(run, sandbox, "'/no/such.png' does not exist", kind="input")
 
     def test_broken_connection(self, airflow, sandbox, connect):
         connect(password="", extra={"access_key": "ak"})
         run = airflow.run("single", request=FOX)
-        self.check(run, sandbox, "An access key needs its secret key", kind="connection")
+        self.check(run, sandbox, "an access key needs its secret key", kind="connection")
 
 
 @pytest.mark.scenario(21, 22)
