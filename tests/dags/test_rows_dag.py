@@ -237,7 +237,7 @@ def test_one_bad_row_of_200_keeps_all_from_being_ordered(airflow, sandbox, mode,
 @MODES
 def test_bad_rows_can_be_left_out_and_are_told(airflow, sandbox, mode):
     batch = Batch(airflow, mode)
-    given = [{**FOX, "key": "bad", "duration": 7}, *rows("a", "b"), {**FOX, "key": "worse", "model_name": "x"}]
+    given = [{**FOX, "key": "bad", "duration": 7}, *rows("a", "b"), {**FOX, "key": "worse", "duration": 8}]
     run = batch.run(given, on_invalid_rows="skip")
     assert run.state == "success"
     assert batch.states() == {"a": S.COMPLETED, "b": S.COMPLETED}
@@ -250,7 +250,7 @@ def test_bad_rows_can_be_left_out_and_are_told(airflow, sandbox, mode):
         ("bad", "REFUSED", "duration: 7 is not offered (legal: 5 or 10 seconds)"),
         ("a", "COMPLETED", None),
         ("b", "COMPLETED", None),
-        ("worse", "REFUSED", "model_name: `model_name` is called `model` here (legal: model)"),
+        ("worse", "REFUSED", "duration: 8 is not offered (legal: 5 or 10 seconds)"),
     ]
     assert len((batch.folder / "videos.faults.jsonl").read_text().splitlines()) == 2
     # Mended, they are ordered, and their faults are gone.
