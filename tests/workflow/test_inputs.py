@@ -12,11 +12,12 @@ from typing import Literal
 
 import pytest
 
-from airflow_provider_klingvideo.kling import ApiFamily, parse_request
+from airflow_provider_klingvideo.kling import ApiFamily, InvalidRequestError, parse_request
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest, Video
 from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.inputs import reader as reading
+from airflow_provider_klingvideo.workflow.inputs.creation import request_of
 from airflow_provider_klingvideo.workflow.inputs.reader import (
     MEGABYTE,
     PICTURES,
@@ -199,3 +200,9 @@ def test_only_regular_files_are_inputs(tmp_path, sort, last_frame_of):
     with pytest.raises(InputError, match=f"first_frame: .*it is a {sort}") as told:
         reader().read(from_picture(f"{path}{last_frame_of}"), NEW)
     assert not told.value.retryable
+
+
+@pytest.mark.parametrize("prompt", ["None", " nan ", "null", "#N/A"])
+def test_a_prompt_that_stands_for_no_value_is_refused(prompt):
+    with pytest.raises(InvalidRequestError, match="stands for no value"):
+        request_of(prompt, {})

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling import GenerationRequest, InvalidRequestError, parse_request, with_texts_read
-from airflow_provider_klingvideo.kling.client.fields import as_meant
+from airflow_provider_klingvideo.kling.client.fields import NO_VALUES, as_meant
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.validation import fault_of_json, is_json_text
 from airflow_provider_klingvideo.workflow.inputs.reader import without_inline_media
@@ -93,6 +93,9 @@ def request_of(prompt: str, params: Mapping[str, Any]) -> tuple[GenerationReques
     :raises InvalidRequestError: naming every field at fault.
     :raises InputError: a job that it refers to has no such result.
     """
+    if prompt.strip() in NO_VALUES:
+        # A template of a task that returned nothing.
+        raise InvalidRequestError(Fault("prompt", f"{quoted(prompt)} stands for no value", "the words of the video"))
     fields = resolved({key: value for key, value in params.items() if key != "api"})
     return parse_request({**fields, "prompt": prompt} if prompt else fields), params.get("api")
 
