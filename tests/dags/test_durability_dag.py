@@ -48,7 +48,7 @@ def test_an_edited_request_orders_nothing_when_the_user_says_so(airflow, sandbox
 
 def test_a_policy_that_there_is_not_orders_nothing(airflow, sandbox):
     run = airflow.run("single", request=FOX, on_changed_request="Fail")
-    assert "on_changed_request: 'Fail' is not known (legal: order, fail)" in run.job().error
+    assert "on_changed_request: 'Fail' makes no sense (legal: order or fail)" in run.job().error
     assert sandbox.ledger()["tasks"] == []
 
 

@@ -154,8 +154,8 @@ class TestNamesOfMappedTasks:
         {**FOX, "key": "fox", "prompt": "A red fox"},
         {**FOX, "key": "7", "prompt": "A hare"},
         {**FOX, "prompt": "An owl looks from its tree " * 9},
-        {**FOX, "prompt": "None"},
-        {"kind": "avatar", "image": "x", "duration": 5},
+        {**FOX, "prompt": "('Snow', 1)"},
+        {"kind": "avatar", "image": "https://pictures.example/x.png", "audio_id": "7"},
     )
     SHORT = "An owl looks from its tree An owl looks from its tree An ow…"
 
@@ -163,7 +163,7 @@ class TestNamesOfMappedTasks:
     def test_of_a_batch_are_the_keys_of_its_rows_else_prompts(self, airflow, sandbox, mode):
         """In a DAG with native objects, which makes numbers of texts that look like them."""
         run = airflow.run(f"rows_{mode}", rows=list(self.ROWS), batch="spring")
-        expected = dict(enumerate(["fox", "row 7", self.SHORT, "row None", "avatar"]))
+        expected = dict(enumerate(["fox", "row 7", self.SHORT, "row ('Snow', 1)", "avatar"]))
         found = names(run)
         begin = "video" if mode == "single" else "created"
         assert {index: name for (task, index), name in found.items() if task == begin} == expected

@@ -22,16 +22,16 @@ class Case(NamedTuple):
 
 
 # The record is closed from the state in which the job really was, since the task never began. Where a skip or the table
-# leaves no handler to do so, the verdict does. Without a record, the handler that is called says that there is none.
+# leaves no handler to do so, the verdict does. A job that was never begun has nothing that a handler could close.
 CASES = {
-    "fail:created": Case(None, failed="failed"),
+    "fail:created": Case(None),
     "fail:validated": Case(("FAILED", "abandoned", "none"), failed="success"),
     "fail:queued": Case(("FAILED", "abandoned", "none"), failed="success"),
     "fail:generating": Case(("CANCELLED", "abandoned", "none")),
     "fail:generation": Case(("FAILED", "abandoned", "maybe"), failed="success"),
     "fail:post_processing": Case(("FAILED", "abandoned", "billed"), failed="success"),
     "fail:completed": Case(("FAILED", "abandoned", "billed"), failed="success"),
-    "skip:created": Case(None, cancelled="failed"),
+    "skip:created": Case(None),
     "skip:validated": Case(("FAILED", "abandoned", "none")),
     "skip:queued": Case(("CANCELLED", "abandoned", "none"), cancelled="success"),
     "skip:generating": Case(("CANCELLED", "abandoned", "none")),
@@ -49,12 +49,15 @@ def states_after(name):
     place, case = CHAIN.index(broken), CASES[name]
     own, below = NEVER_STARTED[how]
     chain = ["success"] * place + [own] + [below] * (len(CHAIN) - place - 1)
-    cancelled = case.record and case.record[0] == "CANCELLED"
+    # A task that skips the beginning of a job leaves the whole job out.
+    verdict = {"skip:created": "skipped"}.get(name, "failed")
+    if case.record and case.record[0] == "CANCELLED":
+        verdict = "success"
     return {
         **dict(zip(CHAIN, chain, strict=True)),
         "failed": case.failed,
         "cancelled": case.cancelled,
-        "verdict": "success" if cancelled else "failed",
+        "verdict": verdict,
     }
 
 

@@ -206,4 +206,4 @@ def test_it_shares_nothing_with_the_product() -> None:
         "'airflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "['_urls', 'errors', 'sandbox'] False"
+    assert done.stdout.strip() == "['_urls', '_words', 'errors', 'sandbox'] False"

@@ -243,12 +243,12 @@ class TestFaults:
         assert not caught.value.retryable
 
     def test_a_file_that_is_missing_is_told(self, tmp_path):
-        with pytest.raises(InputError, match=r"a\.csv: there is no file of this name.*Check the path") as caught:
+        with pytest.raises(InputError, match=r"a\.csv': there is no file of this name.*Check the path") as caught:
             read_rows(tmp_path / "a.csv")
         assert not caught.value.retryable
 
     def test_a_store_that_cannot_be_asked_may_be_asked_again(self):
-        with pytest.raises(InputError, match=r"mem://a\.csv: it cannot be read: SlowDown") as caught:
+        with pytest.raises(InputError, match=r"mem://a\.csv': it cannot be read: SlowDown") as caught:
             read("a.csv", OSError("SlowDown"))
         assert caught.value.retryable
 
