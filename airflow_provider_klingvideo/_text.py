@@ -73,6 +73,16 @@ def unprintable(text: str) -> re.Match[str] | None:
     return _UNPRINTABLE.search(text)
 
 
+def require_printable(text: str) -> None:
+    """Refuse what no file and no API takes as text.
+
+    :raises ValueError: naming the character and its place.
+    """
+    if found := unprintable(text):
+        half = "half a character" if "\ud800" <= found[0] <= "\udfff" else "a control character"
+        raise ValueError(f"has {half} (U+{ord(found[0]):04X}) at its character {found.start() + 1}")
+
+
 def without_controls(text: str) -> str:
     """Return a text without control characters; tabs, line ends and halves of characters stay."""
     return _UNPRINTABLE.sub(lambda found: found[0] if "\ud800" <= found[0] <= "\udfff" else "", text)

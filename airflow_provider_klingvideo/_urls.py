@@ -47,14 +47,14 @@ def signed_address(text: str) -> SignedAddress | None:
 def without_query(url: str) -> str:
     """Remove what can carry a secret from an address: user, password, query string and fragment.
 
-    :param url: any text; one that is no URL with a host comes back unchanged.
+    :param url: any text; of one that is no URL with a host, all that looks like a query or a fragment is replaced.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
         return without_queries(url)
     if not parts.netloc:
-        return url
+        return without_queries(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

@@ -6,8 +6,10 @@ one another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -57,9 +59,19 @@ class Fault:
 
 
 def quoted(value: object) -> str:
-    """Return a value for a message: in quotes, on one line, without what signs an address, cut when it is long."""
-    shown = repr(without_signatures(value))
+    """Return a value for a message: as JSON names it, on one line, without what signs an address, cut when long."""
+    shown = _as_json(without_signatures(value))
     return shown if len(shown) <= LONGEST_QUOTE else f"{shown[: LONGEST_QUOTE - 4]}...{shown[-1]}"
+
+
+def _as_json(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_as_json(name)}: {_as_json(one)}' for name, one in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_as_json, value))}]"
+    return repr(value.isoformat() if isinstance(value, date | time) else value)
 
 
 def named(name: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_provider_klingvideo._json import read_json
 from airflow_provider_klingvideo.errors import Fault, named, quoted
 
 FIELDS_SHOWN = 8
@@ -98,14 +99,16 @@ def fault_of_json(value: Any) -> str | None:
     if not is_json_text(value):
         return None
     try:
-        json.loads(value)
+        read_json(value)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         # What a template writes of a list, where nobody has told it to write JSON.
         is_single = value[error.pos : error.pos + 1] == "'"
         return f"{place}: {'texts need double quotes; in a template write | tojson' if is_single else error.msg}"
-    except (ValueError, RecursionError):
-        return "it is nested too deep, or holds a number that is too long"
+    except ValueError as error:
+        return f"it {error}" if str(error).startswith("has ") else str(error)
+    except RecursionError:
+        return "it is nested too deep"
     return None
 
 
@@ -128,7 +131,7 @@ def _read(value: Any, node: Schema) -> Any:
         return value
     arms = [arm for arm in _arms(node) if arm.get("type") in ("array", "object")]
     if is_json_text(value) and arms and not any(_is_text(arm) for arm in _arms(node)):
-        value = json.loads(value) if fault_of_json(value) is None else value
+        value = read_json(value) if fault_of_json(value) is None else value
     if isinstance(value, Mapping):
         return {name: _read(item, _inner(arms, name)) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -288,7 +291,8 @@ _BOUNDS = {
 def _text(node: Schema) -> str:
     if "pattern" in node:
         return f"a text of the form {node['pattern']}"
-    return "a text that is not empty" if node.get("minLength") else "a text"
+    most = f", at most {node['maxLength']} characters" if "maxLength" in node else ""
+    return f"a text that is not empty{most}" if node.get("minLength") else f"a text{most}"
 
 
 def _list(node: Schema) -> str:

@@ -13,6 +13,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 from airflow_provider_klingvideo import __version__
 from airflow_provider_klingvideo._words import printable
 from airflow_provider_klingvideo.errors import KlingVideoError
+from airflow_provider_klingvideo.storage.stores import is_store_fault
 
 # Name of a subcommand -> its module, which has the interface of Command. Modules are light; what is heavy is imported
 # when the command runs.
@@ -28,6 +29,10 @@ OK = 0
 FAILED = 1
 BAD_CONNECTION = 3
 INTERRUPTED = 130
+STORE_FAULT = (
+    "A file or a store could not be used: {error}. Look at the paths and addresses of the command, and run it again; "
+    "what was ordered before is on record, and is not paid again."
+)
 
 
 class Command(Protocol):
@@ -75,5 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KlingVideoError as error:
         sys.stderr.write(f"klingvideo: {printable(str(error))}\n")
         return BAD_CONNECTION if error.kind == "connection" else FAILED
+    except Exception as error:
+        if not is_store_fault(error):
+            raise
+        sys.stderr.write(f"klingvideo: {printable(STORE_FAULT.format(error=error))}\n")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

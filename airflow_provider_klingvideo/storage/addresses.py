@@ -24,6 +24,7 @@ _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _DISK_SCHEMES = frozenset({"file", "local"})
 _WEB_SCHEMES = frozenset({"http", "https"})
 _CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://[^/@]*:[^/@]*@")
+_HOST = re.compile(r"[^\s?#]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 LEGAL = "a path, file:///path, scheme://[connection@]bucket/key, or an http(s) address"
 
@@ -135,12 +136,14 @@ def is_content(text: str) -> bool:
 def web_address(text: str) -> str:
     """Return a web address as it is sent: blanks and letters of other languages escaped, all else byte for byte.
 
-    :raises AddressError: it has a line break or another control character inside.
+    :raises AddressError: it has no host, or a line break or another control character inside.
     """
     if _CONTROLS.search(text):
         raise AddressError(Fault("address", f"{shown(text)} has a line break inside", "one line"))
     scheme, _, rest = text.partition("://")
     host, slash, path = rest.partition("/")
+    if not _HOST.match(host):
+        raise AddressError(Fault("address", f"{shown(text)} names no host", "https://HOST/PATH"))
     # A host of other letters is written as DNS has it.
     host = host if host.isascii() else host.encode("idna").decode()
     return f"{scheme}://{host}{slash}{quote(path, safe=_AS_IT_IS)}"

@@ -25,6 +25,14 @@ class StoredObject(NamedTuple):
     key: str
 
 
+_LIBRARIES = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs", "fsspec"})
+
+
+def is_store_fault(error: BaseException) -> bool:
+    """Whether an error says that a store refused, or could not be reached: libraries have errors of their own."""
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
 def on_disk(path: object) -> Path | None:
     """Return the path as a local one, None when it lies in a store of another kind."""
     # Older releases of universal_pathlib derive the paths of all stores from pathlib's.

@@ -383,6 +383,24 @@ class TestMisspeltModels:
             check_request(request, NEW)
         assert check_request(request, NEW, unknown_models="send")
 
+    @pytest.mark.parametrize("model", ["../account/costs", "a/b", "a?b", "a#b", "a%2fb", "..", ".", "a b", "a\\b"])
+    @pytest.mark.parametrize("policy", ["warn", "refuse", "send"])
+    def test_what_leads_elsewhere_is_no_name(self, model, policy):
+        with pytest.raises(InvalidRequestError, match="is no name of a model"):
+            check_request(parse_request({**TEXT, "model": model}), NEW, unknown_models=policy)
+
+    def test_a_model_of_another_product_is_refused_with_what_it_makes(self):
+        request = parse_request({**TEXT, "model": "kling-3.0-omni"})
+        with pytest.raises(InvalidRequestError, match=r"no model of text_to_video; it makes omni_video"):
+            check_request(request, NEW)
+        assert check_request(request, NEW, unknown_models="send")
+
+    @pytest.mark.parametrize("url", ["h", "ftp://h/x", "https://", "http:///x", "https:// h"])
+    def test_a_callback_goes_to_a_web_address(self, url):
+        with pytest.raises(InvalidRequestError, match=r"callback_url: .* is no web address .legal: https://HOST/PATH"):
+            parse_request({**TEXT, "callback_url": url})
+        assert parse_request({**TEXT, "callback_url": " https://h/hook?x=1 "}).callback_url == "https://h/hook?x=1"
+
     @pytest.mark.parametrize("model", ["kling-4.0", "kling-3.1-turbo", "kling-v4", "kling-9", "somebody-elses-model"])
     def test_another_version_is_no_misspelling(self, model):
         assert "does not know" in check_request(parse_request({**TEXT, "model": model}), NEW)[0]

@@ -101,7 +101,7 @@ class TestBehindAProxy:
     ("url", "shown"),
     [
         ("https://u:p@cdn.example:8443/a/b.mp4?Signature=s#frag", "https://cdn.example:8443/a/b.mp4"),
-        ("/plain/path?really", "/plain/path?really"),
+        ("/plain/path?really", "/plain/path?..."),
         ("http://[broken/?Signature=s", "http://[broken/?..."),
     ],
 )

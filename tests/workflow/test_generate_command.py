@@ -173,6 +173,24 @@ def test_bad_rows_are_left_out_where_that_is_asked_for(sandbox, shots):
     assert "2 COMPLETED, 1 REFUSED. Manifest: " in made.stdout
 
 
+def test_so_are_those_with_cells_of_another_kind(sandbox, shots):
+    rows = [
+        {"key": "good", "prompt": "A fox", "model": "kling-2.5-turbo"},
+        {"key": "half", "prompt": "\ud83d", "model": "kling-2.5-turbo"},
+        {"key": "yes", "prompt": True, "duration": 5},
+        {"key": "late", "prompt": "An owl", "duration": "five"},
+        {"key": "# old", "prompt": "A hare"},
+    ]
+    shots.path.write_text("\n".join(map(json.dumps, rows)))
+    assert (shots.make().returncode, orders(sandbox)) == (1, {})
+    shots.arguments += ["--on-invalid-rows", "skip"]
+    made = shots.make()
+    assert (made.returncode, len(orders(sandbox))) == (0, 1), made.stderr
+    assert shots.states() == ["COMPLETED", *["REFUSED"] * 4]
+    for words in ("half a character", "true is no text", "'five' is not a number", "'# old' looks like a comment"):
+        assert words in made.stdout
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

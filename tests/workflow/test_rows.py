@@ -113,7 +113,7 @@ class TestFormats:
         assert read_rows(tmp_path / name) == read_rows(ObjectStoragePath(f"file://{tmp_path}/{name}")) == rows
 
     # Words as all formats have them. What is at their ends, and how lines end, is not theirs.
-    words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"])).map(lambda text: f"<{text.strip()}>")
+    words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"])).map(lambda text: f"<A{text.strip()}>")
     rows = st.lists(st.dictionaries(st.sampled_from(["prompt", "negative_prompt", "title"]), words), min_size=1)
 
     @given(rows)
@@ -149,7 +149,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("name", "content", "words"),
         [
-            ("rows.xlsx", "x", "the format 'xlsx' is unknown .legal: csv, jsonl, json, parquet"),
+            ("rows.xlsx", "x", "the format 'xlsx' is unknown .legal: csv, jsonl, ndjson, json, parquet"),
             ("rows.csv", "prompt\n\na,b\n", "line 3: it has 2 of 1 cells"),
             ("rows.csv", 'prompt\n\n"a"b\n', "line 3: a quotation mark stands inside of a cell"),
             ("rows.csv", 'prompt\n"a\n\nb\n', "line 2: a quotation mark is not closed"),
@@ -169,6 +169,13 @@ class TestFaults:
             ("rows.csv", "prompt|model\na|b\n", "line 1: vertical bars stand between the cells"),
             ("rows.csv", "prompt,n\nA fox #1,#REF!\n", "line 2, column 'n': '#REF!' stands for no value"),
             ("rows.csv", "prompt\nnan\n", "line 2, column 'prompt': 'nan' stands for no value"),
+            ("rows.csv", "# Shots of May\nprompt\nA fox\n", "line 1: '# Shots of May' is no header; .* in line 2"),
+            ("rows.csv", "Spring\n\n\nprompt,key\nA fox,a\n", "line 1: 'Spring' is no header; .* in line 4"),
+            ("rows.csv", "key,prompt\n# a,A fox\n", "line 2: '# a' looks like a comment"),
+            ("rows.csv", "prompt,key\n// A fox,a\n", "line 2, column 'prompt': '// A fox' looks like a comment"),
+            ("rows.csv", "id,prompt\n1,A fox\n", "`id` is not a field .legal: key, where it names a row, or _id"),
+            ("rows.csv", "prompt,duration\nA fox,x\n", "column 'duration': 'x' is not a number .legal: a number"),
+            ("rows.json", '[{"prompt": true}]', "'prompt': true is no text .legal: plain text"),
             (
                 "rows.csv",
                 "kind,video_id\nlip_sync,8.29837E+17\n",
@@ -198,7 +205,7 @@ class TestFaults:
                 '{"key": 1}\n[1]\n{\n',
                 r"line 2: \[1\] is no object .*; rows.jsonl, line 3, column 2: it is no JSON",
             ),
-            ("rows.jsonl", "null", "line 1: None is no object"),
+            ("rows.jsonl", "null", "line 1: null is no object"),
             ("rows.jsonl", '\n{"n": 1e999, "speed": [1e999]}', "line 2, column 'n': inf.*; .*line 2, column 'speed'"),
             ("rows.jsonl", '{"n": -Infinity}', "line 1: it cannot be read: -Infinity is no number of JSON"),
             ("rows.jsonl", '{"n": 829836802793406551.0}', "column 'n': .* has lost digits"),
@@ -217,7 +224,7 @@ class TestFaults:
             ("rows.jsonl", '{"shots": ' + "[" * 40 + "]" * 40 + "}", "nested deeper than 20 levels"),
             ("rows.jsonl", "[" * 100_000, "line 1: it has more than 1000 brackets"),
             ("rows.jsonl", '{"n": ' + "1" * 5000 + "}", "line 1: it cannot be read: a number has 5000 digits"),
-            ("rows.json", '[{"n": 1},\n3, null]', "entry 2: 3 is no object .*; rows.json, entry 3: None is no object"),
+            ("rows.json", '[{"n": 1},\n3, null]', "entry 2: 3 is no object .*; rows.json, entry 3: null is no object"),
             ("rows.json", '[{"n": 1},\n{]', "line 2, column 2: it is no JSON"),
             ("rows.json", '{"n": 1}', r"rows.json: \{'n': 1\} is no list"),
             ("rows.parquet", "prompt", "rows.parquet: it cannot be read"),
@@ -355,7 +362,7 @@ class TestKeys:
         rows = [{"prompt": "1"}, {"key": "fox"}, {"prompt": "2"}, {"prompt": "x"}, {"key": other}]
         first = {"fox": 2, "b2c6fa432c74": 4}[other]
         with pytest.raises(
-            InputError, match=f"rows {first} and 5 .*both have the key '{other}'.*its own value of 'key'"
+            InputError, match=f"row {first} and row 5.*both have the key '{other}'.*its own value of 'key'"
         ):
             keyed(rows)
 

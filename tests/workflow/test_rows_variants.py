@@ -448,7 +448,7 @@ def test_blanks_around_text_change_nothing(rows: list[dict[str, Any]], before: s
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Co", "Cn"]), min_size=1))
 def test_words_stay_as_their_author_wrote_them(words: str) -> None:
-    kept = f"<{words}>"
+    kept = f"<A{words}>"
     lines = kept.replace("\u2028", "\n").replace("\u2029", "\n")
     assert listed_rows([{"prompt": kept}]) == [{"prompt": lines}]
     assert parse_request({"prompt": kept}).model_dump()["prompt"] == kept

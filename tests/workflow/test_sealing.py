@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo._urls import signed_address, without_queries
+from airflow_provider_klingvideo.errors import quoted
 from airflow_provider_klingvideo.storage.addresses import AddressError, is_web
 from airflow_provider_klingvideo.workflow.inputs.sealing import Seal, has_sealed_parts, has_signed_parts, secrets_of
 from airflow_provider_klingvideo.workflow.job.errors import InputError
@@ -52,6 +53,24 @@ def test_a_signed_part_is_seen_nowhere_and_comes_back_byte_for_byte(address):
     assert opened["first_frame"] == opened["reference_images"][0]["url"] == address.strip().strip("'")
     assert any(SECRET in secret for secret in secrets_of(request))
     assert secrets_of(sealed) == set()
+
+
+@pytest.mark.parametrize("address", SIGNED)
+def test_nor_in_a_list_or_an_object_that_is_given_as_its_text(address):
+    request = {"prompt": "x", "reference_images": json.dumps([{"url": address, "\u00fc": 1}]), "shots": '[ {"a": 1} ]'}
+    sealed = SEAL.sealed(request)
+    assert SECRET not in json.dumps(sealed)
+    assert (has_signed_parts(request), has_signed_parts(sealed), has_sealed_parts(sealed)) == (True, False, True)
+    assert sealed["shots"] == request["shots"]
+    assert json.loads(SEAL.opened(sealed)["reference_images"])[0]["url"] == address.strip().strip("'")
+    assert any(SECRET in secret for secret in secrets_of(request))
+
+
+@pytest.mark.parametrize(
+    "address", ["h/a.png?sig=", "/tmp/a.png?sig=", '{"url": "https://h/a.png?sig=', "a#https://h#"]
+)
+def test_no_message_shows_what_may_sign_an_address(address):
+    assert SECRET not in quoted({"a": [f"{address}{SECRET}"]})
 
 
 @pytest.mark.parametrize("text", PLAIN)

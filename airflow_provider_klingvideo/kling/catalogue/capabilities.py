@@ -178,6 +178,11 @@ class Registry:
         """Return the families that have a model, the new one first; empty for an unknown model."""
         return [family for family in ApiFamily if self.find(kind, model, family)]
 
+    def kinds_of(self, model: str) -> list[str]:
+        """Return the products that a model makes; empty for an unknown model."""
+        name = self.resolve(model)
+        return _unique([one.kind] for one in self.capabilities if one.model == name)
+
     def model_names(self, kind: str) -> list[str]:
         """Return the models that a product can be ordered with today, the newest first."""
         return _unique([one.model] for one in self._current(kind))

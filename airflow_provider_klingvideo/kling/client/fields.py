@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from airflow_provider_klingvideo._text import plain_name, trimmed, with_plain_lines
+from airflow_provider_klingvideo._json import texts_in
+from airflow_provider_klingvideo._text import require_printable, trimmed, with_plain_lines
 from airflow_provider_klingvideo.kling.catalogue.capabilities import API_CHOICES
+from airflow_provider_klingvideo.kling.client.unmeant import no_prompt, no_value
 from airflow_provider_klingvideo.kling.products import PRODUCTS
-from airflow_provider_klingvideo.kling.products.reading import Meaning, Sort, require_printable
+from airflow_provider_klingvideo.kling.products.reading import Meaning, Sort
 
-# What data frames and spreadsheets write where they have nothing, or could not compute it.
-NO_VALUES = frozenset(
-    {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "undefined"}
-    | {"#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#ERROR!", "#CALC!"}
-)
+PROMPT = "prompt"
 
 
 @cache
@@ -35,6 +33,11 @@ def _common(meanings: Sequence[Meaning]) -> Meaning:
     return Meaning(sorts.pop(), tuple(names)) if len(sorts) == 1 else Meaning(Sort.PARTS)
 
 
+def meaning_of_cell(name: str) -> Meaning:
+    """Return what a column holds; one that is no field of a request, such as the key's, holds plain text or JSON."""
+    return known_fields().get(name, Meaning(Sort.PARTS))
+
+
 def cell_as_meant(name: str, value: Any) -> Any:
     """Read a cell of a table: as its field is read, and without what an editor or an export has put around it.
 
@@ -43,12 +46,12 @@ def cell_as_meant(name: str, value: Any) -> Any:
     :returns: the value, its text as it is usually written; an empty text for blanks.
     :raises ValueError: it is no text where one is needed, or one that nobody means.
     """
-    meaning = known_fields().get(name, Meaning(Sort.PARTS))
+    meaning = meaning_of_cell(name)
     if isinstance(value, str):
-        return _text(meaning, value)
+        return _text(name, meaning, value)
     if meaning.sort in _NEVER_BARE and not isinstance(value, _NEVER_BARE[meaning.sort]):
         raise ValueError("is no text")
-    for text in _texts(value):
+    for text in texts_in(value):
         require_printable(text)
     return value
 
@@ -57,24 +60,12 @@ _NEVER_BARE: Mapping[Sort, type | tuple[type, ...]] = {Sort.WORDS: str, Sort.CHO
 """What a cell holds at least: an id may also be taken from another job, ``{"id_of": ...}``."""
 
 
-def _text(meaning: Meaning, text: str) -> str:
+def _text(name: str, meaning: Meaning, text: str) -> str:
     require_printable(text)
     plain = trimmed(with_plain_lines(text))
-    if plain_name(plain) in NO_VALUES:
-        raise ValueError("stands for no value; leave the cell empty")
+    if reason := no_prompt(plain) if name == PROMPT else no_value(plain):
+        raise ValueError(f"{reason}; leave the cell empty, or the row out")
     return meaning.read(plain) if plain else ""
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, the names in its objects included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in (*value, *value.values()):
-            yield from _texts(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
 
 
 def as_meant(request: Mapping[str, Any]) -> dict[str, Any]:

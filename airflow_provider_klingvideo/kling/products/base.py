@@ -5,6 +5,7 @@ Unknown fields are refused: the vendor ignores them silently and bills (kling-ap
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,7 @@ from airflow_provider_klingvideo.kling.wire.operation import Operation
 from airflow_provider_klingvideo.validation import NotLegal
 
 LONGEST_VALUE_SHOWN = 60
+_CALLBACK = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 
 
 def _not_blank(text: str) -> str:
@@ -104,9 +106,12 @@ class Part(BaseModel):
         try:
             if isinstance(value, bool) and meaning.sort is Sort.NUMBER:
                 raise ValueError("is not a number")
-            return meaning.read(value) if isinstance(value, str) else value
+            value = meaning.read(value) if isinstance(value, str) else value
         except ValueError as error:
             raise NotLegal(f"{quoted(value)} {error}") from error
+        if info.field_name == "callback_url" and isinstance(value, str) and not _CALLBACK.match(value):
+            raise NotLegal(f"{quoted(value)} is no web address", "https://HOST/PATH")
+        return value
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show the fields without what lies at addresses, or is as long as a picture."""

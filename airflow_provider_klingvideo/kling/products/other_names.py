@@ -121,6 +121,10 @@ NOT_HERE: Mapping[str, str] = MappingProxyType(
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
+COUNTERS = frozenset({"id", "no", "nr", "num", "number", "index", "row", "unnamed_0"})
+"""Columns with which tables count or name their rows."""
+
+
 def meant_by(
     name: str,
     fields: Sequence[str],
@@ -148,6 +152,8 @@ def meant_by(
         return f"{named(name)} is retired", RETIRED[plain]
     if plain in NOT_HERE:
         return f"{named(name)} {NOT_HERE[plain]}", "leave it out"
+    if plain in COUNTERS:
+        return f"{named(name)} is not a field", f"key, where it names a row, or _{plain} for a note"
     elsewhere = _elsewhere(name, plain, kind, kinds) if is_of_request else None
     return elsewhere or similar_name(name, fields)
 

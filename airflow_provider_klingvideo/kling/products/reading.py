@@ -12,9 +12,9 @@ from airflow_provider_klingvideo._text import (
     plain_boolean,
     plain_name,
     plain_number,
+    require_printable,
     spelled,
     trimmed,
-    unprintable,
     without_controls,
 )
 
@@ -60,6 +60,11 @@ class Meaning:
     sort: Sort
     names: tuple[str, ...] = ()
 
+    @property
+    def legal(self) -> str:
+        """What a cell may hold, in words."""
+        return f"one of {', '.join(self.names)}" if self.names else _LEGAL[self.sort]
+
     def read(self, text: str) -> str:
         """Return a text as it is usually written; words stay as they are, but for control characters.
 
@@ -68,17 +73,8 @@ class Meaning:
         if self.sort is Sort.WORDS and not self.names:
             return without_controls(text)
         require_printable(text)
-        return spelled(text, self.names) or _READERS[self.sort](text)
-
-
-def require_printable(text: str) -> None:
-    """Refuse what no file and no API takes as text.
-
-    :raises ValueError: naming the character and its place.
-    """
-    if found := unprintable(text):
-        half = "half a character" if "\ud800" <= found[0] <= "\udfff" else "a control character"
-        raise ValueError(f"has {half} (U+{ord(found[0]):04X}) at its character {found.start() + 1}")
+        # Some write `16 : 9`.
+        return spelled(text, self.names) or spelled("".join(text.split()), self.names) or _READERS[self.sort](text)
 
 
 def _id(text: str) -> str:
@@ -108,6 +104,17 @@ _READERS: Mapping[Sort, Callable[[str], str]] = {
     Sort.BOOLEAN: _boolean,
     Sort.ADDRESS: trimmed,
     Sort.PARTS: trimmed,
+}
+
+
+_LEGAL: Mapping[Sort, str] = {
+    Sort.WORDS: "plain text",
+    Sort.NAME: "an id, as text",
+    Sort.CHOICE: "a name",
+    Sort.NUMBER: "a number",
+    Sort.BOOLEAN: "true or false",
+    Sort.ADDRESS: "an address or a path",
+    Sort.PARTS: "plain text or JSON",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from airflow_provider_klingvideo.errors import Fault, quoted
@@ -9,6 +10,9 @@ from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, 
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products import PRODUCTS
 from airflow_provider_klingvideo.kling.products.base import GenerationRequest
+
+_NO_NAME = re.compile(r"[\s/?#%\\]|^\.*$")
+"""It becomes a part of an address."""
 
 
 def check_request(
@@ -29,6 +33,7 @@ def check_request(
     capability = registry().find(request.kind, request.model_name, family)
     if capability is None:
         _require_no_misspelling(request.model_name, unknown_models)
+        _require_name(request.model_name)
         return _unknown(request, family, unknown_models)
     if capability.is_retired:
         retired = f"Kling retired {request.model_name} on {capability.retired_on}"
@@ -37,6 +42,12 @@ def check_request(
     if faults:
         raise InvalidRequestError(faults, advice=f"Change the request; {request.model_name} can do what is legal")
     return []
+
+
+def _require_name(model: str) -> None:
+    if _NO_NAME.search(model):
+        legal = "a name without blanks, slashes, question marks, number signs and per cent signs"
+        raise InvalidRequestError(Fault("model", f"{quoted(model)} is no name of a model", legal))
 
 
 def _require_no_misspelling(model: str, policy: str) -> None:
@@ -57,6 +68,9 @@ def _unknown(request: GenerationRequest, family: ApiFamily, policy: str) -> list
         raise InvalidRequestError(Fault("model", wrong, offered or "none"), advice=advice)
     wrong = f"the capability registry of {known.as_of} does not know {request.model_name} for {request.kind}"
     names = ", ".join(known.model_names(request.kind))
+    if (others := known.kinds_of(request.model_name)) and policy != "send":
+        wrong = f"{request.model_name} is no model of {request.kind}; it makes {', '.join(others)}"
+        raise InvalidRequestError(Fault("model", wrong, names))
     if policy == "refuse":
         advice = "Correct the name, or allow unknown models ([klingvideo] unknown_models)"
         raise InvalidRequestError(Fault("model", wrong, names), advice=advice)

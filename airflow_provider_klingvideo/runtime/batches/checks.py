@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,26 +9,32 @@ from typing import Any
 from airflow_provider_klingvideo.runtime.configuration import table_limits
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import Session
-from airflow_provider_klingvideo.validation import fault_of_json, is_json_text
+from airflow_provider_klingvideo.validation import is_json_text
 from airflow_provider_klingvideo.workflow import JobStore
-from airflow_provider_klingvideo.workflow.batch.checking import RowChecks, accepted_rows, require_legal
-from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, place_of
+from airflow_provider_klingvideo.workflow.batch.checking import REFUSE, RowChecks, accepted_rows, require_legal
+from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, faults_in, place_of
 from airflow_provider_klingvideo.workflow.batch.row_book import Row, RowBook
 from airflow_provider_klingvideo.workflow.batch.rows import keyed, listed_rows, read_rows
 from airflow_provider_klingvideo.workflow.inputs.reader import InputReader
 from airflow_provider_klingvideo.workflow.job.sections import Budget
 
 
-def requests_from(rows: Any) -> list[dict[str, Any]]:
+def requests_from(rows: Any, *, keeps_faulty: bool = False) -> list[dict[str, Any]]:
     """Read the requests of a batch.
 
     :param rows: the path or URI of a file, a list, or the JSON text of a list, as templates give it.
+    :param keeps_faulty: see :func:`read_rows`.
     :raises InputError: naming everything in them that is no request.
     """
     limits = table_limits()
-    if is_json_text(rows) and fault_of_json(rows) is None:
-        return listed_rows(json.loads(rows), limits=limits)
-    return read_rows(open_path(rows), limits=limits) if isinstance(rows, str) else listed_rows(rows, limits=limits)
+    if isinstance(rows, str) and not _is_list(rows):
+        return read_rows(open_path(rows), limits=limits, keeps_faulty=keeps_faulty)
+    return listed_rows(rows, limits=limits, keeps_faulty=keeps_faulty)
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text is JSON and no path, which may begin like it: ``[2026] shots.csv``."""
+    return is_json_text(text) and text.rstrip()[-1] in ("]", "}")
 
 
 def checked_batch(
@@ -46,8 +51,10 @@ def checked_batch(
     # A connection or a render plan that makes no sense is told before the rows are read.
     session.settings  # noqa: B018
     # A row without a key is named by what it asks for, signatures included: so it was before they were sealed.
-    requests = keyed(requests_from(session.opened(rows)))
-    sealed = {key: PlacedRequest(session.sealed(dict(one)), place_of(one)) for key, one in requests.items()}
+    requests = keyed(requests_from(session.opened(rows), keeps_faulty=on_invalid_rows != REFUSE))
+    sealed = {
+        key: PlacedRequest(session.sealed(dict(one)), place_of(one), faults_in(one)) for key, one in requests.items()
+    }
     with _checks(session, store, budget) as checks:
         return accepted_rows(book, sealed, checks, on_invalid_rows)
 

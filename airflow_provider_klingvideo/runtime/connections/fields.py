@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_klingvideo._json import read_json
 from airflow_provider_klingvideo._text import CLOSING, INVISIBLE
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
@@ -83,7 +84,7 @@ def model_limits(value: Any) -> dict[str, int]:
     """Read limits by model: an object, or JSON of one, as the form gives it."""
     given = typed(value) if isinstance(value, str) else value
     try:
-        limits = json.loads(given) if isinstance(given, str) and given else given or {}
+        limits = read_json(given) if isinstance(given, str) and given else given or {}
     except (ValueError, RecursionError):
         limits = None
     if not isinstance(limits, dict):
@@ -135,11 +136,13 @@ def _object(text: Any) -> dict[str, Any]:
         # A URI and some secrets backends carry the JSON as a text within JSON.
         while isinstance(value, str):
             text = _INVISIBLE.sub("", value).strip()
-            value = json.loads(text) if text else {}
+            value = read_json(text) if text else {}
     except RecursionError:
         raise _no_object("it is nested too deep") from None
     except json.JSONDecodeError as error:
         raise _no_object(f"it is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except ValueError as error:
+        raise _no_object(f"it cannot be read: {error}") from None
     if not isinstance(value, dict | None):
         raise _no_object("it is JSON, but not an object")
     return value or {}

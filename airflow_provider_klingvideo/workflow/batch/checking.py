@@ -16,6 +16,7 @@ from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest, chec
 from airflow_provider_klingvideo.kling.products.media_fields import with_media
 from airflow_provider_klingvideo.kling.products.reading import MediaKind
 from airflow_provider_klingvideo.workflow.batch.faults import InvalidRowsError, RowFault, told, write_faults
+from airflow_provider_klingvideo.workflow.batch.placed import faults_in
 from airflow_provider_klingvideo.workflow.batch.row_book import Row, RowBook
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
 from airflow_provider_klingvideo.workflow.inputs.creation import RESUMABLE_ENDS, asked_for, is_same_request, request_of
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 REFUSE = "refuse"
 
+CellFaults = Mapping[str, Sequence[Fault]]
+"""What was wrong with the cells of rows when they were read, by the ids of their jobs."""
 FamilyFor = Callable[[GenerationRequest, "str | None"], ApiFamily]
 """Chooses the API family of a request, given what it says about it itself."""
 
@@ -53,12 +56,13 @@ class RowChecks:
     budget: Budget | None = None
     _looked_at: dict[tuple[MediaKind, str, ApiFamily], list[Fault]] = field(default_factory=dict)
 
-    def faults(self, rows: Sequence[Row]) -> list[RowFault]:
+    def faults(self, rows: Sequence[Row], of_cells: CellFaults) -> list[RowFault]:
         """Return what is wrong with rows; nothing is wrong with one whose video is there or under way.
 
+        :param of_cells: what was wrong with cells of theirs.
         :raises KlingVideoError: a store could not be asked; later it may be.
         """
-        return [RowFault(row, fault) for row in rows for fault in self._faults_of(row)]
+        return [RowFault(row, fault) for row in rows for fault in of_cells.get(row.job_id) or self._faults_of(row)]
 
     def _faults_of(self, row: Row) -> Sequence[Fault]:
         found: list[Fault] = []
@@ -130,7 +134,8 @@ def accepted_rows(
     :raises InvalidRowsError: rows have faults and the batch is refused, or none is left; no row is kept then.
     """
     rows = book.named(requests)
-    found = _told_faults(book, rows, checks)
+    cells = {row.job_id: faults_in(request) for row, request in zip(rows, requests.values(), strict=True)}
+    found = _told_faults(book, rows, checks, cells)
     reasons = _reasons(found)
     if found and (on_invalid_rows == REFUSE or len(reasons) == len(rows)):
         raise InvalidRowsError(found, len(rows), book.faults_path)
@@ -146,12 +151,12 @@ def require_legal(book: RowBook, rows: Sequence[Row], checks: RowChecks) -> None
 
     :raises InvalidRowsError: naming all of them.
     """
-    if found := _told_faults(book, rows, checks):
+    if found := _told_faults(book, rows, checks, {}):
         raise InvalidRowsError(found, len(rows), book.faults_path)
 
 
-def _told_faults(book: RowBook, rows: Sequence[Row], checks: RowChecks) -> list[RowFault]:
-    found = checks.faults(rows)
+def _told_faults(book: RowBook, rows: Sequence[Row], checks: RowChecks, of_cells: CellFaults) -> list[RowFault]:
+    found = checks.faults(rows, of_cells)
     write_faults(book.faults_path, found)
     return found
 

@@ -8,17 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from airflow_provider_klingvideo._json import RepeatedNames
 from airflow_provider_klingvideo.errors import Fault, quoted
+from airflow_provider_klingvideo.kling.client.fields import meaning_of_cell
+from airflow_provider_klingvideo.kling.client.unmeant import is_comment
 from airflow_provider_klingvideo.storage.addresses import shown
 from airflow_provider_klingvideo.storage.protocols import StorePath
-from airflow_provider_klingvideo.workflow.batch.placed import PlacedRequest, place_of
+from airflow_provider_klingvideo.workflow.batch.placed import WHOLE_ROW, PlacedRequest, faults_in, place_of
 from airflow_provider_klingvideo.workflow.batch.tables.cells import cell, is_missing
 from airflow_provider_klingvideo.workflow.batch.tables.columns import Columns
 from airflow_provider_klingvideo.workflow.batch.tables.content import content_of, text_of
 from airflow_provider_klingvideo.workflow.batch.tables.faults import Faults, Rows, UnreadableTableError
 from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
 from airflow_provider_klingvideo.workflow.batch.tables.objects import (
-    RepeatedNames,
     rows_of_json,
     rows_of_jsonl,
     rows_of_list,
@@ -28,20 +30,23 @@ from airflow_provider_klingvideo.workflow.batch.tables.separated import rows_of_
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 KEY_COLUMN = "key"
-LEGAL_CELL = "plain text or JSON"
 ADVICE = "Correct it and try again; nothing was submitted"
+
+FORMATS_ADVICE = "Give the file in one of these formats (spreadsheets export CSV), and the ending that says so"
 
 
 def read_rows(
-    path: StorePath, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None
+    path: StorePath, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None, keeps_faulty: bool = False
 ) -> list[dict[str, Any]]:
     """Read one request per row.
 
     :param path: the file, local or in an object store. The ending of its name tells the format: ``.csv`` (with a
-        header), ``.jsonl``, ``.json`` (a list of objects) or ``.parquet``; all but the last in UTF-8, or in UTF-16
-        with a byte order mark.
+        header), ``.jsonl`` or ``.ndjson``, ``.json`` (a list of objects) or ``.parquet``; all but the last in UTF-8,
+        or in UTF-16 with a byte order mark.
     :param key_column: the column that names a request.
     :param limits: how much is read at most; default: that of :class:`TableLimits`.
+    :param keeps_faulty: whether a row with faults in its cells is returned with them (see :class:`PlacedRequest`);
+        otherwise the file is refused.
     :returns: the requests in order, their values plain JSON values, their text as it was meant; empty cells and empty
         rows are left out. None is no fault: there is nothing to do.
     :raises InputError: telling the format, or everything in the file that is no request, with its place; retryable
@@ -51,17 +56,21 @@ def read_rows(
     reader = _READERS.get(suffix)
     if reader is None:
         unknown = Fault(shown(str(path)), f"the format {quoted(suffix)} is unknown", ", ".join(_READERS))
-        raise InputError(unknown, advice="Give the file in one of these formats, and the ending that says so")
-    table = _Table(path.name, key_column, limits or TableLimits())
+        raise InputError(unknown, advice=FORMATS_ADVICE)
+    table = _Table(path.name, key_column, limits or TableLimits(), keeps_faulty)
     return table.read(lambda: reader(content_of(path, table.limits), table), f"In {shown(str(path))}: {ADVICE}")
 
 
-def listed_rows(rows: Any, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None) -> list[dict[str, Any]]:
-    """Take requests from a list; see :func:`read_rows`.
+def listed_rows(
+    rows: Any, *, key_column: str = KEY_COLUMN, limits: TableLimits | None = None, keeps_faulty: bool = False
+) -> list[dict[str, Any]]:
+    """Take requests from a list, or from its JSON text; see :func:`read_rows`.
 
     :raises InputError: it is no list, or everything in it that is no request.
     """
-    table = _Table("the list of requests", key_column, limits or TableLimits())
+    table = _Table("the list of requests", key_column, limits or TableLimits(), keeps_faulty)
+    if isinstance(rows, str):
+        return table.read(lambda: rows_of_json(rows, table.limits, table.faults), ADVICE)
     return table.read(lambda: rows_of_list(rows, table.faults), ADVICE)
 
 
@@ -71,10 +80,12 @@ class _Table:
     :param source: what it is called in messages.
     :param key_column: the column that names a row.
     :param limits: how much of it is read.
+    :param keeps_faulty: see :func:`read_rows`.
     """
 
-    def __init__(self, source: str, key_column: str, limits: TableLimits) -> None:
+    def __init__(self, source: str, key_column: str, limits: TableLimits, keeps_faulty: bool) -> None:
         self.limits = limits
+        self._keeps_faulty = keeps_faulty
         self.faults = Faults(source)
         self.columns = Columns(key_column, self.faults)
 
@@ -86,7 +97,8 @@ class _Table:
         requests: list[dict[str, Any]] = []
         try:
             for where, row in rows():
-                requests += filter(None, [self._request(where, row)])
+                request = self._request(where, row)
+                requests += [request] if request or request.faults else []
                 self._require_room(where, len(requests))
         except UnreadableTableError:
             self.faults.require_none(advice)
@@ -97,17 +109,32 @@ class _Table:
         if count > self.limits.max_rows:
             raise self.faults.end(where, "there are too many rows", self.limits.rows_words)
 
-    def _request(self, where: str, row: Mapping[Any, Any]) -> dict[str, Any]:
+    def _request(self, where: str, row: Mapping[Any, Any]) -> PlacedRequest:
+        fields, found = self._cells(zip(self.columns.named(where, row), row.values(), strict=True))
         if isinstance(row, RepeatedNames):
-            self.faults.add(where, f"{quoted(row.names[0])} is given more than once", "each field once")
-        request: dict[str, Any] = {}
-        for field, value in zip(self.columns.named(where, row), row.values(), strict=True):
-            if field is not None:
-                try:
-                    request[field] = cell(field, value, self.limits.max_cell)
-                except (ValueError, RecursionError) as error:
-                    self.faults.add(f"{where}, column {quoted(field)}", f"{quoted(value)} {error}", LEGAL_CELL)
-        return PlacedRequest({field: value for field, value in request.items() if value is not None}, where)
+            found.append(Fault(WHOLE_ROW, f"{quoted(row.names[0])} is given more than once", "each field once"))
+        first = next(iter(row.values()), None)
+        if not found and isinstance(first, str) and is_comment(first):
+            found.append(Fault(WHOLE_ROW, f"{quoted(first)} looks like a comment", "a row that is ordered, or none"))
+        if not self._keeps_faulty:
+            for one in found:
+                self.faults.add(_joined(where, one.where), one.what, one.legal)
+        return PlacedRequest(fields, where, found)
+
+    def _cells(self, cells: Iterable[tuple[str | None, Any]]) -> tuple[dict[str, Any], list[Fault]]:
+        """The fields of a row that hold something, and what is wrong with the others."""
+        fields: dict[str, Any] = {}
+        found: list[Fault] = []
+        for field, value in cells:
+            try:
+                fields |= {} if field is None else {field: cell(field, value, self.limits.max_cell)}
+            except (ValueError, RecursionError) as error:
+                found.append(Fault(str(field), f"{quoted(value)} {error}", meaning_of_cell(str(field)).legal))
+        return {field: value for field, value in fields.items() if value is not None}, found
+
+
+def _joined(where: str, column: str) -> str:
+    return where if column == WHOLE_ROW else f"{where}, column {quoted(column)}"
 
 
 def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> dict[str, dict[str, Any]]:
@@ -120,23 +147,22 @@ def keyed(rows: Iterable[Mapping[str, Any]], key_column: str = KEY_COLUMN) -> di
     :raises InputError: two rows have the same key.
     """
     requests: dict[str, dict[str, Any]] = {}
-    numbers: dict[str, int] = {}
+    places: dict[str, str] = {}
     repetitions: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
         fields = {name: value for name, value in row.items() if name != key_column}
-        request = PlacedRequest(fields, place_of(row))
+        place = place_of(row) or f"row {number}"
+        request = PlacedRequest(fields, place_of(row), faults_in(row))
         given = row.get(key_column)
         if isinstance(given, bool | list | dict):
-            strange = Fault(f"row {number}, column {quoted(key_column)}", f"{quoted(given)} is no key", "a text")
+            strange = Fault(f"{place}, column {quoted(key_column)}", f"{quoted(given)} is no key", "a text")
             raise InputError(strange, advice=ADVICE)
         key = _numbered_key(request, repetitions) if is_missing(given) or given == "" else str(given)
         if key in requests:
-            first = f"rows {numbers[key]} and {number} (counted from 1, without the header and empty rows)"
-            raise InputError(
-                Fault(first, f"both have the key {quoted(key)}", "a key of its own for each row"),
-                advice=f"Give each row its own value of {key_column!r}, or none; nothing was submitted",
-            )
-        requests[key], numbers[key] = request, number
+            both = Fault(f"{places[key]} and {place}", f"both have the key {quoted(key)}", "a key of its own for each")
+            advice = f"Give each row its own value of {key_column!r}, or none; nothing was submitted"
+            raise InputError(both, advice=advice)
+        requests[key], places[key] = request, place
     return requests
 
 
@@ -156,7 +182,9 @@ _READERS: Mapping[str, Callable[[bytes, _Table], Rows]] = {
     "csv": lambda content, table: rows_of_csv(
         text_of(content, table.faults), table.columns, table.limits, table.faults
     ),
-    "jsonl": lambda content, table: rows_of_jsonl(text_of(content, table.faults), table.faults),
+    **dict.fromkeys(
+        ("jsonl", "ndjson"), lambda content, table: rows_of_jsonl(text_of(content, table.faults), table.faults)
+    ),
     "json": lambda content, table: rows_of_json(text_of(content, table.faults), table.limits, table.faults),
     "parquet": lambda content, table: rows_of_parquet(content, table.limits, table.faults),
 }

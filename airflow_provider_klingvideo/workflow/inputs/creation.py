@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_klingvideo._json import read_json
+from airflow_provider_klingvideo._text import without_controls
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling import GenerationRequest, InvalidRequestError, parse_request, with_texts_read
-from airflow_provider_klingvideo.kling.client.fields import NO_VALUES, as_meant
+from airflow_provider_klingvideo.kling.client.fields import as_meant
+from airflow_provider_klingvideo.kling.client.unmeant import no_prompt
 from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.validation import fault_of_json, is_json_text
 from airflow_provider_klingvideo.workflow.inputs.reader import without_inline_media
@@ -29,7 +31,7 @@ def given_fields(request: Mapping[str, Any] | str) -> dict[str, Any]:
     :param request: its fields, or the JSON text of an object, as a template gives it.
     :raises InvalidRequestError: it is neither.
     """
-    given = json.loads(request) if isinstance(request, str) and _is_object(request) else request
+    given = read_json(request) if isinstance(request, str) and _is_object(request) else request
     if not isinstance(given, Mapping):
         wrong = fault_of_json(given) or "it is not an object"
         fault = Fault("the request", f"{quoted(given)} cannot be read: {wrong}", "an object with the request's fields")
@@ -93,9 +95,9 @@ def request_of(prompt: str, params: Mapping[str, Any]) -> tuple[GenerationReques
     :raises InvalidRequestError: naming every field at fault.
     :raises InputError: a job that it refers to has no such result.
     """
-    if prompt.strip() in NO_VALUES:
-        # A template of a task that returned nothing.
-        raise InvalidRequestError(Fault("prompt", f"{quoted(prompt)} stands for no value", "the words of the video"))
+    if reason := no_prompt(prompt):
+        # Such as a template of a task that returned nothing.
+        raise InvalidRequestError(Fault("prompt", f"{quoted(prompt)} {reason}", "the words of the video"))
     fields = resolved({key: value for key, value in params.items() if key != "api"})
     return parse_request({**fields, "prompt": prompt} if prompt else fields), params.get("api")
 
@@ -115,9 +117,10 @@ def asked_for(request: Mapping[str, Any] | str) -> tuple[str, dict[str, Any]]:
     :raises InvalidRequestError: it is no request.
     """
     given = with_texts_read(given_fields(request))
-    # A prompt that is a list or an object stays among the parameters, where it is refused: its text means nothing.
-    is_text = isinstance(given.get("prompt"), str | int | float)
-    prompt = str(given.pop("prompt")) if is_text else ""
+    # A prompt of another type stays among the parameters, where it is refused: its text means nothing.
+    is_text = isinstance(given.get("prompt"), str | int | float) and not isinstance(given["prompt"], bool)
+    # A NUL would become the picture of one in the record.
+    prompt = without_controls(str(given.pop("prompt"))) if is_text else ""
     # As the record keeps it, so that a request with text that no store takes is the same one on every try.
     asked: tuple[str, dict[str, Any]] = storable_json(prompt), storable_json(without_inline_media(reduced(given)))
     return asked

@@ -38,6 +38,7 @@ from airflow_provider_klingvideo.storage.addresses import (
 )
 from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded, require_regular
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath, is_there
+from airflow_provider_klingvideo.storage.stores import is_store_fault
 from airflow_provider_klingvideo.workflow.inputs.references import LAST_FRAME
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
@@ -263,7 +264,9 @@ def _readable(where: str, value: str) -> Iterator[None]:
         yield
     except (AddressError, NoRegularFileError, TooLargeError) as error:
         raise InputError([replace(fault, where=where) for fault in error.faults], advice=error.advice) from error
-    except OSError as error:
+    except Exception as error:
+        if not is_store_fault(error):
+            raise
         raise _refused(where, value, f"cannot be read: {error}", "a file that can be read", retryable=True) from error
 
 

@@ -13,10 +13,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_klingvideo._json import read_json
 from airflow_provider_klingvideo._text import trimmed, unquoted
 from airflow_provider_klingvideo._urls import SignedAddress, signed_address, without_query
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.storage.addresses import refuse_credentials
+from airflow_provider_klingvideo.validation import fault_of_json, is_json_text
 from airflow_provider_klingvideo.workflow.job.errors import InputError
 
 SEALED = "?klingvideo-sealed="
@@ -115,7 +117,16 @@ def _replaced(value: Any, replace: Callable[[str], str]) -> Any:
         return {name: one if name in NO_ADDRESS else _replaced(one, replace) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_replaced(one, replace) for one in value]
+    if is_json_text(value) and fault_of_json(value) is None:
+        return _replaced_in_json(value, replace)
     return replace(value) if isinstance(value, str) else value
+
+
+def _replaced_in_json(text: str, replace: Callable[[str], str]) -> str:
+    """A cell or a template may give a list or an object as its text; where nothing is signed it stays as it was."""
+    found = read_json(text)
+    changed = _replaced(found, replace)
+    return text if changed == found else json.dumps(changed, ensure_ascii=False)
 
 
 def _texts(value: Any) -> Iterator[str]:

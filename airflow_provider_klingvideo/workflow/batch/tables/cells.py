@@ -7,10 +7,10 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_klingvideo._json import RepeatedNames
 from airflow_provider_klingvideo.errors import quoted
 from airflow_provider_klingvideo.kling.client.fields import cell_as_meant
 from airflow_provider_klingvideo.workflow.batch.tables.limits import DEEPEST
-from airflow_provider_klingvideo.workflow.batch.tables.objects import RepeatedNames
 
 LARGEST_EXACT = 2**53
 """Behind it a floating-point number is no longer the whole number that was written."""

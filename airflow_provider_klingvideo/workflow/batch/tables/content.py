@@ -9,6 +9,7 @@ from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.storage.addresses import shown
 from airflow_provider_klingvideo.storage.bounded import NoRegularFileError, TooLargeError, read_bounded
 from airflow_provider_klingvideo.storage.protocols import StorePath
+from airflow_provider_klingvideo.storage.stores import is_store_fault
 from airflow_provider_klingvideo.workflow.batch.tables.faults import Faults
 from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
 from airflow_provider_klingvideo.workflow.job.errors import InputError
@@ -56,7 +57,9 @@ def content_of(path: StorePath, limits: TableLimits) -> bytes:
     except TooLargeError as error:
         large = Fault(shown(str(path)), "it is too large", limits.bytes_words)
         raise InputError(large, advice=error.advice) from error
-    except OSError as error:
+    except Exception as error:
+        if not is_store_fault(error):
+            raise
         refused = Fault(shown(str(path)), f"it cannot be read: {error}", "a file that this machine can read")
         advice = "Look at the store and at the rights of this machine, and try again"
         raise InputError(refused, retryable=True, advice=advice) from error

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_klingvideo._json import read_rows_json
 from airflow_provider_klingvideo.errors import quoted
 from airflow_provider_klingvideo.workflow.batch.tables.faults import Faults, Rows
 from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
 
-MOST_DIGITS = 40
 LEGAL_LIST = "a list of JSON objects, one for each row"
 LEGAL_ROW = 'a JSON object, such as {"prompt": "A fox"}'
 # Objects and lists of one row: a request with all its parts has some thirty.
 MOST_BRACKETS = 1_000
 BRACKETS_OF_A_ROW = 5
 """On the average of a large file."""
-
-
-class RepeatedNames(dict[str, Any]):
-    """An object that names a field more than once, so that nobody can tell which value is meant.
-
-    :param pairs: its fields as they were written.
-    """
-
-    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.names = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
 
 
 def rows_of_jsonl(text: str, faults: Faults) -> Rows:
@@ -80,27 +68,10 @@ def _require_few(text: str, where: str, most: int, faults: Faults) -> None:
 def _values(text: str, first_line: int, faults: Faults) -> Sequence[Any]:
     """Parse a text; the list is empty when it is no JSON."""
     try:
-        return [json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole)]
+        return [read_rows_json(text)]
     except json.JSONDecodeError as error:
         where = f"line {first_line + error.lineno - 1}, column {error.colno}"
         faults.add(where, f"it is no JSON: {error.msg}", LEGAL_ROW)
     except (ValueError, RecursionError) as error:
         faults.add(f"line {first_line}", f"it cannot be read: {error}", LEGAL_ROW)
     return []
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return dict(pairs) if len({name for name, _ in pairs}) == len(pairs) else RepeatedNames(pairs)
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise ValueError(f"a number has {len(digits)} digits")
-    return int(digits)
-
-
-def _constant(name: str) -> float:
-    """NaN is what data frames write for an empty cell; an infinite number nobody means."""
-    if name == "NaN":
-        return float("nan")
-    raise ValueError(f"{name} is no number of JSON")

@@ -17,6 +17,8 @@ from airflow_provider_klingvideo.workflow.batch.tables.limits import MOST_COLUMN
 DELIMITER = ","
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 LEGAL_DELIMITER = "cells between commas; export the file with commas"
+TITLE_LINES = 10
+"""Above the names of columns there are no more."""
 LEGAL_QUOTES = 'cells in quotation marks, with those inside of them doubled: "a ""big"" fox"'
 LEGAL_SHAPE = "as many cells as the header; a cell with commas or line breaks stands in quotation marks"
 
@@ -64,6 +66,7 @@ def rows_of_csv(text: str, columns: Columns, limits: TableLimits, faults: Faults
         return
     header, rows = lines[0], lines[1:]
     _require_commas(hint[1] if hint else DELIMITER, header, columns, faults)
+    _require_header(header, rows, columns, faults)
     names = _names(header)
     columns.named(header.where, filter(None, names))
     _require_shape(header, rows, names, faults)
@@ -124,6 +127,14 @@ def _require_commas(hinted: str, header: _Line, columns: Columns, faults: Faults
         if hinted == other or sum(map(columns.knows, whole.split(other))) > known:
             what = f"{name} stand between the cells: {quoted(whole)}"
             raise faults.end(header.where, what, LEGAL_DELIMITER)
+
+
+def _require_header(header: _Line, rows: Sequence[_Line], columns: Columns, faults: Faults) -> None:
+    """Tell of a title above the names of the columns."""
+    below = next((line for line in rows[:TITLE_LINES] if any(map(columns.knows, line.cells))), None)
+    if below is not None and not any(map(columns.knows, header.cells)):
+        what = f"{quoted(DELIMITER.join(header.cells))} is no header; the names of columns stand in {below.where}"
+        raise faults.end(header.where, what, "the names of the columns in the first line")
 
 
 def _names(header: _Line) -> list[str]:
