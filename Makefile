@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 
 OLDEST := .venv-oldest
 # Most tests wait: for a task to end, for Airflow to look again. The tests of a file share what they wait for.
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 3 --dist loadfile
 
 BENCH = PYTHONPATH=tests $(BIN)/python benchmarks
 BENCHMARKS := bench-imports bench-resume bench-waiting bench-batches bench-storm bench-thousand bench-mapped bench-media \
@@ -33,8 +33,8 @@ test: $(STAMP) lint ## all tests, with a scheduler and a triggerer, and their co
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= --ignore tests/chaos -m 'not forms' tests
 	$(BIN)/python scripts/check_coverage.py
 
-test-forms: $(STAMP) ## the rows of skips, connections, signed inputs and faults in every form of a video or batch
-	$(BIN)/python -m pytest $(PARALLEL) -m forms tests/dags tests/live
+test-forms: $(STAMP) ## what every form of a video or batch does, and runs that an earlier version has begun; minutes
+	$(BIN)/python -m pytest $(PARALLEL) -m forms tests/dags tests/live tests/upgrade
 
 test-fast: $(STAMP) ## the tests that need no Airflow
 	$(BIN)/python -m pytest -m 'not airflow and not live and not chaos' tests

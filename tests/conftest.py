@@ -21,11 +21,12 @@ os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 from s3_storage import bucket, s3_server, seaweed_bucket, seaweed_server  # noqa: F401 - fixtures
 
 # What is shown in every form of a video or batch takes an Airflow and minutes: `make test` runs a few forms and rows,
-# `make test-forms` the others.
-IN_EVERY_FORM = {"forms_dag", "connection_dag", "signed_inputs_dag", "forms", "running_airflow"}
+# `make test-forms` the others. Tests that are marked so themselves run there alone.
+IN_EVERY_FORM = {"forms_dag", "rows_dag", "connection_dag", "signed_inputs_dag", "running_airflow"}
 QUICK = {
     "form": {"group", "compact", "operator", "single", "rows_compact", "one_task"},
     "fault": {"fails_at_kling", "answer_lost"},
+    "mode": {"compact", "single"},
     "monster": {"words"},
     "way": {"branch"},
 }
@@ -34,7 +35,7 @@ QUICK = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if "form" not in parameters or item.path.stem.removeprefix("test_") not in IN_EVERY_FORM:
+        if not {"form", "mode"} & parameters.keys() or item.path.stem.removeprefix("test_") not in IN_EVERY_FORM:
             continue
         if any(parameters[name] not in values for name, values in QUICK.items() if name in parameters):
             item.add_marker("forms")

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from dags.conftest import FOX
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.live, pytest.mark.forms, pytest.mark.timeout(1800)]
 FORMS = pytest.mark.parametrize("form", ["mapped", "mapped_batch", "compact", "single", "operators"])
 ROWS = [{**FOX, "prompt": f"Shot {number}{fault}"} for number, fault in enumerate(["", " [sandbox:fail]", ""])]
 

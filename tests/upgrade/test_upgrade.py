@@ -21,6 +21,7 @@ import pytest
 from upgrade.fixture_files import FOLDER, NAMES, Fixture, Instance, Shift
 from upgrade.replay import PACKAGE, Replay, imported
 
+pytestmark = pytest.mark.forms
 COMPLETED, FAILED, CANCELLED = "COMPLETED", "FAILED", "CANCELLED"
 PAID, ORDERED = (COMPLETED, 0), (COMPLETED, 1)
 FAILED_FOR_GOOD, CANCELLED_FOR_GOOD = (FAILED, 0), (CANCELLED, 0)
