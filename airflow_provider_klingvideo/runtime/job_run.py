@@ -144,8 +144,9 @@ class JobRun:
 
     def hears(self, event: Mapping[str, Any] | None) -> bool:
         """Whether a trigger's event tells how the task ended that the job still follows."""
-        is_about_task = bool(event) and self.job.klingai_job_id == (event or {}).get("vendor_task_id")
-        return is_about_task and self.job.state is WorkflowState.GENERATING
+        told = (event or {}).get("vendor_task_id")
+        # An event about a queue names no task, and a job that was refused a slot has none: neither is the other's.
+        return told is not None and told == self.job.klingai_job_id and self.job.state is WorkflowState.GENERATING
 
     def hear(self, event: Mapping[str, Any]) -> None:
         """Write down how a trigger saw the job's task end.

@@ -88,6 +88,15 @@ def test_it_waits_deferred_for_a_slot_and_for_kling_and_spends_no_retry(airflow,
     assert any(f"task {run.job().klingai_job_id} runs at Kling" in wait for wait in waits)
 
 
+@pytest.mark.scenario(9)
+def test_refused_for_want_of_a_slot_it_waits_and_spends_no_retry(airflow, sandbox):
+    full = {"type": "refuse", "http_status": 429, "code": 1303, "message": "full"}
+    sandbox.add_rule({"match": CREATE, "action": full, "times": 2})
+    run = airflow.run("one_task", request=FOX)
+    assert (run.state, run.job().path, try_number(run)) == ("success", WAY, 1)
+    assert [task["id"] for task in sandbox.ledger()["tasks"]] == [run.job().klingai_job_id]
+
+
 @pytest.mark.scenario(14)
 @pytest.mark.parametrize(
     "moment",
