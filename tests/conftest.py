@@ -8,6 +8,7 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 # Each worker process of a parallel run gets a home, and with it a database, of its own.
 if "AIRFLOW_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
@@ -19,6 +20,10 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 
 from s3_storage import bucket, s3_server, seaweed_bucket, seaweed_server  # noqa: F401 - fixtures
+
+# How long an example takes says more about the machine than about the product.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # What is shown in every form of a video or batch takes an Airflow and minutes: `make test` runs a few forms and rows,
 # `make test-forms` the others. Tests that are marked so themselves run there alone.

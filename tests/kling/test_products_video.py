@@ -6,7 +6,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.errors import Money
@@ -460,7 +460,6 @@ class TestLipSyncPreparation:
         assert self.prepare(session_id="s", face_id="f") is None
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(MINIMAL),
     st.dictionaries(

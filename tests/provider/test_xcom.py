@@ -84,7 +84,7 @@ def test_a_monster_is_small_and_enough_for_what_comes_behind_it(store, text):
     assert told["record"].endswith("/job/job.json")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     text=st.text(max_size=400),
     files=st.integers(0, 40),

@@ -90,9 +90,7 @@ def _with_odd_value(draw: st.DrawFn, value: Any) -> Any:
     return draw(_odd)
 
 
-@settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=_almost_right())
 def test_no_odd_value_makes_the_sandbox_stumble(
     client: httpx.Client, sandbox: SandboxServer, request: tuple[str, dict[str, Any]]

@@ -418,7 +418,7 @@ _PATHS = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(_PATHS), base=_likely, body=_body)
 def test_no_body_makes_the_sandbox_stumble(
     client: httpx.Client, path: str, base: dict[str, Any], body: dict[str, Any]

@@ -47,7 +47,6 @@ def test_every_answer_is_one_that_the_document_knows(roomy: SandboxServer, label
     @seed(20261122)
     @settings(
         max_examples=4,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -94,7 +94,7 @@ def ways(path):
     yield f"  {plain}\n" if plain == trimmed(plain) else plain
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(NAMES)
 def test_every_way_to_write_a_file_reads_it_whatever_its_name(name):
     with folder_with(name) as path:
@@ -139,7 +139,7 @@ def test_home(tmp_path, monkeypatch):
         assert open_path(way).read_bytes() == b"fox", way
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(NAMES.filter(lambda name: name == unquoted(trimmed(name)) and not read_as_an_address(name)), BLANKS, BLANKS)
 def test_what_is_not_there_yet_is_made_where_it_is_read(name, before, behind):
     with folder_with("other") as other:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from airflow_provider_klingvideo.storage.errors import UnsafeNameError
@@ -214,7 +214,6 @@ class TestNamesFromOutside:
         ),
     )
 
-    @settings(deadline=None)
     @given(name=NAMES, nested=st.booleans())
     @example(name="~root", nested=False)
     @example(name="a/a", nested=True)
@@ -232,7 +231,6 @@ class TestNamesFromOutside:
             assert list(Path(outside).iterdir()) == [base]
 
     @pytest.mark.airflow
-    @settings(deadline=None)
     @given(name=NAMES, nested=st.booleans())
     def test_nor_does_it_in_an_object_store_s_path(self, name, nested):
         from airflow.sdk import ObjectStoragePath

@@ -10,15 +10,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from workshop import ClockedSandbox
 
 from airflow_provider_klingvideo.sandbox import SandboxSettings
 from airflow_provider_klingvideo.sandbox.drawing import render
-
-# How long an example takes says more about the machine than about the product.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 2 * 1024**3

@@ -198,7 +198,7 @@ class TestWithoutExclusiveCreation:
             left.append(book.committed())
         assert left == [6, 0]
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         amounts=st.lists(st.integers(1, 6), min_size=2, max_size=4),
         limit=st.integers(1, 10),
@@ -225,7 +225,7 @@ class TestWithoutExclusiveCreation:
                     assert claims.claim(f"job-{index}", Decimal(units))
                     kept += units
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(schedule=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), max_size=20))
     def test_a_try_takes_back_no_claim_of_its_successor(self, schedule):
         """Two tries of one job and a second job want 5 of 7 units each."""
@@ -277,7 +277,7 @@ class TestTheFold:
 
 
 class TestRaces:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         amounts=st.lists(st.integers(1, 6), min_size=2, max_size=4),
         limit=st.integers(1, 10),

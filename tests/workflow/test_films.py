@@ -27,7 +27,7 @@ def test_jobs_and_paths_become_clips_in_their_order():
         ([JOB, {**JOB, "state": "FAILED", "error": "Refused."}], r"Clip 2 is job job-1, which is FAILED: Refused\."),
         ([{**JOB, "state": "GENERATING"}], "Clip 1 is job job-1, which is GENERATING"),
         ([{**JOB, "metadata": {"artifacts": {"image-1.png": MASTER}}}], "Clip 1 is job job-1, which made no video"),
-        ([JOB, None], "Clip 2 is None: the task that makes it has returned neither a job nor a path"),
+        ([JOB, None], "Clip 2 is null: the task that makes it has returned neither a job nor a path"),
         (["https://example.org/a.mp4"], "Clip 1 is an address of the web: load it into a store first"),
         ("a.mp4", "a list of jobs or paths, not str"),
         (JOB, "a list of jobs or paths, not dict"),

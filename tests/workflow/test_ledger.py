@@ -137,7 +137,7 @@ class TestRaces:
         assert len(set(page.state)) == len(page.state)
         assert enter(ledger_of(folder), "later").state == (*page.state, "later")
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         workers=st.integers(2, 4),
         most=st.integers(1, 9),

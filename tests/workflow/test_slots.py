@@ -323,7 +323,7 @@ class TestRaces:
     def folder(self, tmp_path):
         return tmp_path / "slots"
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         counts=st.lists(st.integers(1, 3), min_size=2, max_size=4),
         limit=st.integers(1, 6),

@@ -149,9 +149,7 @@ class Submissions(RuleBasedStateMachine):
 
 
 class TestSubmissions(Submissions.TestCase):
-    settings = settings(
-        max_examples=150, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    settings = settings(max_examples=150, stateful_step_count=15, suppress_health_check=list(HealthCheck))
 
     @classmethod
     def setUpClass(cls):

@@ -95,7 +95,7 @@ def tried_until_it_ends(workshop, tries=8):
 
 
 @pytest.mark.scenario(45)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=st.integers(1, 105), count=st.integers(1, 3), error=st.sampled_from([OSError, ConnectionError, SlowDownError])
 )

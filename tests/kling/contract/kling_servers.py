@@ -8,6 +8,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -96,6 +97,14 @@ class ScriptedServer:
     def script(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests.clear()
+
+    def arrived(self) -> int:
+        """Return how many requests have come, as soon as there is one: a client may give up before it is read."""
+        for _ in range(1000):
+            if self.requests:
+                break
+            time.sleep(0.01)
+        return len(self.requests)
 
     def close(self) -> None:
         self._closing.set()

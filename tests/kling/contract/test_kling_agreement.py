@@ -114,7 +114,7 @@ def agree(sandbox: SandboxServer, fields: dict[str, Any], family: ApiFamily) -> 
     return accepted
 
 
-PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @given(ANY_MODEL.flatmap(lambda can: st.tuples(st.just(can.family), fields_for(can))))

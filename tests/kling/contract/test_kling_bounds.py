@@ -113,7 +113,7 @@ def test_a_create_whose_answer_drips_is_a_doubt_and_never_sent_again(
     scripted.script(dripping(DRIPS[drip]))
     with pytest.raises(AmbiguousSubmissionError, match=r"did not answer a create request \(ReadTimeout"):
         order(call, scripted.url, auth, timeout=SECONDS)
-    assert len(scripted.requests) == 1
+    assert scripted.arrived() == 1
 
 
 def test_a_connection_that_was_used_before_is_bounded_as_well(scripted: ScriptedServer) -> None:

@@ -511,7 +511,7 @@ JSON = st.recursive(
     method=st.sampled_from(["create", "find_by_external_id", "get_tasks", "list_tasks", "account_costs"]),
     token=st.booleans(),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_answer_gives_a_result_or_an_error_of_the_project(
     scripted: ScriptedServer, body: bytes, status: int, charset: str, method: str, token: bool
 ) -> None:

@@ -174,7 +174,7 @@ def test_any_one_change_is_judged_alike(shop, name, family):
 CHANGES = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 99), min_size=2, max_size=4)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(case=st.sampled_from(CASES), changes=CHANGES)
 # What is not sent, beside another change that is.
 @example(
