@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 CHAIN = {"created", "validated", "queued", "generating", "generation", "post_processing", "completed"}
 TASKS = CHAIN | {"failed", "cancelled", "verdict"}
 
