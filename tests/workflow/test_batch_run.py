@@ -117,7 +117,9 @@ def test_it_leaves_when_nothing_is_due_and_tells_what_is_waited_for(sandbox, tmp
     waiting = [job for job in jobs if job.state is S.QUEUED]
     assert sorted(suspended.followed) == sorted(job.id for job in jobs if job.state is S.GENERATING)
     assert {place.job_id for place in suspended.queued} == {job.id for job in waiting}
-    assert (len(suspended.followed), len(waiting)) == (2, 1)
+    # On a slow machine it may leave before the second slot is given; whoever is woken for that slot takes it.
+    assert len(suspended.followed) in {1, 2}
+    assert len(suspended.followed) + len(waiting) == 3
 
 
 def test_it_stays_when_a_result_is_due_soon(batch):
