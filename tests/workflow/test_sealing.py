@@ -67,6 +67,30 @@ def test_nor_in_a_list_or_an_object_that_is_given_as_its_text(address):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '[{{"url": "{}"',
+        "[{{'url': '{}'}}]",
+        '{{"url": "{}", "url": 1}}',
+        "[img]({})",
+        "<{}>",
+        '=HYPERLINK("{}", "x")',
+        "url: {}",
+        "{} and {}",
+    ],
+)
+@pytest.mark.parametrize("address", [one for one in SIGNED if " " not in one and "\n" not in one])
+def test_nor_in_a_text_that_is_refused_since_it_is_no_address(address, text):
+    given = text.format(address, address)
+    request = {"prompt": "x", "first_frame": given, "elements": [given]}
+    sealed = SEAL.sealed(request)
+    assert SECRET not in json.dumps(sealed)
+    assert (has_signed_parts(request), has_signed_parts(sealed), has_sealed_parts(sealed)) == (True, False, True)
+    assert (SEAL.sealed(sealed), SEAL.opened(sealed)) == (sealed, request)
+    assert any(SECRET in secret for secret in secrets_of(request))
+
+
+@pytest.mark.parametrize(
     "address", ["h/a.png?sig=", "/tmp/a.png?sig=", '{"url": "https://h/a.png?sig=', "a#https://h#"]
 )
 def test_no_message_shows_what_may_sign_an_address(address):

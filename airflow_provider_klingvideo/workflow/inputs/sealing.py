@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ _PURPOSE = b"klingvideo: signed parts of input addresses\0"
 # A prompt is no address, and stands in the record beside the parameters.
 NO_ADDRESS = frozenset({"prompt"})
 SHORTEST_VALUE = 8
+_WITHIN = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+_SEVERAL = re.compile(r"\shttps?://", re.IGNORECASE)
 
 
 def has_signed_parts(value: Any) -> bool:
@@ -83,9 +86,10 @@ class Seal:
     def _open(self, text: str) -> str:
         from cryptography.exceptions import InvalidTag
 
-        shown, is_sealed, token = text.partition(SEALED)
-        if not is_sealed:
+        address = signed_address(text)
+        if address is None or not _is_sealed(address):
             return text
+        shown, token = address.shown, address.tail.removeprefix(SEALED)
         try:
             userinfo, tail = json.loads(self._cipher.decrypt(base64.urlsafe_b64decode(token), [shown.encode()]))
         except (InvalidTag, ValueError) as error:
@@ -119,7 +123,13 @@ def _replaced(value: Any, replace: Callable[[str], str]) -> Any:
         return [_replaced(one, replace) for one in value]
     if is_json_text(value) and fault_of_json(value) is None:
         return _replaced_in_json(value, replace)
-    return replace(value) if isinstance(value, str) else value
+    return _replaced_in_text(value, replace) if isinstance(value, str) else value
+
+
+def _replaced_in_text(text: str, replace: Callable[[str], str]) -> str:
+    """What is no address as a whole (broken JSON, a link with words) is refused; the record of that is kept."""
+    changed = text if _SEVERAL.search(trimmed(text)) else replace(text)
+    return changed if changed != text else _WITHIN.sub(lambda found: replace(found[0]), text)
 
 
 def _replaced_in_json(text: str, replace: Callable[[str], str]) -> str:
