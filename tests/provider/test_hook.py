@@ -90,6 +90,13 @@ BAD = [
     ({"url": "https://gateway/x?token=secret"}, "more than a host, a port and a path"),
     ({"url": "https://gate way"}, "is not an address"),
     ({"url": "https://"}, "is not an address"),
+    *(
+        ({"url": url}, "has its scheme twice or without ://")
+        for url in ["https://https://h", "http//h", "https/h", "http://HTTPS"]
+    ),
+    ({"extra": {**PAIR, "access_key": 5}, "password": ""}, "access_key: it is a number, not a text"),
+    ({"extra": {"region": ["beijing"]}}, "region: it is a list, not a text"),
+    ({"extra": {"model_limits": {"kling-3.0": 1, "Kling 3.0": 2}}}, "kling-3.0 is given twice, with two numbers"),
     ({"extra": {"concurrency_limit": 0}}, "concurrency limit 0 is not such a number"),
     ({"extra": {"concurrency_limit": "many"}}, "concurrency limit 'many' is not such a number"),
     ({"extra": {"concurrency_limit": 2.5}}, "concurrency limit 2.5 is not such a number"),
@@ -153,7 +160,7 @@ def connections(draw):
     extra = {
         draw(st.sampled_from(["region", "Region", " region ", "extra__klingai__region"])): draw(cases("beijing")),
         draw(st.sampled_from(["concurrency_limit", "Concurrency-Limit"])): draw(st.sampled_from([5, "5", " 5\n", 5.0])),
-        "model_limits": draw(st.sampled_from([{"kling-3.0": 2}, '{"kling-3.0": "2"}', ' {"Kling-3.0 ": 2}\n'])),
+        "model_limits": draw(st.sampled_from([{"kling-3.0": 2}, '{"kling-3.0": "2"}', ' {"Kling 3.0 ": 2}\n'])),
         "access_key": draw(st.sampled_from([None, "", " "])),
     }
     text = json.dumps(extra)
@@ -230,6 +237,11 @@ class TestFindingIt:
             ('{"conn_type": "http", "host": "x", "password": "k"}', "its type is 'http' .legal: type klingai"),
             ("aws://key:hidden-words@", "its type is 'aws'"),
             ('{"conn_type": "klingai", ', "holds text that is no connection"),
+            (
+                '{"conn_type": "klingai", "pasword": "hidden-words"}',
+                "'pasword', which is not a field; did you mean 'pas",
+            ),
+            ('{"conn_type": "klingai", "password": "hidden-words", "port": "x"}', "its port is not a number"),
         ],
     )
     def test_what_is_not_there_or_another_one_is_final_and_tells_the_next_step(self, monkeypatch, given, words):
@@ -241,6 +253,24 @@ class TestFindingIt:
         assert "airflow connections add" in caught.value.advice or "AIRFLOW_CONN_KLINGAI_X" in caught.value.advice
         works, message = KlingAIHook("klingai_x").test_connection()
         assert (works, "hidden-words" in message) == (False, False)
+
+    @pytest.mark.parametrize(
+        ("field", "value", "words"),
+        [
+            ("password", ["hidden-words"], "API key: it is a list, not a text"),
+            ("password", {"key": "hidden-words"}, "API key: it is an object, not a text"),
+            ("password", 1234567, "API key: it is a number, not a text"),
+            ("password", True, "API key: it is true or false, not a text"),
+            ("host", ["h"], "host: it is a list, not a text"),
+            ("schema", ["http"], "schema: it is a list, not a text"),
+        ],
+    )
+    def test_what_json_gives_instead_of_a_text_is_no_key_of_its_letters(self, monkeypatch, field, value, words):
+        given = {"conn_type": "klingai", "host": "h", "password": "hidden-words", field: value}
+        monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_X", json.dumps(given))
+        with pytest.raises(ConnectionSettingsError, match=words) as caught:
+            KlingConnection("klingai_x").settings  # noqa: B018
+        assert "hidden-words" not in str(caught.value)
 
     @pytest.mark.parametrize("conn_id", ["", " ", None, 5])
     def test_what_names_no_connection_is_told(self, conn_id):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._json import read_json
-from airflow_provider_klingvideo._text import CLOSING, INVISIBLE
+from airflow_provider_klingvideo._text import CLOSING, INVISIBLE, closest, spelled
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError
 
@@ -31,6 +30,7 @@ _FORM_PREFIX = "extra__klingai__"
 _NO_HOST = re.compile(r"[\s\"'<>,;|%]")
 _PORT = re.compile(r":([0-9]+)$")
 LAST_PORT = 65535
+LEGAL_HOST = "a host, for example gateway.example.org or http://gateway:8080"
 _WHOLE = re.compile(r"[0-9]+(\.0+)?")
 
 
@@ -42,13 +42,29 @@ def typed(value: Any) -> str:
     return text
 
 
+def text_of(where: str, value: Any) -> str:
+    """Read a field that holds a text; where JSON gives a list or a number, a key of it would be another one.
+
+    :param where: the field.
+    :raises ConnectionSettingsError: it is not a text; it is not shown, since it may be a key.
+    """
+    if not isinstance(value, str | None):
+        raise ConnectionSettingsError(Fault(where, f"it is {_sort(value)}, not a text", "a text, in JSON with quotes"))
+    return typed(value)
+
+
+def _sort(value: Any) -> str:
+    sorts = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return sorts.get(type(value), "something else")
+
+
 def key(where: str, value: Any) -> str:
     """Read a key; ``Bearer`` before it, as the API's pages show it, is no part of it.
 
     :param where: the field.
     :raises ConnectionSettingsError: no key looks like that; its text is not shown.
     """
-    text = typed(value)
+    text = text_of(where, value)
     while (bare := _BEARER.match(text)) is not None:
         text = typed(text[bare.end() :])
     if text and not _KEY.fullmatch(text):
@@ -60,10 +76,11 @@ def key(where: str, value: Any) -> str:
 
 def region(value: Any, regions: Mapping[str, str]) -> str:
     """Read a region, empty where none is given."""
-    name = typed(value).lower()
+    given = text_of(REGION, value)
+    name = given.lower()
     if name and name not in regions:
         raise ConnectionSettingsError(
-            Fault(REGION, f"region {quoted(typed(value))} is unknown", "one of " + ", ".join(regions))
+            Fault(REGION, f"region {quoted(given)} is unknown", "one of " + ", ".join(regions))
         )
     return name
 
@@ -90,8 +107,20 @@ def model_limits(value: Any) -> dict[str, int]:
     if not isinstance(limits, dict):
         legal = 'a JSON object of numbers, for example {"kling-3.0": 5}'
         raise ConnectionSettingsError(Fault(MODEL_LIMITS, f"the limits by model are {quoted(value)}", legal))
-    read = {typed(name).lower(): limit(f"{MODEL_LIMITS}.{name}", one) for name, one in limits.items()}
-    return {name: one for name, one in read.items() if one is not None}
+    read: dict[str, int] = {}
+    for name, one in limits.items():
+        where = f"{MODEL_LIMITS}.{name}"
+        model = spelled(typed(name), _models()) or typed(name).lower()
+        number = limit(where, one)
+        if number is not None and read.setdefault(model, number) != number:
+            raise ConnectionSettingsError(Fault(where, f"{model} is given twice, with two numbers", "one number"))
+    return read
+
+
+def _models() -> list[str]:
+    from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
+
+    return sorted({can.model for can in registry().capabilities})
 
 
 @dataclass
@@ -125,9 +154,14 @@ def extra_of(text: Any) -> Extra:
 
 
 def _stranger(given: str, name: str) -> Fault:
-    meant = get_close_matches(name, EXTRA_FIELDS, n=1)
-    hint = f"; did you mean {meant[0]!r}?" if meant else ""
-    return Fault("extra", f"{quoted(given)} is not a field and is ignored{hint}", ", ".join(EXTRA_FIELDS))
+    what = f"{quoted(given)} is not a field and is ignored{did_you_mean(name, EXTRA_FIELDS)}"
+    return Fault("extra", what, ", ".join(EXTRA_FIELDS))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about a name that is not known, empty where none of the known is like it."""
+    meant = closest(name, known)
+    return f"; did you mean {meant!r}?" if meant else ""
 
 
 def _object(text: Any) -> dict[str, Any]:
@@ -171,10 +205,10 @@ def address(connection: Connection, regions: Mapping[str, str]) -> Address | Non
     :returns: None where no host is given.
     :raises ConnectionSettingsError: it is not an address, or the fields contradict each other.
     """
-    text = typed(connection.host).replace("\\", "/")
+    text = text_of("host", connection.host).replace("\\", "/")
     if not text:
         return None
-    url = _url(text, _scheme(text, connection.schema), connection.port)
+    url = _url(text, _scheme(text, text_of("schema", connection.schema)), connection.port)
     own = next((name for name, one in regions.items() if one.partition("://")[2] == url.host), "")
     if own and url.port is None:
         return Address(regions[own], own)
@@ -182,9 +216,9 @@ def address(connection: Connection, regions: Mapping[str, str]) -> Address | Non
     return Address(str(url.copy_with(path=f"/{path}")).rstrip("/"))
 
 
-def _scheme(text: str, schema: Any) -> str:
+def _scheme(text: str, schema: str) -> str:
     written = _SCHEME.match(text)
-    given = [one for one in (written and written[1].lower(), typed(schema).lower().rstrip(":/")) if one]
+    given = [one for one in (written and written[1].lower(), schema.lower().rstrip(":/")) if one]
     for one in given:
         if one not in SCHEMES:
             raise ConnectionSettingsError(Fault("host", f"the scheme {quoted(one)} is not supported", "http or https"))
@@ -200,19 +234,21 @@ def _url(text: str, scheme: str, port: Any) -> httpx.URL:
 
     rest = _SCHEME.sub("", text, count=1).lstrip("/")
     authority, slash, path = rest.partition("/")
+    if authority.rstrip(":").lower() in SCHEMES:
+        # `https://https://h`, `http//h`: the host would be called like a scheme.
+        raise ConnectionSettingsError(Fault("host", f"{quoted(text)} has its scheme twice or without ://", LEGAL_HOST))
     if authority.count(":") > 1 and not authority.startswith("["):
         authority = f"[{authority}]"
-    legal = "a host, for example gateway.example.org or http://gateway:8080"
     if set("@?#") & set(rest):
         # What stands there may be a password: it is not shown.
-        raise ConnectionSettingsError(Fault("host", "it has more than a host, a port and a path", legal))
+        raise ConnectionSettingsError(Fault("host", "it has more than a host, a port and a path", LEGAL_HOST))
     try:
         url = httpx.URL(f"{scheme}://{authority}{slash}{path}")
     except (httpx.InvalidURL, ValueError) as error:
-        raise ConnectionSettingsError(Fault("host", f"{quoted(text)} is not an address", legal)) from error
+        raise ConnectionSettingsError(Fault("host", f"{quoted(text)} is not an address", LEGAL_HOST)) from error
     host = url.host.rstrip(".")
     if not host or _NO_HOST.search(host):
-        raise ConnectionSettingsError(Fault("host", f"{quoted(text)} is not an address", legal))
+        raise ConnectionSettingsError(Fault("host", f"{quoted(text)} is not an address", LEGAL_HOST))
     written = _PORT.search(authority)
     return url.copy_with(host=host, port=_port(written[1] if written else "", typed(port)) or url.port)
 
@@ -298,14 +334,11 @@ def contradictions(read: Fields) -> Iterator[Fault]:
 
 def unheeded(connection: Connection, read: Fields) -> Iterator[Fault]:
     """Yield what a connection says and nobody heeds."""
-    from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
-
     if typed(connection.login):
         yield Fault("login", "it is ignored", "the API key as the password, or access_key and secret_key in extra")
     if not typed(connection.host) and (typed(connection.port) or typed(connection.schema)):
         yield Fault("port, schema", "they are ignored without a host", "a host, or empty fields")
-    models = {can.model for can in registry().capabilities}
-    for name in read.model_limits.keys() - models:
-        meant = get_close_matches(name, models, n=1)
-        hint = f"; did you mean {meant[0]!r}?" if meant else ""
-        yield Fault(f"{MODEL_LIMITS}.{name}", f"no such model is known{hint}", "a model that `klingvideo models` lists")
+    models = _models()
+    for name in sorted(read.model_limits.keys() - set(models)):
+        what = f"no such model is known{did_you_mean(name, models)}"
+        yield Fault(f"{MODEL_LIMITS}.{name}", what, "a model that `klingvideo models` lists")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ from airflow.sdk import BaseHook
 from airflow_provider_klingvideo._compat import AirflowNotFoundException
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError, UnreachableConnectionError
+from airflow_provider_klingvideo.runtime.connections.fields import did_you_mean
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 CONNECTION_TYPE = "klingai"
 WHERE = "klingai_conn_id"
+FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+_UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 def found(conn_id: str) -> Connection:
@@ -70,8 +74,9 @@ def _asked_again(conn_id: str) -> Connection:
         try:
             connection: Connection | None = ask(conn_id)
         except (ValueError, TypeError, KeyError) as error:
+            what = f"{name} holds text that is no connection{_why(error)}"
             raise ConnectionSettingsError(
-                Fault(f"connection {conn_id}", f"{name} holds text that is no connection", "JSON or a URI"),
+                Fault(f"connection {conn_id}", what, "JSON or a URI"),
                 advice=f"Correct {_variable(conn_id)} in the environment, or what the secrets backend holds",
             ) from error
         except Exception as error:
@@ -82,6 +87,14 @@ def _asked_again(conn_id: str) -> Connection:
         Fault(WHERE, f"there is no connection {quoted(conn_id)}", "the id of a connection of type klingai"),
         advice=f"Add it: {_command(conn_id)}, or set {_variable(conn_id)} in the environment",
     )
+
+
+def _why(error: Exception) -> str:
+    """Say what Airflow found wrong with the text of a connection; the text itself holds a key, and is not shown."""
+    unknown = _UNKNOWN.search(str(error))
+    if unknown:
+        return f": it has {unknown[1]!r}, which is not a field{did_you_mean(unknown[1], FIELDS)}"
+    return ": its port is not a number" if "`port`" in str(error) else ""
 
 
 def _unreachable(conn_id: str, name: str, error: Exception) -> UnreachableConnectionError:
