@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from math import isfinite
 from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
@@ -48,8 +49,7 @@ def faults_of(
     found: dict[str, list[_Found]] = {}
     for one in error.errors(include_url=False):
         place = _Found(dict(one), _schema_of(model))
-        # Of a list with wrong entries pydantic counts the right ones alone.
-        if place.type != "too_short" or len(place.input or ()) < place.schema.get("minItems", 0):
+        if not place.is_miscounted:
             found.setdefault(place.where, []).append(place)
     return [_fault(where or whole, ones, hint or similar_name) for where, ones in found.items()]
 
@@ -64,13 +64,20 @@ class _Found:
     """One error of pydantic's, and the part of the schema that it is about."""
 
     def __init__(self, error: Mapping[str, Any], root: Schema) -> None:
-        self.type: str = error["type"]
-        self.input = error.get("input")
+        self.input: Any = error.get("input")
+        # Of a text with other marks beside its length pydantic says what it says of a list.
+        is_text = isinstance(self.input, str) and error["type"] in ("too_short", "too_long")
+        self.type: str = f"string_{error['type']}" if is_text else error["type"]
         self.cause = error.get("ctx", {}).get("error")
         parts = [*error["loc"]]
         self.unknown: str | None = str(parts.pop()) if self.type == "extra_forbidden" else None
         path, self.schema = _walked(root, parts)
         self.where = ".".join([*path, *([named(self.unknown).strip("`")] if self.unknown is not None else [])])
+
+    @property
+    def is_miscounted(self) -> bool:
+        """Whether a list is long enough: of one with wrong entries pydantic counts the right ones alone."""
+        return self.type == "too_short" and len(self.input or ()) >= self.schema.get("minItems", 0)
 
 
 def _fault(where: str, found: Sequence[_Found], hint: NameHint) -> Fault:
@@ -91,6 +98,9 @@ def _wrong(found: _Found) -> str:
         return "is missing"
     if fault := fault_of_json(found.input):
         return f"{quoted(found.input)} is not valid JSON: {fault}"
+    # A bound that it breaks says nothing of it: NaN is neither too large nor too small.
+    if isinstance(found.input, float) and not isfinite(found.input):
+        return f"{quoted(found.input)} is not a finite number"
     return f"{quoted(found.input)} {WRONG.get(found.type, 'is not legal')}"
 
 

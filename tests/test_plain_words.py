@@ -87,6 +87,14 @@ TURBO = {"prompt": "A fox"}
         ({**TURBO, "duration": [5]}, "duration: [5] is not a whole number"),
         ({**TURBO, "cfg_scale": "x"}, "cfg_scale: 'x' is not a number"),
         ({**TURBO, "cfg_scale": 2}, "cfg_scale: 2 is too large (legal: a number, at least 0, at most 1)"),
+        (
+            {**TURBO, "cfg_scale": float("nan")},
+            "cfg_scale: nan is not a finite number (legal: a number, at least 0, at most 1)",
+        ),
+        (
+            {**TURBO, "cfg_scale": float("inf")},
+            "cfg_scale: inf is not a finite number (legal: a number, at least 0, at most 1)",
+        ),
         ({**TURBO, "cfg_scale": float("nan")}, "cfg_scale: nan is "),
         ({**TURBO, "audio": "loud"}, "audio: 'loud' is none of the choices (legal: default, native, off)"),
         ({**TURBO, "watermark": "perhaps"}, "watermark: 'perhaps' is neither true nor false (legal: true or false)"),
@@ -97,6 +105,7 @@ TURBO = {"prompt": "A fox"}
             {**TURBO, "shots": "[{'prompt': 'A', 'seconds': 5}]"},
             "texts need double quotes; in a template write | to",
         ),
+        ({"kind": "avatar", "image": ""}, "image: '' is too short (legal: an http(s) URL or the path of a picture)"),
         ({**TURBO, "shots": '[{"prompt": "A"}]'}, "shots.0.seconds: is missing (legal: a whole number)"),
         ({**TURBO, "shots": [{"prompt": "A", "duration": 3}]}, "shots.0.duration: `duration` is called `seconds` here"),
         ({"kind": "image", "prompt": " "}, "prompt: ' ' is blank (legal: a text that says something)"),

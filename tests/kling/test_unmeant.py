@@ -26,6 +26,16 @@ NO_PROMPTS = (
     "A fox on {{ ds }}",
     "{% if x %}a{% endif %}",
     "[object Object]",
+    "Total: 12 videos",
+    "Subtotal = 3",
+    "Notes:",
+    "Scene 1:",
+    "Page 1 of 2",
+    "page 3/4",
+    "EOF",
+    "--- end of file ---",
+    "Exported on 2026-11-26 10:00:00Z",
+    "Last modified: 26.11.2026",
 )
 PROMPTS = [
     "A red fox",
@@ -42,6 +52,13 @@ PROMPTS = [
     "= love",
     "n/a is written on a wall",
     "Nana",
+    "A fox says: run",
+    "Three words said here:",
+    "Created by magic, a castle rises",
+    "Created 5 foxes in snow",
+    "Page 1 of a burning book",
+    "The end of the file of ants",
+    "Total: war",
     "https://h/a",
 ]
 WHOLE = [*NO_PROMPTS[0].split(" "), *NO_PROMPTS[1:]]

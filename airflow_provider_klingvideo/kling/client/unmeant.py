@@ -24,6 +24,20 @@ _NO_PROMPT: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"(?:(?:grand|sub)[- ]?)?totals?:?|sum:?|average:?|summe:?|gesamt:?|somme:?|suma:?", re.IGNORECASE),
         "looks like the name of a row with totals",
     ),
+    (
+        re.compile(r"(?:(?:grand|sub)[- ]?)?totals?\s*[:=]\s*[\d.,]+\D{0,20}", re.IGNORECASE),
+        "looks like a row with totals",
+    ),
+    (re.compile(r"\S+(?:\s\S+){0,2}:"), "looks like a heading"),
+    (
+        re.compile(
+            r"page \d+(?:\s?(?:of|/)\s?\d+)?|eof|\W*end of (?:file|list|table|data|document)\W*"
+            r"|(?:generated|exported|printed|created|updated|last \w+|as of)(?: on| at)?:? ?"
+            r"\d+[-./]\d+[-./]\d+[\d\WTZ]*",
+            re.IGNORECASE,
+        ),
+        "looks like the foot of a page or a file",
+    ),
     (re.compile(r".*(?:\{\{.*\}\}|\{%.*%\}).*", re.DOTALL), "holds a template that was not rendered"),
 )
 _SAYS_SOMETHING = frozenset({"L", "N"})

@@ -14,7 +14,7 @@ from airflow_provider_klingvideo.storage.writing import write_whole
 from airflow_provider_klingvideo.workflow.batch.row_book import Row
 
 HEAD = ("row", "key", "column", "what is wrong", "what is legal")
-WIDEST = (32, 24, 32, 90, 90)
+WIDEST = (32, 24, 32, 120, 90)
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cut(text: str, widest: int) -> str:
-    # A row is one line, whatever stands in its cells. Of a long one the middle is left out: what is wrong with a path
-    # stands behind it.
+    # A row is one line, whatever stands in its cells. Of a long one a part is left out behind its beginning: what is
+    # wrong with a path, or where a list stops to be JSON, stands at the end.
     line = " ".join(text.split())
-    half = widest // 2 - 2
-    return line if len(line) <= widest else f"{line[:half]}...{line[-half:]}"
+    begin = widest // 3
+    return line if len(line) <= widest else f"{line[:begin]}...{line[begin + 3 - widest :]}"
