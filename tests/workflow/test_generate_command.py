@@ -16,6 +16,7 @@ import forked_command
 import pytest
 from airflow_home import QUICK, connection
 
+from airflow_provider_klingvideo.media import find_binaries
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
 QUICKER = {
@@ -228,6 +229,23 @@ def test_a_render_plan_that_cannot_be_made_is_told_once_and_nothing_is_ordered(s
     made = shots.make()
     assert (made.returncode, orders(sandbox)) == (1, {})
     assert made.stderr.count("outputs.0.preset: 'mastr' is none of the choices") == 1
+
+
+def test_files_of_the_render_plan_are_looked_at_with_the_rows_unless_all_is_made(sandbox, shots):
+    shots.write("A fox", "An owl")
+    logo = shots.folder / "logo.png"
+    plan = shots.folder / "plan.json"
+    plan.write_text(json.dumps(["master", {"preset": "web", "logo": {"file": str(logo)}}]))
+    shots.arguments += ["--render-plan", plan]
+    made = shots.make()
+    assert (made.returncode, orders(sandbox)) == (1, {})
+    assert made.stderr.count("logo.png': there is no such file") == 1
+    assert not list(shots.folder.rglob("job.json"))
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1", str(logo)]
+    subprocess.run([find_binaries().ffmpeg, "-loglevel", "error", *drawn], check=True, timeout=60)
+    assert shots.make().returncode == 0
+    logo.unlink()
+    assert (shots.make().returncode, len(orders(sandbox))) == (0, 2)
 
 
 def test_many_faults_are_a_screenful_and_a_file(sandbox, shots):

@@ -421,7 +421,7 @@ class Batch:
     def _job(self, engine, row):
         inputs = InputReader(Path, self.store.at, lambda job: str(job.klingai_job_id))
         family_for = AsyncKlingClient(ApiKeyAuth(KEY), base_url="http://127.0.0.1:9").family_for
-        found = RowChecks(family_for, "warn", inputs, self.store, lambda request: request).faults([row], {})
+        found = RowChecks(family_for, "warn", inputs, self.store, lambda request: request, bool).faults([row], {})
         job = created_job(engine, row.job_id, row.request, origin=Origin(batch=self.name, run_id=self.name))
         engine.fail(job, InputError([one.fault for one in found] or "as an example"))
         self.store.save(job)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from airflow_provider_klingvideo.media import require_usable_files
 from airflow_provider_klingvideo.runtime.configuration import table_limits
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import Session
@@ -74,5 +76,6 @@ def require_legal_rows(
 def _checks(session: Session, store: JobStore, budget: Budget | None) -> Iterator[RowChecks]:
     settings = session.settings
     inputs = InputReader(open_path, store.at, lambda job: str(job.klingai_job_id), settings.media)
+    look_at_plan = partial(require_usable_files, settings.plan, open_path, settings.media)
     with session.connection.client() as client:
-        yield RowChecks(client.family_for, settings.unknown_models, inputs, store, session.opened, budget)
+        yield RowChecks(client.family_for, settings.unknown_models, inputs, store, session.opened, look_at_plan, budget)

@@ -45,6 +45,7 @@ class RowChecks:
     :param inputs: looks at the files that requests name.
     :param store: the records of the batch.
     :param opened: opens the signed parts of addresses.
+    :param require_usable_plan: looks at the files of the render plan, which all rows share.
     :param budget: what each row may cost, None for no budget.
     """
 
@@ -53,6 +54,7 @@ class RowChecks:
     inputs: InputReader
     store: JobStore
     opened: Callable[[Any], Any]
+    require_usable_plan: Callable[[], object]
     budget: Budget | None = None
     _looked_at: dict[tuple[MediaKind, str, ApiFamily], list[Fault]] = field(default_factory=dict)
 
@@ -60,8 +62,11 @@ class RowChecks:
         """Return what is wrong with rows; nothing is wrong with one whose video is there or under way.
 
         :param of_cells: what was wrong with cells of theirs.
+        :raises PlanError: a file of the render plan cannot be used, and a row has still to be made.
         :raises KlingVideoError: a store could not be asked; later it may be.
         """
+        if not all(map(self._is_made, rows)):
+            self.require_usable_plan()
         return [RowFault(row, fault) for row in rows for fault in of_cells.get(row.job_id) or self._faults_of(row)]
 
     def _faults_of(self, row: Row) -> Sequence[Fault]:
