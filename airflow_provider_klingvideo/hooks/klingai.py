@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import UI_FIELD_BEHAVIOUR
-from airflow_provider_klingvideo.runtime.connection import KlingConnection, KlingSettings
+from airflow_provider_klingvideo.runtime.connections.connection import KlingConnection, KlingSettings
 from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 
 if TYPE_CHECKING:

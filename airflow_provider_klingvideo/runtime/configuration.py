@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
-    from airflow_provider_klingvideo.runtime.connection import KlingSettings
+    from airflow_provider_klingvideo.runtime.connections.connection import KlingSettings
     from airflow_provider_klingvideo.workflow import StepSettings
     from airflow_provider_klingvideo.workflow.batch.tables.limits import TableLimits
     from airflow_provider_klingvideo.workflow.job.journal import Listener

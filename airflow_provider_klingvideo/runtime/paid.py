@@ -15,7 +15,7 @@ from airflow.sdk import get_current_context
 from airflow_provider_klingvideo._urls import without_signatures
 from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient
 from airflow_provider_klingvideo.kling.wire.operation import Operation
-from airflow_provider_klingvideo.runtime.connection import KlingConnection
+from airflow_provider_klingvideo.runtime.connections.connection import KlingConnection
 from airflow_provider_klingvideo.runtime.places import name_of, store_of
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.workflow import JobStore

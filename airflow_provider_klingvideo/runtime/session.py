@@ -15,7 +15,7 @@ from typing import Any
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_klingvideo.runtime import configuration
-from airflow_provider_klingvideo.runtime.connection import KlingConnection
+from airflow_provider_klingvideo.runtime.connections.connection import KlingConnection
 from airflow_provider_klingvideo.runtime.options import DEFAULT_CONNECTION
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.storage.names import folder_of, old_name

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from asgiref.sync import sync_to_async
 
 from airflow_provider_klingvideo.kling import AsyncKlingClient
-from airflow_provider_klingvideo.runtime.connection import KlingConnection, KlingSettings, async_client
+from airflow_provider_klingvideo.runtime.connections.connection import KlingConnection, KlingSettings, async_client
 from airflow_provider_klingvideo.runtime.paths import open_path
 from airflow_provider_klingvideo.runtime.session import slots_at
 from airflow_provider_klingvideo.storage.protocols import StorePath

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
 from airflow_provider_klingvideo.media.errors import DownloadError
 from airflow_provider_klingvideo.media.fetch.guard import check_target, parse_url
-from airflow_provider_klingvideo.runtime.connection import KlingConnection, KlingSettings, settings_of
+from airflow_provider_klingvideo.runtime.connections.connection import KlingConnection, KlingSettings, settings_of
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError, UnreachableConnectionError
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
