@@ -1,4 +1,4 @@
-"""What every error of this project tells: the cause, the vendor's own words, the money, and the next step.
+"""What every error of this project tells: the cause, Kling's own words, the money, and the next step.
 
 The base lies below all rooms, so that `kling`, `media` and `workflow` raise the same kind of error without knowing
 one another.
@@ -35,8 +35,8 @@ class Money(StrEnum):
 
 _MONEY_SENTENCES = {
     Money.NONE: "No money was spent.",
-    Money.MAYBE: "A paid task may exist at the vendor.",
-    Money.BILLED: "The vendor has billed this task.",
+    Money.MAYBE: "A paid task may exist at Kling.",
+    Money.BILLED: "Kling has billed this task.",
 }
 
 
@@ -90,14 +90,14 @@ class KlingVideoError(Exception):
 
     :param message: what went wrong, one sentence without a full stop at its end being required; of something that came
         in and is not taken, all its faults. Names of files and words of programs and servers in it are made harmless.
-    :param code: the vendor's business code, where one was answered (kling-api section 3).
+    :param code: Kling's business code, where one was answered (kling-api section 3).
     :param vendor_message: Kling's own words, without control characters and signed queries.
     :param http_status: the HTTP status of the answer, where there was one.
-    :param request_id: the vendor's request id, for its support.
+    :param request_id: Kling's request id, for its support.
     :param money: whether money was spent; defaults to the class's ``default_money``.
     :param retryable: whether the same step can succeed later without a person's help; defaults to the class's value.
     :param advice: what the user should do next; defaults to the class's ``default_advice``.
-    :param retry_after: seconds that the vendor asked to wait.
+    :param retry_after: seconds that Kling asked to wait.
     """
 
     kind: ClassVar[str] = "error"
@@ -132,14 +132,14 @@ class KlingVideoError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        """Cause, vendor's words, money, next step: one line."""
+        """Cause, Kling's words, money, next step: one line."""
         facts = [
             f"code {self.code}" if self.code is not None else "",
             f"HTTP {self.http_status}" if self.http_status is not None else "",
             f"request {self.request_id}" if self.request_id else "",
         ]
         known = ", ".join(fact for fact in facts if fact)
-        words = f'The vendor says: "{self.vendor_message}"' if self.vendor_message else ""
+        words = f'Kling says: "{self.vendor_message}"' if self.vendor_message else ""
         if known:
             words = f"{words} ({known})" if words else f"({known})"
         parts = [_sentence(self.message), _sentence(words), self.money.sentence, _sentence(self.advice)]

@@ -80,8 +80,8 @@ _CONNECTION_FIELDS = {
     },
     "concurrency_limit": {
         "label": "Concurrency limit",
-        "description": "Tasks that may run at the vendor at once; further jobs wait in the queue. "
-        "Empty: what the account's packs allow, as the vendor tells.",
+        "description": "Tasks that may run at Kling at once; further jobs wait in the queue. "
+        "Empty: what the account's packs allow, as Kling tells.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
     "model_limits": {
@@ -121,11 +121,11 @@ _CONFIG = {
             "10",
         ),
         "slot_pause_seconds": _option(
-            "Pause between two looks for a free slot at the vendor; one look serves all that wait.", "float", "3"
+            "Pause between two looks for a free slot at Kling; one look serves all that wait.", "float", "3"
         ),
         "check_input_urls": _option(
             "Fetch the first bytes of what a request names by address, before anything is ordered. Turn it off where "
-            "workers have no way out but the vendor has.",
+            "workers have no way out but Kling has.",
             "boolean",
             "True",
         ),

@@ -150,7 +150,7 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Path]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=200, help="videos (default: %(default)s)")
-    parser.add_argument("--slots", type=int, default=20, help="at the vendor (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=20, help="at Kling (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=20, help="that a video takes there (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=1, help="DAG runs among which they are shared out")
     parser.add_argument("--held", type=float, default=0, help="seconds for which others hold all slots at first")

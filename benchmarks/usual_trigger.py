@@ -17,10 +17,10 @@ TERMINAL = {"succeeded", "failed"}
 
 
 class UsualTrigger(BaseTrigger):
-    """Asks about one vendor task at a fixed interval until it has ended.
+    """Asks about one task at Kling at a fixed interval until it has ended.
 
     :param klingai_conn_id: the connection.
-    :param vendor_task_id: the vendor's id of the task.
+    :param vendor_task_id: Kling's id of the task.
     :param poll_interval: seconds between two questions.
     """
 

@@ -1,4 +1,4 @@
-"""What waiting for vendor tasks costs in a triggerer, beside the usual way of one client and one timer for each job.
+"""What waiting for tasks at Kling costs in a triggerer, beside the usual way of one client and one timer for each job.
 
 Each measurement has a process and a sandbox of its own: ``python benchmarks/waiting.py [--quick]``. The sandbox is on
 this machine and speaks HTTP without TLS, which flatters whoever opens many connections.
@@ -91,7 +91,7 @@ def figures_of(scenario: Scenario, variant: str) -> Found:
 
 
 def _measured(orders: dict[str, Any], environment: dict[str, str], api: Vendor) -> tuple[dict[str, Any], int]:
-    """What the process says of itself, and how often the vendor was asked meanwhile."""
+    """What the process says of itself, and how often Kling was asked meanwhile."""
     asked: dict[str, int] = {}
     with subprocess.Popen(
         [sys.executable, PROCESS],

@@ -1,4 +1,4 @@
-"""The vendor of the benchmark of waiting: the sandbox as a process of its own, which may hold tasks from the start."""
+"""Kling of the benchmark of waiting: the sandbox as a process of its own, which may hold tasks from the start."""
 
 from __future__ import annotations
 

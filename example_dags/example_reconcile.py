@@ -10,7 +10,7 @@ with DAG(
     dag_id="klingvideo_reconcile",
     schedule="@daily",
     catchup=False,
-    doc_md="Compares the vendor's tasks of the last 30 days with the job records. Nothing is ever ordered.",
+    doc_md="Compares Kling's tasks of the last 30 days with the job records. Nothing is ever ordered.",
     tags=["klingvideo", "example"],
 ):
     KlingVideoReconcileOperator(task_id="reconcile", adopt=True)

@@ -213,7 +213,7 @@ def _models_in(annotation: Any) -> Iterator[type[Part]]:
 
 
 def endpoints() -> str:
-    """List what becomes of every endpoint of the vendor."""
+    """List what becomes of every endpoint of Kling."""
     rows = [[one.name, f"`{one.method} {one.path}`", one.support, one.by] for one in all_endpoints()]
     return _table(["endpoint", "path", "here", "by, or why not"], rows)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "print what every model and product can do, and what it costs"
 DESCRIPTION = """Print the capability matrix: every product (the kind of a request), its models, and what is legal.
-It is read from the registry of this release; nothing is asked of the vendor.
+It is read from the registry of this release; nothing is asked of Kling.
 
 Example: klingvideo models --kind omni_video --prices"""
 

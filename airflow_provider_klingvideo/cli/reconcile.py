@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.workflow.reconcile.reconciler import Report
 
-SUMMARY = "compare the vendor's tasks with the job records; report or adopt what nobody follows"
-DESCRIPTION = """Compare the vendor's tasks of the last 30 days with the job records, and tell what does not match:
+SUMMARY = "compare Kling's tasks with the job records; report or adopt what nobody follows"
+DESCRIPTION = """Compare Kling's tasks of the last 30 days with the job records, and tell what does not match:
 videos that were paid and not taken, tasks whose record is lost, records that nobody works on any more. Nothing is
 ordered.
 
@@ -71,7 +71,7 @@ def _print(report: Report) -> None:
     console = wide_console()
     shown = [row for row in report.rows if row.finding not in FINE]
     if shown:
-        table = Table("finding", "job", "vendor task", "billed", "next step, or what was done")
+        table = Table("finding", "job", "task at Kling", "billed", "next step, or what was done")
         for row in shown:
             told = row.done or row.next_step
             table.add_row(str(row.finding), _job(row), _task(row), row.bill or "", told)

@@ -58,7 +58,7 @@ def airflow_environment(folder: Path, url: str, sandbox_url: str) -> dict[str, s
         "AIRFLOW__CORE__PARALLELISM": "6",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        # The sandbox is quicker than the vendor.
+        # The sandbox is quicker than Kling.
         "AIRFLOW__KLINGVIDEO__POLL_MAX_SECONDS": "4",
         "AIRFLOW__KLINGVIDEO__POLL_MIN_SECONDS": "2",
         "AIRFLOW__KLINGVIDEO__OUTPUT_PATH": f"file://{folder / 'videos'}",

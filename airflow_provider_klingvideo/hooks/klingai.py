@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
 
     class _Calls:
-        """The vendor's calls as methods, loaded when one is used: DAG files that import the hook stay quick."""
+        """Kling's calls as methods, loaded when one is used: DAG files that import the hook stay quick."""
 
         def __getattr__(self, name):
             from airflow_provider_klingvideo.kling.client.methods import VendorMethods

@@ -1,4 +1,4 @@
-"""The vendor's API: requests, prices, credentials, clients, errors; knows no Airflow.
+"""Kling's API: requests, prices, credentials, clients, errors; knows no Airflow.
 
 The names are loaded when they are first used, so that DAG files which import the provider stay quick to parse.
 """

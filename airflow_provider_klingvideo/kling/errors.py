@@ -1,4 +1,4 @@
-"""What can go wrong with the vendor, by its business codes (kling-api section 3)."""
+"""What can go wrong with Kling, by its business codes (kling-api section 3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONSOLE = "https://kling.ai/dev/api-key"
 
 
 class KlingError(KlingVideoError):
-    """Base of the vendor's errors."""
+    """Base of Kling's errors."""
 
     kind = "vendor"
 
@@ -26,7 +26,7 @@ class PermissionDeniedError(KlingError):
     """The account may not use this API or model."""
 
     kind = "permission"
-    default_advice = "Ask the vendor to enable the model for the account, or choose another one"
+    default_advice = "Ask Kling to enable the model for the account, or choose another one"
 
 
 class AccountError(KlingError):
@@ -43,7 +43,7 @@ class InvalidRequestError(KlingError):
 
 
 class ContentPolicyError(KlingError):
-    """The vendor's moderation refused the input."""
+    """Kling's moderation refused the input."""
 
     kind = "content_policy"
     default_advice = "Change the prompt or the picture; the same input is refused again"
@@ -66,7 +66,7 @@ class RateLimitError(KlingError):
 
 
 class ServerError(KlingError):
-    """The vendor is in trouble, or what answered was not the vendor's API."""
+    """Kling is in trouble, or what answered was not Kling's API."""
 
     kind = "server"
     default_retryable = True
@@ -74,7 +74,7 @@ class ServerError(KlingError):
 
 
 class NetworkError(KlingError):
-    """The vendor could not be reached; of a create nothing was sent."""
+    """Kling could not be reached; of a create nothing was sent."""
 
     kind = "network"
     default_retryable = True
@@ -91,14 +91,14 @@ class AmbiguousSubmissionError(KlingError):
 
 
 class TaskNotFoundError(KlingError):
-    """The vendor does not know the task."""
+    """Kling does not know the task."""
 
     kind = "task_not_found"
     default_advice = "Check that the connection's key and region are those with which the task was ordered"
 
 
 class GenerationFailedError(KlingError):
-    """The vendor accepted the task and failed to generate it."""
+    """Kling accepted the task and failed to generate it."""
 
     kind = "generation_failed"
     default_money = Money.MAYBE
@@ -112,47 +112,45 @@ class _Row:
     advice: str = ""
 
 
-_PAY = "Top up or buy a pack in the vendor's console, then clear the task"
+_PAY = "Top up or buy a pack in Kling's console, then clear the task"
 _CODES: dict[int, _Row] = {
-    1000: _Row(AuthenticationError, "The vendor did not accept the credentials"),
+    1000: _Row(AuthenticationError, "Kling did not accept the credentials"),
     1001: _Row(AuthenticationError, "The request carried no credentials"),
     1002: _Row(
         AuthenticationError,
-        "The vendor did not accept the credentials",
+        "Kling did not accept the credentials",
         "The key is wrong, was created in the other region, or is an access key used on a path that needs an API key "
         f"({CONSOLE})",
     ),
     1003: _Row(AuthenticationError, "The token is not valid yet", "Set this machine's clock"),
     1004: _Row(AuthenticationError, "The token has expired", "Set this machine's clock"),
-    1100: _Row(AccountError, "The account is in an abnormal state", "Ask the vendor's support"),
+    1100: _Row(AccountError, "The account is in an abnormal state", "Ask Kling's support"),
     1101: _Row(AccountError, "The account is in arrears", _PAY),
     1102: _Row(AccountError, "The resource pack is used up or expired", _PAY),
     1103: _Row(PermissionDeniedError, "The account may not use this API or model"),
-    1200: _Row(InvalidRequestError, "The vendor refused the parameters"),
-    1201: _Row(InvalidRequestError, "The vendor refused a parameter"),
-    1202: _Row(InvalidRequestError, "The vendor does not know this method on this path"),
-    1203: _Row(InvalidRequestError, "The vendor does not have this resource, for example the model"),
-    1300: _Row(ContentPolicyError, "The vendor's policy forbids the input"),
-    1301: _Row(ContentPolicyError, "The vendor's content moderation refused the input"),
-    1302: _Row(RateLimitError, "The vendor wants fewer requests"),
+    1200: _Row(InvalidRequestError, "Kling refused the parameters"),
+    1201: _Row(InvalidRequestError, "Kling refused a parameter"),
+    1202: _Row(InvalidRequestError, "Kling does not know this method on this path"),
+    1203: _Row(InvalidRequestError, "Kling does not have this resource, for example the model"),
+    1300: _Row(ContentPolicyError, "Kling's policy forbids the input"),
+    1301: _Row(ContentPolicyError, "Kling's content moderation refused the input"),
+    1302: _Row(RateLimitError, "Kling wants fewer requests"),
     1303: _Row(ConcurrencyLimitError, "Every slot of the account is taken"),
-    1304: _Row(
-        AccountError, "The vendor refuses this machine's address", "Add the address to the account's allow-list"
-    ),
-    5000: _Row(ServerError, "The vendor had an internal error"),
-    5001: _Row(ServerError, "The vendor is unavailable, usually for maintenance"),
-    5002: _Row(ServerError, "The vendor timed out internally"),
+    1304: _Row(AccountError, "Kling refuses this machine's address", "Add the address to the account's allow-list"),
+    5000: _Row(ServerError, "Kling had an internal error"),
+    5001: _Row(ServerError, "Kling is unavailable, usually for maintenance"),
+    5002: _Row(ServerError, "Kling timed out internally"),
 }
 
 # For a code that the table does not have: the HTTP status is the next best word.
 _STATUSES: dict[int, _Row] = {
-    401: _Row(AuthenticationError, "The vendor did not accept the credentials"),
-    403: _Row(PermissionDeniedError, "The vendor denied access"),
-    408: _Row(ServerError, "The vendor timed out internally"),
-    429: _Row(RateLimitError, "The vendor wants fewer requests"),
+    401: _Row(AuthenticationError, "Kling did not accept the credentials"),
+    403: _Row(PermissionDeniedError, "Kling denied access"),
+    408: _Row(ServerError, "Kling timed out internally"),
+    429: _Row(RateLimitError, "Kling wants fewer requests"),
 }
-_CLIENT_FAULT = _Row(InvalidRequestError, "The vendor refused the request")
-_SERVER_FAULT = _Row(ServerError, "The vendor is in trouble")
+_CLIENT_FAULT = _Row(InvalidRequestError, "Kling refused the request")
+_SERVER_FAULT = _Row(ServerError, "Kling is in trouble")
 
 
 def error_from_answer(
@@ -167,9 +165,9 @@ def error_from_answer(
 
     :param code: the business code; None when the answer had none.
     :param http_status: the HTTP status, which decides only where the code is unknown: 429 can be permanent.
-    :param vendor_message: the vendor's words.
-    :param request_id: the vendor's request id.
-    :param retry_after: seconds that the vendor asked to wait.
+    :param vendor_message: Kling's words.
+    :param request_id: Kling's request id.
+    :param retry_after: seconds that Kling asked to wait.
     """
     row = _CODES.get(code) if code is not None else None
     if row is None:

@@ -13,7 +13,7 @@ CONSOLE_URL_KEY = "klingvideo_console_url"
 
 
 class KlingConsoleLink(BaseOperatorLink):
-    """Opens the place where a person sees tasks and balance: the vendor's console, or the sandbox's page."""
+    """Opens the place where a person sees tasks and balance: Kling's console, or the sandbox's page."""
 
     name = "Kling AI console"
 

@@ -32,12 +32,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ResultFile:
-    """A file that the vendor offers.
+    """A file that Kling offers.
 
     :param stem: its name here, without the extension, which follows from what it is.
     :param extensions: what it may be, by extension.
-    :param fetch_url: asks the vendor for a signed URL.
-    :param duration: seconds, as the vendor states them; None for stills and texts.
+    :param fetch_url: asks Kling for a signed URL.
+    :param duration: seconds, as Kling states them; None for stills and texts.
     """
 
     stem: str
@@ -55,7 +55,7 @@ def collect(
 ) -> dict[str, Artifact]:
     """Download, verify and store files; what is stored and whole already is kept.
 
-    :param files: what the vendor offers.
+    :param files: what Kling offers.
     :param destination: folder of the files, local or in an object store.
     :param settings: default :class:`MediaSettings`.
     :param recorded: artifacts of an earlier collection, by name.

@@ -65,10 +65,10 @@ def deliver(
     it. A stored source counts when its checksum is the recorded one, or when it verifies whole (the record of an
     earlier run may be missing); otherwise it is downloaded again.
 
-    :param fetch_url: asks the vendor for a signed URL; called only when a download is needed, and once more when the
+    :param fetch_url: asks Kling for a signed URL; called only when a download is needed, and once more when the
         URL has expired.
     :param destination: folder of the files, local or in an object store.
-    :param expected: what the vendor said about the video.
+    :param expected: what Kling said about the video.
     :param settings: default :class:`MediaSettings`.
     :param recorded: artifacts of an earlier delivery, by name.
     :param plan: what is made; default :class:`RenderPlan`.

@@ -1,6 +1,6 @@
 """Errors of download, verification, rendering and storage.
 
-They are raised after the vendor has succeeded, so all of them say that the task is billed; none is a reason to
+They are raised after Kling has succeeded, so all of them say that the task is billed; none is a reason to
 generate a video again.
 """
 
@@ -40,9 +40,7 @@ class ExpiredUrlError(DownloadError):
     """The signed URL is no longer served (HTTP 403, 404 or 410): a fresh one is needed."""
 
     kind = "expired_url"
-    default_advice = (
-        "Run the post-processing task again to ask for a fresh URL; the vendor keeps results for 30 days only"
-    )
+    default_advice = "Run the post-processing task again to ask for a fresh URL; Kling keeps results for 30 days only"
 
 
 class VerificationError(MediaError):

@@ -29,9 +29,9 @@ class DownloadLimits:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the vendor or the request says about the video.
+    """What Kling or the request says about the video.
 
-    :param duration: seconds, as the vendor reported them; None when unknown.
+    :param duration: seconds, as Kling reported them; None when unknown.
     :param audio: whether there must be sound; None when either is fine.
     :param size: width and height in pixels as a player shows them; None when unknown.
     """
@@ -52,7 +52,7 @@ class MediaSettings:
     :param nice: how far ffmpeg stands back behind other processes, 0 to 19; on Linux only.
     :param ffmpeg_seconds: how long one run of ffmpeg may take.
     :param scratch_dir: folder for temporary files; None uses the system's.
-    :param duration_tolerance: seconds by which the video may differ from what the vendor reported.
+    :param duration_tolerance: seconds by which the video may differ from what Kling reported.
     :param max_pixels: largest width x height that is decoded; the default is 8K.
     """
 

@@ -21,7 +21,7 @@ __all__ = ["KlingVideoAssembleOperator"]
 class KlingVideoAssembleOperator(TriedAgain, BaseOperator):
     """Make one film of several videos: ``film.mp4``, ``poster.jpg`` and ``film.json``, which tells what it is made of.
 
-    Orders nothing and costs nothing at the vendor. Run again with the same clips and plan, it keeps the film that lies
+    Orders nothing and costs nothing at Kling. Run again with the same clips and plan, it keeps the film that lies
     in the store.
 
     :param clips: (templated) jobs, as their tasks return them, or paths and URIs of MP4 files, in the order in which

@@ -1,4 +1,4 @@
-"""Comparing the vendor's tasks with the job records from Airflow: for a maintenance DAG, and for the command line."""
+"""Comparing Kling's tasks with the job records from Airflow: for a maintenance DAG, and for the command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDED_RUNS = frozenset({"success", "failed"})
 
 
 class KlingVideoReconcileOperator(TriedAgain, BaseOperator):
-    """Compare the vendor's tasks of the last 30 days with the job records; it never orders anything.
+    """Compare Kling's tasks of the last 30 days with the job records; it never orders anything.
 
     Returns counts by finding, how many are left to a person (``open``), and where the whole report lies.
 

@@ -19,7 +19,7 @@ __all__ = ["KlingVideoSpeakOperator"]
 class KlingVideoSpeakOperator(TriedAgain, BaseOperator):
     """Speak a text; returns the ``audio_id`` that requests for avatars and lip-sync take.
 
-    The vendor answers at once and charges for it. Run again with the same words, it returns the speech on record, for
+    Kling answers at once and charges for it. Run again with the same words, it returns the speech on record, for
     which nothing is paid again. A call that was not answered is not repeated, since it may have been paid.
 
     :param text: (templated) what is spoken, at most 1000 characters.
@@ -57,7 +57,7 @@ class KlingVideoSpeakOperator(TriedAgain, BaseOperator):
         self.output_path = output_path
 
     def execute(self, context: Context) -> str:
-        """Return the vendor's id of the speech."""
+        """Return Kling's id of the speech."""
         from airflow_provider_klingvideo.kling.services.speech import speak
         from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
         from airflow_provider_klingvideo.runtime.paid import paid_once

@@ -1,4 +1,4 @@
-"""A second memory of a job's vendor tasks: the state store that Airflow 3.3 keeps for every task instance.
+"""A second memory of a job's tasks at Kling: the state store that Airflow 3.3 keeps for every task instance.
 
 The job record stays the truth. Should it be lost (a folder was emptied, a bucket was changed), what was ordered before
 is not: a task that runs again reminds the new record of it. Airflow below 3.3 has no such store; there the

@@ -42,7 +42,7 @@ def create_app(settings: SandboxSettings | None = None, clock: Clock = time.time
 
     :param settings: see :class:`SandboxSettings`; the documented defaults when not given.
     :param clock: seconds since the epoch; every status follows from it.
-    :return: the application; its own surface lies under ``/sandbox``, everything else imitates the vendor.
+    :return: the application; its own surface lies under ``/sandbox``, everything else imitates Kling.
     """
     sandbox = Sandbox(settings or SandboxSettings(), clock)
 

@@ -68,7 +68,7 @@ class SandboxSettings(BaseModel):
     :param seed: of the jitter inside the ranges.
     :param state: SQLite file in which accepted tasks survive a restart; in memory when not given.
     :param webhook_secret: ``whsec_`` and base64; callbacks are signed with it.
-    :param media_ttl_seconds: how long a result URL is valid after the end of its task (30 days at the vendor).
+    :param media_ttl_seconds: how long a result URL is valid after the end of its task (30 days at Kling).
     :param ffmpeg: path of the ffmpeg to use, otherwise the one on PATH or of ``imageio-ffmpeg``.
     :param max_render_height: pixels; results are drawn no higher than this, to save time in tests.
     :param fetch_timeout: seconds for one input image and for one callback.

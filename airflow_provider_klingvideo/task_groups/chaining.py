@@ -51,5 +51,5 @@ def last_frame_of(group: TaskGroup) -> dict[str, Any]:
 
 
 def id_of(group: TaskGroup) -> dict[str, Any]:
-    """Return the vendor's id of a job's first result that has one: an element, a voice, a sound, a video."""
+    """Return Kling's id of a job's first result that has one: an element, a voice, a sound, a video."""
     return {ID_OF: job_of(group)}

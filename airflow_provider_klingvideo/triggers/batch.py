@@ -13,12 +13,12 @@ from airflow_provider_klingvideo.triggers.looking import LookingTrigger
 
 
 class KlingVideoBatchTrigger(LookingTrigger):
-    """Waits until a vendor task of a batch has ended, or a slot is free for one of its jobs.
+    """Waits until a task at Kling of a batch has ended, or a slot is free for one of its jobs.
 
     The event says nothing: the task looks for itself. Nothing is ordered here. Arguments are stored in plain text.
 
     :param klingai_conn_id: the connection.
-    :param followed: the vendor tasks: ``task_id``, ``kind``, ``submitted_at`` and ``deadline`` (ISO 8601), ``window``
+    :param followed: the tasks at Kling: ``task_id``, ``kind``, ``submitted_at`` and ``deadline`` (ISO 8601), ``window``
         (from and to, seconds), ``timing``.
     :param queued: the places of those that wait for a slot, the first in turn: ``job_id``, ``pack``, ``model``,
         ``priority``, ``since``.

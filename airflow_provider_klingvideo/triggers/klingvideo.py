@@ -1,4 +1,4 @@
-"""Waiting for a vendor task without a worker slot."""
+"""Waiting for a task at Kling without a worker slot."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _notes: set[asyncio.Future[None]] = set()
 
 
 class KlingVideoTaskTrigger(BaseTrigger):
-    """Asks about one vendor task until it has ended or its deadline has come; it submits and loads nothing.
+    """Asks about one task at Kling until it has ended or its deadline has come; it submits and loads nothing.
 
     Its arguments are stored in plain text: no credentials, no signed address.
 
     :param klingai_conn_id: the connection.
-    :param vendor_task_id: the vendor's id of the task; the triggerer writes the Airflow task's name into ``task_id``.
+    :param vendor_task_id: Kling's id of the task; the triggerer writes the Airflow task's name into ``task_id``.
     :param kind: the product, for example ``text_to_video``.
-    :param submitted_at: when the vendor accepted the task, ISO 8601.
+    :param submitted_at: when Kling accepted the task, ISO 8601.
     :param deadline: when to stop waiting, ISO 8601; it stays the same when the triggerer is restarted.
     :param typical_seconds: how long such a task usually takes.
     :param window: when such tasks ended lately: from and to, in seconds; None where that is not known.
@@ -88,7 +88,7 @@ class KlingVideoTaskTrigger(BaseTrigger):
         yield TriggerEvent({"vendor_task_id": self.vendor_task_id, **ended.as_event()})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """Put on record that nobody waits any more, if that is so; nothing can be cancelled at the vendor.
+        """Put on record that nobody waits any more, if that is so; nothing can be cancelled at Kling.
 
         Airflow (3.3 and newer) calls this when a person ends the wait, but also after the event, when another
         triggerer takes over, and while a cleared task begins anew. Only when the whole run has been ended does no task
@@ -108,10 +108,10 @@ class KlingVideoTaskTrigger(BaseTrigger):
 
         ending = await self._ending_of_the_run()
         if ending is None:
-            self.log.info("Task %s is not followed here any more; it runs on at the vendor.", self.vendor_task_id)
+            self.log.info("Task %s is not followed here any more; it runs on at Kling.", self.vendor_task_id)
             return
         self.log.warning(
-            "The DAG run was ended as %s; task %s runs on at the vendor, is billed, and can be adopted.",
+            "The DAG run was ended as %s; task %s runs on at Kling, is billed, and can be adopted.",
             ending,
             self.vendor_task_id,
         )

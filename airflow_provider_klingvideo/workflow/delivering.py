@@ -92,7 +92,7 @@ class Delivering:
     async def post_process(self, job: WorkflowJob, save: Save) -> list[str]:
         """Load, verify and store the results, cut the video; what is stored and whole already is kept.
 
-        :param save: keeps the record, which names the vendor task of the files before the first of them is written.
+        :param save: keeps the record, which names the task at Kling of the files before the first of them is written.
         :returns: warnings; the record names the files.
         """
         task_id, kind = task_id_of(job), job.kind
@@ -149,7 +149,7 @@ class Delivering:
         _record(job, {**recorded_in(self._folder(job), _artifacts(job)), **artifacts})
 
     def _set_aside(self, job: WorkflowJob) -> None:
-        """Move the files of an earlier vendor task, which were paid for, into a folder of their own."""
+        """Move the files of an earlier task at Kling, which were paid for, into a folder of their own."""
         folder = self._folder(job)
         aside = inside(folder, safe_name(f"task-{job.files.task_id}"))
         for file in _files(recorded_in(folder, _artifacts(job))):

@@ -1,4 +1,4 @@
-"""The files that the vendor offers for a finished task, and what they are called here."""
+"""The files that Kling offers for a finished task, and what they are called here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import Output
 
 AskOutputs = Callable[[str, str], Sequence["Output"]]
-"""Asks the vendor for a finished task's outputs with fresh, signed addresses: ``outputs(task_id, kind)``."""
+"""Asks Kling for a finished task's outputs with fresh, signed addresses: ``outputs(task_id, kind)``."""
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ UNKNOWN = "file"
 
 
 KEPT = timedelta(days=30)
-"""How long the vendor lists tasks and keeps what they made (kling-api sections 5 and 6.5)."""
+"""How long Kling lists tasks and keeps what they made (kling-api sections 5 and 6.5)."""
 
 
 @contextmanager
 def expiry_told(task_id: str, accepted_at: datetime) -> Iterator[None]:
     """Tell a result that is not there any more from one whose address has to be asked for again.
 
-    :raises ResultExpiredError: when it cannot be had, and the vendor keeps such an old one no more.
+    :raises ResultExpiredError: when it cannot be had, and Kling keeps such an old one no more.
     """
     try:
         yield
@@ -87,7 +87,7 @@ class FreshOutputs:
         :param index: which output.
         :param select: takes the address from the output.
         :param name: tells several files of one output apart.
-        :raises NoResultError: when the vendor does not offer it.
+        :raises NoResultError: when Kling does not offer it.
         """
         if self._outputs is None or (index, name) in self._given:
             self._outputs = self._ask(self._task_id, self._kind)

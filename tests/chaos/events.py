@@ -1,4 +1,4 @@
-"""What strikes a whole run: parts die and come back, the vendor runs short of slots."""
+"""What strikes a whole run: parts die and come back, Kling runs short of slots."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Stage:
                 self.parts.points.arm(name, video.number, victim=kill.victim)
 
     def strikes(self, plan: Plan) -> Counter[str]:
-        """How often each of the vendor's faults has really struck, by its name."""
+        """How often each of Kling's faults has really struck, by its name."""
         struck = self.struck + self._struck_now()
         names = {
             _key(rule): name for video in plan.videos for name, rule in zip(video.faults, video.rules, strict=True)

@@ -27,7 +27,7 @@ def request(number: int, words: str = "") -> dict[str, Any]:
 
 
 class Evidence:
-    """The ledger of the vendor and the records and files of the jobs.
+    """The ledger of Kling and the records and files of the jobs.
 
     :param parts: the running Airflow.
     :param sandbox: the running sandbox.

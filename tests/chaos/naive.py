@@ -1,6 +1,6 @@
 """The baseline: the same work by the pattern of the official OpenAI batch operator, against the same vendor.
 
-``OpenAITriggerBatchOperator`` (apache-airflow-providers-openai 2.2) orders without an id of its own, keeps the vendor's
+``OpenAITriggerBatchOperator`` (apache-airflow-providers-openai 2.2) orders without an id of its own, keeps Kling's
 id in memory until it returns it, defers with a trigger that asks at an interval and turns every exception into a failed
 task; what fails, Airflow tries again, from the order on.
 """
@@ -39,7 +39,7 @@ POINTS: Mapping[str, str] = {
 
 
 def vendor(method: str, path: str, **arguments: Any) -> Any:
-    """Call the vendor and return the answer's data; raise for anything but success."""
+    """Call Kling and return the answer's data; raise for anything but success."""
     import httpx
     from airflow.sdk import Connection
 
@@ -58,7 +58,7 @@ class NaiveVideoOperator(BaseOperator):
 
     :param request: (templated) ``prompt`` and ``model``.
     :param folder: (templated) where the video is stored.
-    :param timeout: seconds that the vendor may take.
+    :param timeout: seconds that Kling may take.
     """
 
     template_fields = ("request", "folder")
@@ -84,7 +84,7 @@ class NaiveVideoOperator(BaseOperator):
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
         """Load the video.
 
-        :returns: the vendor's id and where the video lies.
+        :returns: Kling's id and where the video lies.
         """
         import httpx
 
@@ -108,9 +108,9 @@ class NaiveVideoOperator(BaseOperator):
 
 
 class NaiveTrigger(BaseTrigger):
-    """Ask at an interval until the vendor's task has ended.
+    """Ask at an interval until Kling's task has ended.
 
-    :param task_id: the vendor's id; stored under another name, since the triggerer sets this one.
+    :param task_id: Kling's id; stored under another name, since the triggerer sets this one.
     :param poll_interval: seconds.
     :param timeout: seconds, counted from the trigger's start.
     """

@@ -94,9 +94,9 @@ POINTS: Mapping[str, Point] = {
     "before_intent": Point("workflow.ordering.submission", "ensure_task", "before"),
     # The intent is on record, nothing was sent.
     "after_intent": Point("kling.client.client", "AsyncKlingClient.create", "before"),
-    # The vendor has accepted, its answer is known to this process alone.
+    # Kling has accepted, its answer is known to this process alone.
     "after_post": Point("kling.client.client", "AsyncKlingClient.create", "after"),
-    # The vendor's id is on record, Airflow knows nothing of it.
+    # Kling's id is on record, Airflow knows nothing of it.
     "after_record": Point("workflow.ordering.submission", "ensure_task", "after"),
     "before_defer": Point(SENSOR[0], f"{SENSOR[1]}.defer", "before"),
     "on_resume": Point(SENSOR[0], f"{SENSOR[1]}.execute_complete", "before"),

@@ -1,6 +1,6 @@
-"""Reads a run's evidence where it lies: the vendor's books, Airflow's database, logs, job records, files.
+"""Reads a run's evidence where it lies: Kling's books, Airflow's database, logs, job records, files.
 
-Some of it does not last: the vendor's list of requests, rows of triggers, earlier states of a record. A
+Some of it does not last: Kling's list of requests, rows of triggers, earlier states of a record. A
 :class:`Recorder` looks at these again and again while the run goes on.
 """
 

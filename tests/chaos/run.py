@@ -293,7 +293,7 @@ def first_task(failure: Mapping[str, Any], *, has_task: bool) -> str:
     """Name the task that docs/reliability.md tells a person to clear.
 
     :param failure: of the job's record.
-    :param has_task: whether the record names a vendor task.
+    :param has_task: whether the record names a task at Kling.
     """
     state = failure.get("state")
     if state == "GENERATING":
@@ -341,7 +341,7 @@ def rows(outcomes: Sequence[Mapping[str, Outcome]]) -> Iterator[list[str]]:
     ends = [sum((one[column].ends for one in outcomes), Counter()) for column in columns]
     for end in sorted(set().union(*ends)):
         yield ["", f"videos {end}", *(str(counted[end]) for counted in ends)]
-    yield ["", "vendor tasks ordered", *(str(sum(one[column].tasks for one in outcomes)) for column in columns)]
+    yield ["", "tasks ordered at Kling", *(str(sum(one[column].tasks for one in outcomes)) for column in columns)]
     yield ["", "taken up by a person", *(str(sum(one[column].taken_up for one in outcomes)) for column in columns)]
     yield ["", "task instances", *(str(sum(one[column].instances for one in outcomes)) for column in columns)]
     yield ["", "minutes", *(f"{sum(one[column].seconds for one in outcomes) / 60:.1f}" for column in columns)]
@@ -370,11 +370,11 @@ def _markdown(outcomes: Mapping[int, Mapping[str, Outcome]]) -> str:
 INTRODUCTION = """# Chaos
 
 `make chaos` orders hundreds of videos from the [sandbox](sandbox.md) on a running Airflow with PostgreSQL, draws from a
-seed what goes wrong with each of them and with the whole, and checks what must hold afterwards: over the vendor's
+seed what goes wrong with each of them and with the whole, and checks what must hold afterwards: over Kling's
 books, Airflow's database and logs, the job records and the files. `make chaos SEED=n` runs one seed again.
 
-The baseline (`naive`) does the same work by the pattern of the official OpenAI batch operator: it orders, keeps the
-vendor's id until it returns it, waits in a trigger, and what fails Airflow tries again, from the order on. It meets the
+The baseline (`naive`) does the same work by the pattern of the official OpenAI batch operator: it orders, keeps
+Kling's id until it returns it, waits in a trigger, and what fails Airflow tries again, from the order on. It meets the
 same faults.
 
 Violations, for the seeds {seeds} with {videos} videos:
@@ -392,7 +392,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, action="append", help="this seed alone; may be given again")
     parser.add_argument("--jobs", type=int, default=JOBS, help="videos for each seed (default: %(default)s)")
-    parser.add_argument("--slots", type=int, default=SLOTS, help="at the vendor (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=SLOTS, help="at Kling (default: %(default)s)")
     parser.add_argument(
         "--only", choices=RUNS, action="append", help="this way; may be given again (default: ours and naive)"
     )

@@ -1,4 +1,4 @@
-"""A part of Airflow, its database or the vendor is lost while jobs are on their way."""
+"""A part of Airflow, its database or Kling is lost while jobs are on their way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What survives: the vendor's pauses, an edited request."""
+"""What survives: Kling's pauses, an edited request."""
 
 from __future__ import annotations
 

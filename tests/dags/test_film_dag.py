@@ -32,7 +32,7 @@ def test_six_shots_become_one_film_which_is_made_once(airflow, sandbox):
     jobs = [run.job(index, key="shots.jobs") for index in range(SHOTS)]
     masters = [job.files.artifacts["master.mp4"] for job in jobs]
     film = probe(folder / "film.mp4", find_binaries())
-    # The vendor's clips last a frame longer than was ordered.
+    # Kling's clips last a frame longer than was ordered.
     shown = sum(master["duration"] for master in masters) - (SHOTS - 1) * FADE
     assert film.duration == pytest.approx(shown, abs=0.1)
     assert (film.width, film.height, film.fps) == (masters[0]["width"], masters[0]["height"], 24)

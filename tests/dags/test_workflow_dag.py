@@ -21,7 +21,7 @@ FILES = {"source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_shee
 
 
 def creates(sandbox):
-    """How many create requests the vendor saw, refused ones included."""
+    """How many create requests Kling saw, refused ones included."""
     counts = sandbox.ledger()["requests"]
     return sum(count for what, count in counts.items() if what.startswith("POST") and "video" in what)
 
@@ -153,13 +153,13 @@ class TestOneClearErrorAndNothingSubmitted:
 @pytest.mark.parametrize(
     ("code", "status", "kind", "advice"),
     [
-        (1100, 429, "account", "Ask the vendor's support"),
+        (1100, 429, "account", "Ask Kling's support"),
         (1101, 429, "account", "Top up or buy a pack"),
         (1102, 429, "account", "Top up or buy a pack"),
         (1304, 429, "account", "Add the address to the account's allow-list"),
         (1300, 400, "content_policy", "Change the prompt"),
         (1301, 400, "content_policy", "Change the prompt"),
-        (1103, 403, "permission", "Ask the vendor"),
+        (1103, 403, "permission", "Ask Kling"),
     ],
 )
 def test_a_permanent_refusal_fails_at_once_and_costs_no_retry(airflow, sandbox, code, status, kind, advice):

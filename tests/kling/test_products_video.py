@@ -477,7 +477,7 @@ def test_anything_is_a_request_or_a_clear_error(minimal, odd):
                 assert create(request, family, "job-1").json
 
 
-# What each path knows (kling-api sections 6.1 to 6.3 and 7.2); the vendor ignores anything else silently.
+# What each path knows (kling-api sections 6.1 to 6.3 and 7.2); Kling ignores anything else silently.
 OPTION_KEYS = {"external_task_id", "callback_url", "watermark_info"}
 OMNI_LEGACY = {"model_name", "mode", "prompt", "multi_shot", "shot_type", "multi_prompt", "image_list", "element_list"}
 OMNI_LEGACY |= {"video_list", "sound", "aspect_ratio", "duration"}

@@ -1,4 +1,4 @@
-"""The vendor's answers, read."""
+"""Kling's answers, read."""
 
 from __future__ import annotations
 

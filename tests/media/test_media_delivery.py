@@ -42,7 +42,7 @@ NAMES = ["source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_shee
 
 
 class Job:
-    """One video at the vendor and its folder."""
+    """One video at Kling and its folder."""
 
     def __init__(self, server: Any, settings: MediaSettings, folder: Path, clip: Path) -> None:
         self.server = server
@@ -172,7 +172,7 @@ class TestAgain:
 
     def test_a_recorded_source_that_is_not_as_expected_is_not_loaded_again(self, job: Job) -> None:
         first = job.deliver()
-        with pytest.raises(VerificationError, match="vendor reported"):
+        with pytest.raises(VerificationError, match="Kling reported"):
             job.deliver(first.artifacts, expected=Expected(duration=10))
         assert job.downloads == 1
 
@@ -227,7 +227,7 @@ class TestBadDownload:
         assert job.deliver().artifacts["source.mp4"].sha256 == hashlib.sha256(job.body).hexdigest()
 
     def test_another_duration_is_told_and_the_paid_file_is_kept(self, job: Job) -> None:
-        with pytest.raises(VerificationError, match="vendor reported"):
+        with pytest.raises(VerificationError, match="Kling reported"):
             job.deliver(expected=Expected(duration=10))
         assert list(job.stored()) == ["source.mp4"]
         assert job.downloads == 1
@@ -467,7 +467,7 @@ class TestGates:
     def test_another_duration_can_be_accepted(self, job: Job) -> None:
         plan = RenderPlan.parse({"gates": {"duration": "warn"}})
         delivery = job.deliver(plan=plan, expected=Expected(duration=10))
-        assert delivery.warnings == ["The video lasts 2.00 s, but the vendor reported 10.00 s"]
+        assert delivery.warnings == ["The video lasts 2.00 s, but Kling reported 10.00 s"]
         assert list(delivery.artifacts) == NAMES
 
     def test_damage_can_be_accepted(self, job: Job) -> None:

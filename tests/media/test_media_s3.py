@@ -22,7 +22,7 @@ SUBTITLES = b"1\n00:00:00,000 --> 00:00:01,500\nA fox\n"
 
 
 class Job:
-    """One video at the vendor and its folder in the bucket."""
+    """One video at Kling and its folder in the bucket."""
 
     def __init__(self, server: Any, settings: MediaSettings, bucket: Bucket, clip: Path) -> None:
         self.server = server

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk import DAG, Asset, TaskGroup, TriggerRule, task
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
+from airflow_provider_klingvideo._compat import BACKOFF, HAS_RETRY_POLICIES
 from airflow_provider_klingvideo.operators.assembly import KlingVideoAssembleOperator
 from airflow_provider_klingvideo.operators.reconciliation import KlingVideoReconcileOperator
 from airflow_provider_klingvideo.operators.speech import KlingVideoSpeakOperator
@@ -205,8 +206,9 @@ def test_a_layers_table_decides_the_edges_too():
 AIRFLOWS = {
     "retries": 7,
     "retry_delay": timedelta(seconds=3),
-    "retry_exponential_backoff": 0,
-    "retry_policy": None,
+    # Falsy, and of the type that this Airflow takes.
+    "retry_exponential_backoff": type(BACKOFF)(0),
+    **({"retry_policy": None} if HAS_RETRY_POLICIES else {}),
     "max_retry_delay": timedelta(seconds=5),
     "pool": "kling",
     "queue": "video",

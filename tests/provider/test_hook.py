@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 
@@ -103,8 +104,8 @@ BAD = [
     ({"extra": {"concurrency_limit": True}}, "concurrency limit true is not such a number"),
     ({"extra": {"model_limits": "five"}}, "the limits by model are 'five'"),
     ({"extra": {"model_limits": {"kling-3.0": -1}}}, "model_limits.kling-3.0: the concurrency limit -1"),
-    ({"extra": "{'region': 'beijing'}"}, "extra: it is not JSON"),
-    ({"extra": '["beijing"]'}, "extra: it is JSON, but not an object"),
+    ({"extra": "{'region': 'beijing'}"}, "extra(: it is not JSON| is not a JSON object)"),
+    ({"extra": '["beijing"]'}, "extra(: it is JSON, but not an object| is not a JSON object)"),
 ]
 
 
@@ -114,10 +115,11 @@ def test_a_bad_connection_is_told_before_anything_is_sent(connect, server, field
     with pytest.raises(ConnectionSettingsError, match=words) as caught:
         hook.settings  # noqa: B018
     assert (caught.value.kind, caught.value.retryable, bool(caught.value.faults)) == ("connection", False, True)
-    assert "secret" not in str(caught.value).replace("secret_key", "").replace("secret key", "")
+    assert "secret" not in re.sub("secret_key|secret key|secrets backend", "", str(caught.value))
     works, message = connect(**fields).test_connection()
     assert not works
-    assert "Edit connection klingai_default" in message
+    # Airflow 3.1 refuses some itself, before anybody has seen where they come from.
+    assert "Edit connection klingai_default" in message or "Correct AIRFLOW_CONN_KLINGAI_DEFAULT" in message
     assert server.ledger()["tasks"] == []
 
 
@@ -268,7 +270,8 @@ class TestFindingIt:
     def test_what_json_gives_instead_of_a_text_is_no_key_of_its_letters(self, monkeypatch, field, value, words):
         given = {"conn_type": "klingai", "host": "h", "password": "hidden-words", field: value}
         monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_X", json.dumps(given))
-        with pytest.raises(ConnectionSettingsError, match=words) as caught:
+        # Airflow 3.1 takes no such password itself.
+        with pytest.raises(ConnectionSettingsError, match=f"{words}|text that is no connection") as caught:
             KlingConnection("klingai_x").settings  # noqa: B018
         assert "hidden-words" not in str(caught.value)
 

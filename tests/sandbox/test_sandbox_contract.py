@@ -1,4 +1,4 @@
-"""Bodies as the vendor documents them or as they were observed, and those of the sandbox (kling-api)."""
+"""Bodies as Kling documents them or as they were observed, and those of the sandbox (kling-api)."""
 
 from __future__ import annotations
 

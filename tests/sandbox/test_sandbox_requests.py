@@ -1,4 +1,4 @@
-"""What a create request may hold, and the vendor's words for what it may not."""
+"""What a create request may hold, and Kling's words for what it may not."""
 
 from __future__ import annotations
 

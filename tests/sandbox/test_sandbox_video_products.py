@@ -1,4 +1,4 @@
-"""What each video product accepts, what it costs, and the vendor's words for what it refuses."""
+"""What each video product accepts, what it costs, and Kling's words for what it refuses."""
 
 from __future__ import annotations
 

@@ -142,5 +142,5 @@ def test_a_record_never_says_less_about_money_than_a_note_that_came_later(tmp_pa
     store.note("job", late, late.begin(late.next_token), first=True)
     job = store.load("job")
     assert job.failure == {**failure, "money": "maybe"}
-    assert job.error == "Too late. A paid task may exist at the vendor."
+    assert job.error == "Too late. A paid task may exist at Kling."
     assert job.billed_units == late.units

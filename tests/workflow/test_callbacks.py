@@ -1,4 +1,4 @@
-"""Jobs that ask for callbacks do not depend on them: asking the vendor alone completes them."""
+"""Jobs that ask for callbacks do not depend on them: asking Kling alone completes them."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ def test_handlers_take_a_job_to_completed():
 
 
 def test_a_handler_can_fail_a_job():
-    job = process(engine_with(GENERATING=moves_to(S.FAILED, error="the vendor refused")))
-    assert (job.state, job.error) == (S.FAILED, "the vendor refused")
+    job = process(engine_with(GENERATING=moves_to(S.FAILED, error="Kling refused")))
+    assert (job.state, job.error) == (S.FAILED, "Kling refused")
 
 
 def test_a_handler_can_cancel_a_job():
@@ -110,7 +110,7 @@ def test_the_facts_of_our_own_errors_are_kept():
     error = KlingVideoError("no", code=1102, vendor_message="Account balance not enough", advice="Buy a pack")
     job = process(engine_with(VALIDATED=raises(error)))
     assert job.failure["code"] == 1102
-    assert job.error == 'no. The vendor says: "Account balance not enough" (code 1102). No money was spent. Buy a pack.'
+    assert job.error == 'no. Kling says: "Account balance not enough" (code 1102). No money was spent. Buy a pack.'
 
 
 def test_an_error_never_claims_that_no_money_was_spent_while_a_task_may_exist():

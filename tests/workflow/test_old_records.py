@@ -24,7 +24,7 @@ def sandbox(quick_sandbox):
 
 
 def ordered_then(sandbox, record):
-    """The vendor's id of the task that the record's job had ordered."""
+    """Kling's id of the task that the record's job had ordered."""
     with KlingClient(ApiKeyAuth(KEY), base_url=sandbox.url) as client:
         request = parse_request({"prompt": record["prompt"], **record["params"]})
         task = client.create(request, external_task_id=record["external_task_id"])

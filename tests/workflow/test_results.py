@@ -1,4 +1,4 @@
-"""Fresh addresses of results: asked for when needed, and what the vendor does not offer is told."""
+"""Fresh addresses of results: asked for when needed, and what Kling does not offer is told."""
 
 from __future__ import annotations
 

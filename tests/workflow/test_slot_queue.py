@@ -1,4 +1,4 @@
-"""Waiting for a slot goes on through the trouble of others: the vendor's, and that of the board."""
+"""Waiting for a slot goes on through the trouble of others: Kling's, and that of the board."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ FOX = Place("fox", "video", MODEL, since=1)
 
 
 def running(*jobs):
-    """Tasks at the vendor; None is somebody else's."""
+    """Tasks at Kling; None is somebody else's."""
     return [
         Task(f"task-{number}", TaskStatus.PROCESSING, external_id=f"{job}-{0xABC:016x}-g1" if job else None)
         for number, job in enumerate(jobs)

@@ -137,7 +137,7 @@ class Submissions(RuleBasedStateMachine):
         assert all(TRANSITIONS.allows(old, new) for old, new in pairwise(job.path))
 
     def teardown(self):
-        # Once the vendor is well, every task that exists is found and none is ordered anew.
+        # Once Kling is well, every task that exists is found and none is ordered anew.
         SERVER.clear_rules()
         before = {task["external_id"]: task["id"] for task in SERVER.ledger()["tasks"]}
         if self.asked:

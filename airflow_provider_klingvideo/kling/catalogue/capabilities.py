@@ -88,18 +88,18 @@ class Capability:
 
     @property
     def is_retired(self) -> bool:
-        """Whether the vendor has discontinued the model."""
+        """Whether Kling has discontinued the model."""
         return self.status == "retired"
 
 
 @dataclass(frozen=True)
 class Price:
-    """A row of the vendor's price list (kling-api section 14).
+    """A row of Kling's price list (kling-api section 14).
 
     :param model: the model's name here, or the product's.
     :param feature: what is ordered of it, such as the sound of a video; ``any`` where there is one price.
     :param per: what the units are for: ``second``, ``5 seconds``, ``call`` or ``image``.
-    :param units: the vendor's units by resolution, ``any`` where it does not matter.
+    :param units: Kling's units by resolution, ``any`` where it does not matter.
     """
 
     model: str
@@ -115,8 +115,8 @@ class EffectScene:
     """A scene of the effects.
 
     :param images: how many pictures it takes.
-    :param discontinued_on: the day that the vendor announced for its end, None for none.
-    :param is_gone: whether the vendor has taken it off its list.
+    :param discontinued_on: the day that Kling announced for its end, None for none.
+    :param is_gone: whether Kling has taken it off its list.
     """
 
     name: str

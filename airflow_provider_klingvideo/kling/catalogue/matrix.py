@@ -21,7 +21,7 @@ def matrix(kind: str | None = None) -> list[list[str]]:
 
 
 def retired(kind: str | None = None) -> list[str]:
-    """Return a line for each model that the vendor retired: name, date, successor."""
+    """Return a line for each model that Kling retired: name, date, successor."""
     gone = [one for one in registry().capabilities if one.is_retired and kind in (None, one.kind)]
     return sorted({f"{one.model} ({one.kind}, {one.retired_on}): use {one.successor}" for one in gone})
 

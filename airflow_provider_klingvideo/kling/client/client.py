@@ -1,4 +1,4 @@
-"""The clients: the only place that speaks HTTP with the vendor. Reads are retried, creates never."""
+"""The clients: the only place that speaks HTTP with Kling. Reads are retried, creates never."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class _Core(VendorMethods):
 
     :param auth: the credentials.
     :param base_url: the API's address, see :data:`REGIONS`.
-    :param user_agent: sent along, for the vendor's support.
+    :param user_agent: sent along, for Kling's support.
     :param timeout: seconds for a request and its whole answer. Each try has them anew; a body gets more, at 128 KiB a
         second.
     :param read_attempts: how often a read is tried.
@@ -242,11 +242,11 @@ class KlingClient(_Core, SyncSender):
     def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
 
-        :raises TaskNotFoundError: when the vendor does not know it.
+        :raises TaskNotFoundError: when Kling does not know it.
         """
         found = self.get_tasks([task_id], kind=kind).get(task_id)
         if found is None:
-            raise TaskNotFoundError(f"The vendor does not know task {task_id}")
+            raise TaskNotFoundError(f"Kling does not know task {task_id}")
         return found
 
     def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
@@ -300,7 +300,7 @@ class AsyncKlingClient(_Core, AsyncSender):
 
     :param auth: :class:`ApiKeyAuth` or :class:`AccessKeyAuth`.
     :param base_url: the API's address, see :data:`REGIONS`.
-    :param user_agent: sent along, for the vendor's support.
+    :param user_agent: sent along, for Kling's support.
     :param timeout: seconds for a request and its whole answer. Each try has them anew; a body gets more, at 128 KiB a
         second.
     :param read_attempts: how often a read is tried.
@@ -308,7 +308,7 @@ class AsyncKlingClient(_Core, AsyncSender):
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:
-        """Made for the first request: many tasks ask the vendor nothing, and loading the certificates takes a while."""
+        """Made for the first request: many tasks ask Kling nothing, and loading the certificates takes a while."""
         return httpx.AsyncClient(**self._http_options, verify=_tls(), event_hooks={"response": [self._size.hook_async]})
 
     async def __aenter__(self) -> Self:
@@ -332,12 +332,12 @@ class AsyncKlingClient(_Core, AsyncSender):
         """Order a video. It is sent once; it costs money when it succeeds.
 
         :param request: what to generate.
-        :param external_task_id: our id; the vendor refuses a second task with it (kling-api section 5.1).
+        :param external_task_id: our id; Kling refuses a second task with it (kling-api section 5.1).
         :param family: the API family; default: :meth:`family_for`.
         :returns: the accepted task.
         :raises NetworkError: nothing was sent.
         :raises AmbiguousSubmissionError: it was sent, and whether a task exists is not known.
-        :raises KlingError: the vendor refused; nothing was created.
+        :raises KlingError: Kling refused; nothing was created.
         """
         operation = operations.create(request, family or self.family_for(request), external_task_id)
         return await self.send(operation)
@@ -345,19 +345,19 @@ class AsyncKlingClient(_Core, AsyncSender):
     async def get_task(self, task_id: str, *, kind: str) -> Task:
         """Return one task.
 
-        :raises TaskNotFoundError: when the vendor does not know it.
+        :raises TaskNotFoundError: when Kling does not know it.
         """
         found = (await self.get_tasks([task_id], kind=kind)).get(task_id)
         if found is None:
-            raise TaskNotFoundError(f"The vendor does not know task {task_id}")
+            raise TaskNotFoundError(f"Kling does not know task {task_id}")
         return found
 
     async def get_tasks(self, task_ids: Sequence[str], *, kind: str) -> dict[str, Task]:
         """Return tasks by id, 20 a request with an API key.
 
-        :param task_ids: the vendor's ids.
+        :param task_ids: Kling's ids.
         :param kind: the product; decides the path where only legacy paths can be used.
-        :returns: id to task; ids that the vendor does not know are left out.
+        :returns: id to task; ids that Kling does not know are left out.
         """
         found = [await self.send(operation) for operation in self._queries(task_ids, kind)]
         return {task.id: task for tasks in found for task in tasks}
@@ -365,8 +365,8 @@ class AsyncKlingClient(_Core, AsyncSender):
     async def find_by_external_id(self, external_task_id: str, *, kind: str) -> Task | None:
         """Return the task with our id.
 
-        :returns: the task; None when the vendor says that there is none.
-        :raises KlingVideoError: when the vendor could not be asked: whether there is a task is not known then.
+        :returns: the task; None when Kling says that there is none.
+        :raises KlingVideoError: when Kling could not be asked: whether there is a task is not known then.
         """
         return _with_external_id(external_task_id, await self.send(self._look_up(external_task_id, kind)))
 
@@ -420,9 +420,9 @@ class AsyncKlingClient(_Core, AsyncSender):
         """Send an operation: a read is tried again where that can help, what may cost money is sent once.
 
         :returns: what the operation makes of the answer.
-        :raises NetworkError: the vendor could not be reached.
+        :raises NetworkError: Kling could not be reached.
         :raises AmbiguousSubmissionError: something that may cost money was sent, and no answer came.
-        :raises KlingError: the vendor refused.
+        :raises KlingError: Kling refused.
         """
         if operation.is_create:
             return await self._once(operation)
@@ -447,7 +447,7 @@ def _host_of(url: str) -> str:
 
 
 def _is_worth_retrying(error: BaseException) -> bool:
-    """A longer pause than the client's longest is left to the caller: to come back early would disobey the vendor."""
+    """A longer pause than the client's longest is left to the caller: to come back early would disobey Kling."""
     return isinstance(error, KlingVideoError) and error.retryable and (error.retry_after or 0) <= LONGEST_PAUSE
 
 

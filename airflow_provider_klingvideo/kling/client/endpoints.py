@@ -1,4 +1,4 @@
-"""What the client does with each endpoint of the vendor's API."""
+"""What the client does with each endpoint of Kling's API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_klingvideo.kling.services import billing, faces, library, 
 from airflow_provider_klingvideo.kling.wire.operation import Operation
 
 NOT_OFFERED = {
-    "/v1/general/custom-elements": "the vendor replaced it by that of kind `custom_element`; its elements lie in a "
+    "/v1/general/custom-elements": "Kling replaced it by that of kind `custom_element`; its elements lie in a "
     "library of their own, and no request of today's models takes them",
 }
 """By path, with the reason."""
@@ -54,7 +54,7 @@ _CALLS: tuple[tuple[str, Operation[Any]], ...] = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint of the vendor and what becomes of it here.
+    """An endpoint of Kling and what becomes of it here.
 
     :param support: ``supported``, ``retired`` or ``not offered``.
     :param by: the method and kind that serve it, the successor, or the reason.

@@ -7,7 +7,7 @@ from airflow_provider_klingvideo.kling.services import billing, faces, library, 
 
 
 class VendorMethods:
-    """Library, account, and what the vendor answers at once; each returns what its operation makes of the answer."""
+    """Library, account, and what Kling answers at once; each returns what its operation makes of the answer."""
 
     speak = Call(speech.speak)
     identify_faces = Call(faces.identify_faces)

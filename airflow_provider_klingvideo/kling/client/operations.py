@@ -1,4 +1,4 @@
-"""Every call of the vendor's API as data, without I/O: the synchronous and the asynchronous client send the same."""
+"""Every call of Kling's API as data, without I/O: the synchronous and the asynchronous client send the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LAST_LEGACY_PAGE = 1000
 QUERY_PATHS = {ApiFamily.NEW: "/tasks", ApiFamily.LEGACY: "/tasks", ApiFamily.SOLUTIONS: "/solutions"}
 """Where an API key asks for a task, by the API family that made it (kling-api sections 6.4 and 8)."""
 
-# What the vendor answers to an id that it does not know: the legacy paths the first or, as documented, the second one;
+# What Kling answers to an id that it does not know: the legacy paths the first or, as documented, the second one;
 # the new family leaves the task out (kling-api sections 1 and 17).
 UNKNOWN_TASK, UNKNOWN_RESOURCE = 1201, 1203
 
@@ -85,7 +85,7 @@ def find_by_external_id(external_task_id: str, kind: str) -> Operation[list[Task
 
 
 def get_legacy_task(kind: str, any_id: str) -> Operation[list[Task]]:
-    """Ask a legacy path for a task by the vendor's id or ours.
+    """Ask a legacy path for a task by Kling's id or ours.
 
     :raises InvalidRequestError: for an id by which no task can be found, or a product without a legacy path.
     """

@@ -37,7 +37,7 @@ class VideoToAudioRequest(GenerationRequest):
     """Sounds and music for a video of 3 to 20 seconds.
 
     :param video: the video; or
-    :param video_id: the vendor's id of one that it made.
+    :param video_id: Kling's id of one that it made.
     :param effects: which sounds are to be heard, at most 200 characters.
     :param music: which music is to be heard, at most 200 characters.
     :param asmr: sounds as close to the ear as can be.

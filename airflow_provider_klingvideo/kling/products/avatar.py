@@ -25,7 +25,7 @@ class AvatarRequest(WatermarkedRequest):
     """A portrait that speaks what a sound says.
 
     :param image: the portrait.
-    :param audio_id: a speech that the vendor made, see ``speak``; or
+    :param audio_id: a speech that Kling made, see ``speak``; or
     :param sound: a sound of 2 to 300 seconds.
     :param prompt: how the person moves and looks.
     :param resolution: ``720p`` or ``1080p``.

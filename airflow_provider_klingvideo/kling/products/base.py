@@ -1,6 +1,6 @@
 """What every product has: a typed request, rules, a price, and a route for each API family that offers it.
 
-Unknown fields are refused: the vendor ignores them silently and bills (kling-api section 1).
+Unknown fields are refused: Kling ignores them silently and bills (kling-api section 1).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _whole_number_as_text(value: Any) -> Any:
 
 
 def _without_data_prefix(value: Any) -> Any:
-    """Strip ``data:image/png;base64,``, which the vendor refuses (kling-api section 7.1)."""
+    """Strip ``data:image/png;base64,``, which Kling refuses (kling-api section 7.1)."""
     if isinstance(value, str) and value[:5].lower() == "data:":
         return value.partition(",")[2]
     return value
@@ -70,7 +70,7 @@ Sound = Annotated[
 """http(s) URL, or raw base64 of a sound file; in a job also a path of one."""
 
 Video = Annotated[str, MediaKind.VIDEO, Field(min_length=1, description="an http(s) URL or the path of a job's video")]
-"""http(s) URL of an mp4 or mov, since the vendor takes videos by URL only; in a job also that of a job's file."""
+"""http(s) URL of an mp4 or mov, since Kling takes videos by URL only; in a job also that of a job's file."""
 
 Model = Annotated[
     str, OneOf(lambda: registry().names), Field(min_length=1), AfterValidator(lambda name: registry().resolve(name))
@@ -124,7 +124,7 @@ class GenerationRequest(Part):
     """A request for one product.
 
     :param kind: the product.
-    :param callback_url: where the vendor reports changes of status.
+    :param callback_url: where Kling reports changes of status.
     """
 
     kind: Any
@@ -137,9 +137,9 @@ class GenerationRequest(Part):
 
 
 class WatermarkedRequest(GenerationRequest):
-    """A request for a product that can also be delivered with the vendor's watermark.
+    """A request for a product that can also be delivered with Kling's watermark.
 
-    :param watermark: deliver it with the vendor's watermark, too.
+    :param watermark: deliver it with Kling's watermark, too.
     """
 
     watermark: bool = False
@@ -159,7 +159,7 @@ class Route(Generic[R]):
     """How one API family takes a product.
 
     :param path: where tasks are created; on legacy paths also asked for and listed.
-    :param body: makes the body. Only what the path knows is sent, and never a model left to the vendor's default.
+    :param body: makes the body. Only what the path knows is sent, and never a model left to Kling's default.
     :param is_model_in_path: whether the model's name follows the path.
     """
 
@@ -177,8 +177,8 @@ class Product(Generic[R]):
     :param request: model of the request.
     :param routes: by API family.
     :param rules: what is legal.
-    :param units: the units that a request is expected to cost; None where they follow an input that only the vendor
-        sees, or where the vendor publishes no price.
+    :param units: the units that a request is expected to cost; None where they follow an input that only Kling
+        sees, or where Kling publishes no price.
     :param least: the units that it costs at least, where ``units`` cannot say it.
     :param pack: whose units it draws on, and whose slots it takes: ``video``, ``image`` or ``try_on``.
     :param preparation: makes the call whose result, a mapping of fields, completes a request before it can be ordered;
@@ -197,7 +197,7 @@ class Product(Generic[R]):
 
 
 def vendor_name(request: GenerationRequest, can: Capability | None) -> str:
-    """Return what the vendor calls a request's model; an unknown one is sent under its own name."""
+    """Return what Kling calls a request's model; an unknown one is sent under its own name."""
     return can.vendor_name if can else request.model_name
 
 

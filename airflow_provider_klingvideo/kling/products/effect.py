@@ -1,4 +1,4 @@
-"""One of the vendor's effect scenes with your pictures (kling-api sections 7.2 and 12)."""
+"""One of Kling's effect scenes with your pictures (kling-api sections 7.2 and 12)."""
 
 from __future__ import annotations
 

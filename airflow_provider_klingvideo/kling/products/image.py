@@ -29,7 +29,7 @@ from airflow_provider_klingvideo.kling.products.parts import (
 )
 from airflow_provider_klingvideo.kling.products.picture import MAX_REFERENCES, PictureRequest
 
-# Who takes these three is a rule of the vendor's text, not of its capability map (kling-api section 7.5).
+# Who takes these three is a rule of Kling's text, not of its capability map (kling-api section 7.5).
 REFERENCE_MODEL = "kling-v2-1"
 
 

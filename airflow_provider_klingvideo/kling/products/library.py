@@ -34,7 +34,7 @@ TAGS = {
     "effect": "o_107",
     "others": "o_108",
 }
-"""What an element is, and the vendor's id of that."""
+"""What an element is, and Kling's id of that."""
 
 
 class CustomVoiceRequest(GenerationRequest):
@@ -42,7 +42,7 @@ class CustomVoiceRequest(GenerationRequest):
 
     :param name: at most 20 characters.
     :param sample: http(s) URL of the sample (MP3, WAV, MP4, MOV); or
-    :param video_id: the vendor's id of a video with sound that it made.
+    :param video_id: Kling's id of a video with sound that it made.
     """
 
     kind: Literal["custom_voice"] = "custom_voice"

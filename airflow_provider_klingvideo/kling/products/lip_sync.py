@@ -36,10 +36,10 @@ class LipSyncRequest(WatermarkedRequest):
     is known.
 
     :param video: the video, 2 to 60 seconds; or
-    :param video_id: the vendor's id of one that it made; or
+    :param video_id: Kling's id of one that it made; or
     :param session_id: of a call of ``identify_faces``, at most 24 hours ago; with
     :param face_id: the face; None: the first one that was found.
-    :param audio_id: a speech that the vendor made, see ``speak``; or
+    :param audio_id: a speech that Kling made, see ``speak``; or
     :param sound: a sound of 2 to 60 seconds.
     :param sound_start_ms: from where on in the sound, in milliseconds.
     :param sound_end_ms: until where, at least 2000 later.

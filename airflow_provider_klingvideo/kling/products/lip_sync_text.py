@@ -21,7 +21,7 @@ class LipSyncTextRequest(GenerationRequest):
     """The person in a video speaks a text.
 
     :param video: the video; or
-    :param video_id: the vendor's id of one that it made.
+    :param video_id: Kling's id of one that it made.
     :param text: what is spoken, at most 120 characters.
     :param voice_id: the voice, see ``klingvideo models --voices``.
     :param language: ``zh`` or ``en``.

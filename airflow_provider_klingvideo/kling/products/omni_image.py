@@ -112,7 +112,7 @@ def _body(request: OmniImageRequest, can: Capability | None, external_task_id: s
 
 
 def _units(request: OmniImageRequest, _can: Capability | None) -> Decimal | None:
-    """The number of pictures of an automatic series is the vendor's choice."""
+    """The number of pictures of an automatic series is Kling's choice."""
     pictures = request.n if request.series is None else request.series
     return None if pictures == "auto" else picture.units(request.model, "any", request.resolution, pictures)
 

@@ -92,7 +92,7 @@ class OmniVideoRequest(WatermarkedRequest):
     :param aspect_ratio: ``16:9``, ``9:16`` or ``1:1``; needed when neither a frame nor a video decides it.
     :param duration: seconds; a changed video keeps its own.
     :param audio: ``native`` for sound, ``original`` for that of the video, ``off`` for none; ``default``: none.
-    :param multi_shot: several shots, as the vendor sees fit; None: the vendor's default.
+    :param multi_shot: several shots, as Kling sees fit; None: Kling's default.
     """
 
     kind: Literal["omni_video"] = "omni_video"
@@ -318,7 +318,7 @@ def _legacy_video(one: ReferenceVideo, audio: str) -> dict[str, Any]:
 
 
 def _units(request: OmniVideoRequest, _can: Capability | None) -> Decimal | None:
-    """A video that is changed is billed by its own length, which only the vendor sees."""
+    """A video that is changed is billed by its own length, which only Kling sees."""
     if request.video_use == "base":
         return None
     feature = "video" if request.reference_video else "native" if request.audio == "native" else "off"

@@ -15,7 +15,7 @@ from airflow_provider_klingvideo.kling.products.base import Part, Text
 class Element(Part):
     """A character, an animal or a thing from the account's element library.
 
-    :param element_id: the vendor's id of it.
+    :param element_id: Kling's id of it.
     :param id: a handle of your own; ``@id`` in the prompt means the element.
     """
 
@@ -26,7 +26,7 @@ class Element(Part):
 class Voice(Part):
     """A voice from the account's voice library.
 
-    :param voice_id: the vendor's id of it.
+    :param voice_id: Kling's id of it.
     :param id: a handle of your own; ``@id`` in the prompt means the voice.
     """
 

@@ -1,4 +1,4 @@
-"""What the vendor took away, and what to use in its place: told before anything is sent."""
+"""What Kling took away, and what to use in its place: told before anything is sent."""
 
 from __future__ import annotations
 

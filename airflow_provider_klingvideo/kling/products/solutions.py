@@ -68,7 +68,7 @@ class ClothingDupeRequest(WatermarkedRequest):
     :param product_info: what the clothes are, at most 2500 characters.
     :param product_images: one to five pictures of the clothes.
     :param model_images: up to five pictures of the person.
-    :param music: music in the background, http(s) URL only; None: the vendor's own.
+    :param music: music in the background, http(s) URL only; None: Kling's own.
     :param voice_id: a voice from this product's own list.
     :param resolution: ``720p`` or ``1080p``.
     :param aspect_ratio: ``9:16``, ``2:3``, ``3:4``, ``1:1``, ``4:3``, ``3:2``, ``16:9``, ``21:9``; None: the video's.
@@ -90,7 +90,7 @@ class TalkingAgentRequest(WatermarkedRequest):
 
     :param script: what is said, at most 2000 characters.
     :param avatar_image: a picture of the person, with ``voice_id``; or
-    :param avatar_id: one of the vendor's speakers.
+    :param avatar_id: one of Kling's speakers.
     :param voice_id: the voice; with an ``avatar_image`` only.
     :param images: one to five pictures of a product; with them a ``title`` is needed.
     :param title: name of the product, at most 500 characters.
@@ -99,7 +99,7 @@ class TalkingAgentRequest(WatermarkedRequest):
     :param selling_points: up to 20 points, at most 500 characters each.
     :param resolution: ``720p`` or ``1080p``.
     :param aspect_ratio: ``9:16`` or ``16:9``.
-    :param allow_polish: let the vendor improve the script.
+    :param allow_polish: let Kling improve the script.
     :param speech_rate: 0.8, 1.0 or 1.2; not with a product.
     :param action: how the person moves, at most 2500 characters.
     :param music: music in the background.
@@ -145,8 +145,8 @@ class DramaSubtitleRequest(GenerationRequest):
     :param source_video: the video, at most 300 seconds and 500 MB.
     :param glossary: up to 200 words and their translations.
     :param target_cps: characters per second, 10 to 20.
-    :param margin_v: distance from the lower edge, 1 to 4096 pixels; None: the vendor's choice.
-    :param font_size: 1 to 512; None: the vendor's choice.
+    :param margin_v: distance from the lower edge, 1 to 4096 pixels; None: Kling's choice.
+    :param font_size: 1 to 512; None: Kling's choice.
     """
 
     kind: Literal["drama_subtitle"] = "drama_subtitle"

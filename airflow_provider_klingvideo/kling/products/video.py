@@ -37,7 +37,7 @@ class VideoRequest(WatermarkedRequest):
     :param duration: seconds.
     :param audio: ``native`` for sound, ``off`` for none, ``default``: none where the model leaves the choice.
     :param shots: several shots, in the place of the prompt.
-    :param multi_shot: several shots, as the vendor sees fit or as a multi-shot prompt says; None: the vendor's default.
+    :param multi_shot: several shots, as Kling sees fit or as a multi-shot prompt says; None: Kling's default.
     :param cfg_scale: how closely to follow the prompt, 0 to 1; legacy family only.
     """
 

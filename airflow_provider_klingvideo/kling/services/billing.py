@@ -40,9 +40,9 @@ class ResourcePack:
 class Deduction:
     """What a task cost.
 
-    :param task_id: the vendor's id of the task.
-    :param product: what was made, in the vendor's words.
-    :param model: by which model, in the vendor's words.
+    :param task_id: Kling's id of the task.
+    :param product: what was made, in Kling's words.
+    :param model: by which model, in Kling's words.
     :param api_key_name: name of the key that ordered it.
     :param amount: units of a pack, or money.
     :param currency: of the money; None for units.
@@ -69,7 +69,7 @@ class LedgerPage:
 
 
 def account_costs(start_ms: int, end_ms: int, pack: str | None = None) -> Operation[list[ResourcePack]]:
-    """Ask for the account's packs; the vendor allows one such call a second.
+    """Ask for the account's packs; Kling allows one such call a second.
 
     :param start_ms: begin of the period, Unix milliseconds.
     :param end_ms: its end.

@@ -43,7 +43,7 @@ class FacesInVideo:
 
 
 def identify_faces(*, video_url: str | None = None, video_id: str | None = None) -> Operation[FacesInVideo]:
-    """Look for faces in a video of 2 to 60 seconds, given by its URL or by the vendor's id. It costs money."""
+    """Look for faces in a video of 2 to 60 seconds, given by its URL or by Kling's id. It costs money."""
     source = video_source(video_url, video_id)
     return Operation(
         "POST",
@@ -57,7 +57,7 @@ def identify_faces(*, video_url: str | None = None, video_id: str | None = None)
 
 
 def video_source(video_url: str | None, video_id: str | None) -> dict[str, str | None]:
-    """Name a video by its URL or by the vendor's id (kling-api section 7.2).
+    """Name a video by its URL or by Kling's id (kling-api section 7.2).
 
     :raises InvalidRequestError: unless exactly one is given.
     """

@@ -1,4 +1,4 @@
-"""The account's voices and elements, and the vendor's own (kling-api sections 7.3 and 7.4)."""
+"""The account's voices and elements, and Kling's own (kling-api sections 7.3 and 7.4)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def list_voices(page: int = 1, size: int = DEFAULT_PAGE) -> Operation[list[Libra
 
 
 def preset_voices(page: int = 1, size: int = DEFAULT_PAGE) -> Operation[list[LibraryItem]]:
-    """List the vendor's voices for videos; speech from text has a catalogue of its own."""
+    """List Kling's voices for videos; speech from text has a catalogue of its own."""
     return _listing(PRESET_VOICES, page, size)
 
 
@@ -50,7 +50,7 @@ def list_elements(page: int = 1, size: int = DEFAULT_PAGE) -> Operation[list[Lib
 
 
 def preset_elements(page: int = 1, size: int = DEFAULT_PAGE) -> Operation[list[LibraryItem]]:
-    """List the vendor's elements."""
+    """List Kling's elements."""
     return _listing(PRESET_ELEMENTS, page, size)
 
 

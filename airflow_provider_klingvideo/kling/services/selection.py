@@ -28,7 +28,7 @@ class SelectionSession:
     :param height: pixels.
     :param fps: frames per second.
     :param frames: how many there are.
-    :param duration: seconds, None when the vendor does not say.
+    :param duration: seconds, None when Kling does not say.
     """
 
     session_id: str
@@ -64,7 +64,7 @@ class SelectionPreview:
 
 
 def init_selection(*, video_url: str | None = None, video_id: str | None = None) -> Operation[SelectionSession]:
-    """Begin a session with a video of 2 to 5 or 7 to 10 seconds, given by its URL or by the vendor's id."""
+    """Begin a session with a video of 2 to 5 or 7 to 10 seconds, given by its URL or by Kling's id."""
     source = video_source(video_url, video_id)
     return Operation(
         "POST",

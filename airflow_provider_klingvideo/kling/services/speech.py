@@ -21,11 +21,11 @@ LANGUAGES = ("zh", "en")
 
 @dataclass(frozen=True)
 class Speech:
-    """A speech that the vendor made.
+    """A speech that Kling made.
 
     :param audio_id: names it in avatar and lip-sync requests, for 30 days.
     :param url: where it lies, signed.
-    :param duration: seconds, None when the vendor does not say.
+    :param duration: seconds, None when Kling does not say.
     """
 
     audio_id: str
@@ -37,10 +37,10 @@ def speak(text: str, *, voice_id: str, language: Literal["zh", "en"] = "en", spe
     """Speak a text at once. It costs money, and a call that is not answered cannot be looked up.
 
     :param text: at most 1000 characters.
-    :param voice_id: a voice of the vendor's own catalogue for speech, see ``klingvideo models --voices``.
+    :param voice_id: a voice of Kling's own catalogue for speech, see ``klingvideo models --voices``.
     :param language: of the text, ``zh`` or ``en``.
     :param speed: 0.8 to 2.
-    :raises InvalidRequestError: for a text, a language or a speed that the vendor would refuse.
+    :raises InvalidRequestError: for a text, a language or a speed that Kling would refuse.
     """
     if faults := [*_faults(text, language, speed)]:
         raise InvalidRequestError(faults)

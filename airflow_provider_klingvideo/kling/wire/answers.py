@@ -1,4 +1,4 @@
-"""What the vendor's answer to a call means: its result, or the error that tells the truth about it."""
+"""What Kling's answer to a call means: its result, or the error that tells the truth about it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def result_of(operation: Operation[T], response: httpx.Response) -> T:
     """Read an answer.
 
     :raises AmbiguousSubmissionError: when it does not tell whether a create request made a task.
-    :raises KlingError: when the vendor refused, or what answered was not its API.
+    :raises KlingError: when Kling refused, or what answered was not its API.
     """
     body = _body_of(response)
     if body is None:

@@ -20,7 +20,7 @@ TOKEN_CODES = frozenset({1003, 1004})
 class ApiKeyAuth(httpx.Auth):
     """An API key, which works on every path.
 
-    :param key: the key, as the vendor's console shows it once; blanks around it are dropped.
+    :param key: the key, as Kling's console shows it once; blanks around it are dropped.
     :raises AuthenticationError: when it is empty or cannot stand in an HTTP header.
     """
 
@@ -42,7 +42,7 @@ class ApiKeyAuth(httpx.Auth):
 class AccessKeyAuth(httpx.Auth):
     """An access key with its secret key: signs tokens of half an hour, for legacy and account paths.
 
-    A token that the vendor calls expired or not yet valid is signed anew once and the request sent again: it was
+    A token that Kling calls expired or not yet valid is signed anew once and the request sent again: it was
     refused before anything was created.
 
     :param access_key: the public half.
@@ -66,7 +66,7 @@ class AccessKeyAuth(httpx.Auth):
         return "AccessKeyAuth(***)"
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header; sign anew and send once more when the vendor finds fault with the token's times."""
+        """Add the header; sign anew and send once more when Kling finds fault with the token's times."""
         request.headers["Authorization"] = f"Bearer {self._current_token()}"
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED and _code_of(response) in TOKEN_CODES:

@@ -1,4 +1,4 @@
-"""One call of the vendor's API as data, without I/O."""
+"""One call of Kling's API as data, without I/O."""
 
 from __future__ import annotations
 

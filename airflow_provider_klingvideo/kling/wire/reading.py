@@ -1,4 +1,4 @@
-"""Reading values of the vendor's answers tolerantly: what makes no sense is nothing."""
+"""Reading values of Kling's answers tolerantly: what makes no sense is nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor's answers about tasks, read tolerantly: both families' shapes become one."""
+"""Kling's answers about tasks, read tolerantly: both families' shapes become one."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _STATUS_WORDS = {**{str(status): status for status in TaskStatus}, "succeed": Ta
 class Output:
     """One result of a task.
 
-    :param type: ``video``, ``image``, ``audio``, ``voice``, ``element``, ``srt`` ..., in the vendor's words.
+    :param type: ``video``, ``image``, ``audio``, ``voice``, ``element``, ``srt`` ..., in Kling's words.
     :param url: where it lies, signed; empty for what has no file.
-    :param id: the vendor's id of it, which other requests take.
+    :param id: Kling's id of it, which other requests take.
     :param name: the name of a voice or an element.
-    :param duration: seconds, None when the vendor does not say.
+    :param duration: seconds, None when Kling does not say.
     :param group: which series an image belongs to.
     :param is_deleted: whether a voice or an element is no more.
     :param other_urls: the same in other formats, by format (``wav``).
@@ -67,11 +67,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Task:
-    """A task as the vendor describes it.
+    """A task as Kling describes it.
 
-    :param id: the vendor's id; text, since it exceeds what a float holds.
+    :param id: Kling's id; text, since it exceeds what a float holds.
     :param status: where it is.
-    :param status_word: the vendor's own word.
+    :param status_word: Kling's own word.
     :param message: why it failed.
     :param external_id: our id.
     :param outputs: its results.
@@ -91,12 +91,12 @@ class Task:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the vendor says that it succeeded."""
+        """Whether Kling says that it succeeded."""
         return self.status is TaskStatus.SUCCEEDED
 
     @property
     def seconds(self) -> float | None:
-        """How long the vendor took from order to end, by its own clock; None while it runs or does not say."""
+        """How long Kling took from order to end, by its own clock; None while it runs or does not say."""
         if not self.status.is_terminal or self.created_at is None or self.updated_at is None:
             return None
         return max(0.0, (self.updated_at - self.created_at).total_seconds())
@@ -107,12 +107,12 @@ class Task:
         return first_video(self.outputs)
 
     def public_answer(self) -> dict[str, Any]:
-        """The vendor's answer without signed queries, for records and support."""
+        """Kling's answer without signed queries, for records and support."""
         return dict(_without_queries(self.raw))
 
 
 def first_video(outputs: Iterable[Output]) -> Output | None:
-    """Return the first video that can be loaded, whatever the vendor's word for it (``product_video`` ...)."""
+    """Return the first video that can be loaded, whatever Kling's word for it (``product_video`` ...)."""
     return next((one for one in outputs if "video" in one.type and one.url), None)
 
 

@@ -82,7 +82,7 @@ def download(
     :param allowed_private_hosts: ``host`` or ``host:port`` that may be fetched although the address is not public.
     :param client: an HTTP client to use; it is left open.
     :param extensions: what the file may be, see ``media.inspect.filetypes.FILE_TYPES``.
-    :raises ExpiredUrlError: HTTP 403, 404 or 410: ask for a fresh URL (the vendor signs for 30 days, kling-api
+    :raises ExpiredUrlError: HTTP 403, 404 or 410: ask for a fresh URL (Kling signs for 30 days, kling-api
         section 5).
     :raises DownloadError: refused address, too large, another type, or interrupted more often than ``limits.attempts``.
     :raises StorageError: disk full or not writable.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# What may lie in an MP4: what the vendor delivers and players know. ffmpeg has hundreds more, seldom looked at.
+# What may lie in an MP4: what Kling delivers and players know. ffmpeg has hundreds more, seldom looked at.
 MP4_PICTURES = ("h264", "hevc", "av1", "vp9")
 MP4_SOUNDS = ("aac", "mp3float", "mp3", "opus", "alac", "flac")
 # Subtitles and a cover are not used, but ffprobe fails at what it may not look into.

@@ -30,7 +30,7 @@ class Gates(PlanPart):
     :param black: a black stretch of ``black_seconds`` or more.
     :param frozen: a stretch of ``frozen_seconds`` or more in which nothing moves.
     :param silent: no sound, or nothing but silence, where sound was asked for.
-    :param duration: another duration than the vendor reported. ``fail`` cuts nothing from such a source.
+    :param duration: another duration than Kling reported. ``fail`` cuts nothing from such a source.
     :param size: another size than was asked for.
     :param decode: damaged pictures or sound. ``fail`` cuts nothing from such a source.
     :param black_seconds: the shortest stretch that counts, 0.1 to 3600.
@@ -130,7 +130,7 @@ def _duration(case: _Case) -> _Verdict:
     wanted, found = case.expected.duration, case.info.duration
     if wanted is None or abs(found - wanted) <= case.settings.duration_tolerance:
         return _PASSED
-    return f"The video lasts {found:.2f} s, but the vendor reported {wanted:.2f} s", ()
+    return f"The video lasts {found:.2f} s, but Kling reported {wanted:.2f} s", ()
 
 
 def _size(case: _Case) -> _Verdict:

@@ -95,7 +95,7 @@ def _require_duration(info: MediaInfo, expected: Expected, tolerance: float) -> 
         raise VerificationError("The video has no duration")
     if expected.duration is not None and abs(info.duration - expected.duration) > tolerance:
         raise VerificationError(
-            f"The video lasts {info.duration:.2f} s, but the vendor reported {expected.duration:.2f} s "
+            f"The video lasts {info.duration:.2f} s, but Kling reported {expected.duration:.2f} s "
             f"(tolerance: {tolerance:g} s)"
         )
 

@@ -52,7 +52,7 @@ Name = Annotated[
 ]
 
 MAX_OUTPUTS = 24
-# These lie beside the outputs: the download, what else the vendor serves, and its record.
+# These lie beside the outputs: the download, what else Kling serves, and its record.
 TAKEN = ("source", "source-watermark", "job")
 # They neither change the content of a file nor are options of a preset.
 _NAMING = frozenset({"preset", "name", "required"})

@@ -64,7 +64,7 @@ class KlingSettings:
 
     @property
     def console_url(self) -> str:
-        """Where a person sees tasks and balance: the vendor's console, or the page of the own address."""
+        """Where a person sees tasks and balance: Kling's console, or the page of the own address."""
         return self.base_url if self.is_custom_host else CONSOLE_URL
 
     @property

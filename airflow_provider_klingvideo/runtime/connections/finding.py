@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CONNECTION_TYPE = "klingai"
 WHERE = "klingai_conn_id"
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+_WRONG = {"`port`": ": its port is not a number", "`extra`": ": its extra is not a JSON object"}
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
@@ -94,7 +95,7 @@ def _why(error: Exception) -> str:
     unknown = _UNKNOWN.search(str(error))
     if unknown:
         return f": it has {unknown[1]!r}, which is not a field{did_you_mean(unknown[1], FIELDS)}"
-    return ": its port is not a number" if "`port`" in str(error) else ""
+    return next((why for sign, why in _WRONG.items() if sign in str(error)), "")
 
 
 def _unreachable(conn_id: str, name: str, error: Exception) -> UnreachableConnectionError:

@@ -252,7 +252,7 @@ class Account:
         )
 
     def _next_id(self, now: int) -> str:
-        """Ids like the vendor's: 18 digits, growing with time."""
+        """Ids like Kling's: 18 digits, growing with time."""
         self._last_id = max((now - _ID_EPOCH) << 21, self._last_id + 1)
         return str(self._last_id)
 

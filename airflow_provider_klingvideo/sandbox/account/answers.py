@@ -1,4 +1,4 @@
-"""The vendor's envelope and its error codes (kling-api sections 2.3, 3 and 16)."""
+"""Kling's envelope and its error codes (kling-api sections 2.3, 3 and 16)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CODES: dict[int, tuple[int, str]] = {
 
 
 class Answer(JSONResponse):
-    """An answer in the vendor's envelope."""
+    """An answer in Kling's envelope."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Answer(JSONResponse):
 
 
 class Refusal(Exception):  # noqa: N818 - not a fault of this program: the answer that the caller has earned
-    """A request that the vendor would refuse.
+    """A request that Kling would refuse.
 
-    :param code: the vendor's business code.
-    :param message: the vendor's words, where they differ from the code's usual ones.
+    :param code: Kling's business code.
+    :param message: Kling's words, where they differ from the code's usual ones.
     """
 
     def __init__(self, code: int, message: str | None = None) -> None:
@@ -82,5 +82,5 @@ class Refusal(Exception):  # noqa: N818 - not a fault of this program: the answe
 
 
 def invalid(message: str) -> Refusal:
-    """A parameter that the vendor refuses: 400 with code 1201."""
+    """A parameter that Kling refuses: 400 with code 1201."""
     return Refusal(1201, message)

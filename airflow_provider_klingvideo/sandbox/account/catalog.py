@@ -41,7 +41,7 @@ class Product(StrEnum):
 
 
 class Sound(StrEnum):
-    """How a clip sounds; the rows of the vendor's price table, except for the sound of an input, which is free."""
+    """How a clip sounds; the rows of Kling's price table, except for the sound of an input, which is free."""
 
     SILENT = "silent"
     NATIVE = "native"
@@ -189,5 +189,5 @@ def frame_size(proportions: tuple[int, int], resolution: str) -> tuple[int, int]
 
 
 def clip_seconds(asked_for: int) -> float:
-    """How long a clip really is: the vendor's are one frame longer than was asked for."""
+    """How long a clip really is: Kling's are one frame longer than was asked for."""
     return asked_for + 1 / FRAMES_PER_SECOND

@@ -1,4 +1,4 @@
-"""Reads the JSON object of a request and says what is wrong in the vendor's words (kling-api section 16)."""
+"""Reads the JSON object of a request and says what is wrong in Kling's words (kling-api section 16)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Fields:
     """The fields of one object; ``null`` counts as absent, unknown keys are nobody's business.
 
     :param values: the object.
-    :param path: where it lies in the request, as the vendor writes it (``settings.``).
+    :param path: where it lies in the request, as Kling writes it (``settings.``).
     """
 
     def __init__(self, values: Mapping[str, Any], path: str = "") -> None:

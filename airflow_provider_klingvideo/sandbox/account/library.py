@@ -71,7 +71,7 @@ class Library:
 
     @property
     def owner(self) -> str:
-        """Who made what is not the vendor's own."""
+        """Who made what is not Kling's own."""
         return self._settings.account_name
 
     @property

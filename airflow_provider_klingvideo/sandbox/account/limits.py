@@ -1,4 +1,4 @@
-"""What an input file must satisfy, and the vendor's words for one that does not (kling-api sections 5, 13 and 16)."""
+"""What an input file must satisfy, and Kling's words for one that does not (kling-api sections 5, 13 and 16)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD_SHAPE = (
 
 Range = tuple[float, float]
 MEGABYTE = 1_000_000
-# The vendor's own clips are a frame longer than their nominal seconds, and are taken as inputs.
+# Kling's own clips are a frame longer than their nominal seconds, and are taken as inputs.
 _SLACK = 0.1
 
 
@@ -86,7 +86,7 @@ class Limits(BaseModel):
         return facts if facts and facts.format in self.formats else None
 
     def problem(self, facts: MediaFacts | None) -> str:
-        """What is wrong with a file, in the vendor's words; empty if nothing is."""
+        """What is wrong with a file, in Kling's words; empty if nothing is."""
         if facts is None:
             return self.unreadable or ("Audio format is invalid" if self.kind is Kind.AUDIO else UNREADABLE)
         if self.silent and not facts.sound:

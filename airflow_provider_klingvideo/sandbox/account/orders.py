@@ -106,7 +106,7 @@ def new_options(fields: Fields) -> dict[str, Any]:
 
 
 def read_input(role: str, value: str, limits: Limits) -> Input:
-    """A file as the vendor takes it: http(s) URL or raw Base64 (kling-api section 6.1).
+    """A file as Kling takes it: http(s) URL or raw Base64 (kling-api section 6.1).
 
     :raises Refusal: 1201 for anything else, a ``data:`` prefix included, and for too many bytes.
     """

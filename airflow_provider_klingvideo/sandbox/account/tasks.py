@@ -86,7 +86,7 @@ class Result(BaseModel):
 
     @property
     def duration(self) -> str:
-        """Seconds as the vendor writes them, cut after three digits: ``5.041`` for 5."""
+        """Seconds as Kling writes them, cut after three digits: ``5.041`` for 5."""
         return f"{int(self.seconds * 1000 + 1e-6) / 1000:.3f}"
 
 
@@ -226,5 +226,5 @@ class Task(BaseModel):
 
 
 def trimmed(units: Decimal) -> str:
-    """A decimal as the vendor writes it: ``3``, not ``3.0``."""
+    """A decimal as Kling writes it: ``3``, not ``3.0``."""
     return f"{units.normalize():f}"

@@ -27,7 +27,7 @@ _OVERSIZE = 1.15  # how much larger than the picture an input image is, to pan o
 class Clip:
     """What is to be drawn.
 
-    :param frames: how many; the rate is the vendor's 24 per second.
+    :param frames: how many; the rate is Kling's 24 per second.
     :param lines: written at the foot of the picture, under the prompt.
     """
 

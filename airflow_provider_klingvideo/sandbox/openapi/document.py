@@ -128,7 +128,7 @@ def document(base_url: str) -> dict[str, Any]:
             "title": "SANDBOX of the Kling API",
             "version": "1",
             "description": "An imitation: nothing here costs money, nothing is made by Kling AI. "
-            "Keys that an endpoint does not have are ignored, as at the vendor.",
+            "Keys that an endpoint does not have are ignored, as at Kling.",
         },
         "servers": [{"url": base_url}],
         "security": [{"key": []}],

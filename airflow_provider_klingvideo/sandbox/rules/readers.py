@@ -23,4 +23,4 @@ class RequestContext:
 
 
 Reader = Callable[[Fields, RequestContext], Order]
-"""The order in a body; raises :class:`~.answers.Refusal` with the vendor's words."""
+"""The order in a body; raises :class:`~.answers.Refusal` with Kling's words."""

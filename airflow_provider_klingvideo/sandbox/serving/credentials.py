@@ -18,7 +18,7 @@ def authorise(settings: SandboxSettings, header: str | None, path: str, now: flo
     """Let a request pass, or not.
 
     :param header: the Authorization header.
-    :param now: the vendor's time, seconds since the epoch.
+    :param now: Kling's time, seconds since the epoch.
     :raises Refusal: 1001 without a token, 1002 for an unknown one, 1003 and 1004 for one outside its time.
     """
     if not (header or "").strip():
@@ -36,7 +36,7 @@ def authorise(settings: SandboxSettings, header: str | None, path: str, now: flo
 
 
 def _verified(settings: SandboxSettings, token: str) -> dict[str, Any]:
-    """The claims of a token that this account signed; their times are judged by the vendor's clock, not by this one."""
+    """The claims of a token that this account signed; their times are judged by Kling's clock, not by this one."""
     try:
         claims: dict[str, Any] = jwt.decode(
             token,

@@ -1,4 +1,4 @@
-"""Input files are looked at after a task was accepted, as the vendor does it (kling-api section 5)."""
+"""Input files are looked at after a task was accepted, as Kling does it (kling-api section 5)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store_input(folder: Path, file: str, item: Input) -> StoredInput:
 async def inspect_inputs(look: Look, task: Task) -> str:
     """Fetch a task's inputs, look at them, and let the task know what follows from them.
 
-    :return: what is wrong, in the vendor's words; empty if nothing is.
+    :return: what is wrong, in Kling's words; empty if nothing is.
     """
     for item in task.inputs:
         item.facts = await look(item)

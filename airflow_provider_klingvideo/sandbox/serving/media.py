@@ -1,4 +1,4 @@
-"""The files of succeeded tasks, as the vendor's CDN serves them, and the ways in which a download goes wrong."""
+"""The files of succeeded tasks, as Kling's CDN serves them, and the ways in which a download goes wrong."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class BatchRun:
         """Process jobs until all have ended, or until there is nothing to do for a while.
 
         :param jobs: changed in place.
-        :param patience: seconds; when all jobs that are left wait for the vendor, and no result is due sooner, the run
+        :param patience: seconds; when all jobs that are left wait for Kling, and no result is due sooner, the run
             stops; None to wait here whatever it takes.
         :returns: what is waited for; None when all have ended.
         :raises Exception: what kept a job's record from being kept, when all others have ended; what goes wrong with

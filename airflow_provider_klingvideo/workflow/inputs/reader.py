@@ -56,7 +56,7 @@ INLINE_FAULT = ("holds a file itself", "an http(s) URL or a path (s3://, file://
 
 @dataclass(frozen=True)
 class FileLimits:
-    """What the vendor accepts of a file that is sent along.
+    """What Kling accepts of a file that is sent along.
 
     :param max_bytes: largest size.
     :param extensions: types, by extension.
@@ -79,11 +79,11 @@ PICTURES = {
 SOUNDS = FileLimits(5 * MEGABYTE, ("mp3", "wav", "m4a", "aac"))
 
 VideoOf = Callable[[WorkflowJob], str]
-"""Asks the vendor for a fresh, signed address of the video of a job."""
+"""Asks Kling for a fresh, signed address of the video of a job."""
 
 
 def require_reachable_inputs(request: GenerationRequest, settings: MediaSettings) -> None:
-    """Find out before anything is paid what the vendor would only say after it accepted the task.
+    """Find out before anything is paid what Kling would only say after it accepted the task.
 
     :param request: a request whose files are named by address.
     :raises InputError: for an address that cannot be fetched; retryable where that may pass.

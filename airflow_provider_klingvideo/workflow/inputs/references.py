@@ -22,7 +22,7 @@ FILE_OF = "file_of"
 LAST_FRAME_OF = "last_frame_of"
 """The last frame of a video, with which the next shot goes on."""
 ID_OF = "id_of"
-"""The vendor's id of the first result that has one: an element, a voice, a sound, a video."""
+"""Kling's id of the first result that has one: an element, a voice, a sound, a video."""
 
 _VALUES: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
     FILE_OF: lambda job: job["file"],

@@ -1,4 +1,4 @@
-"""Errors of the workflow itself; those of the vendor, the network and the media come from their own rooms."""
+"""Errors of the workflow itself; those of Kling, the network and the media come from their own rooms."""
 
 from __future__ import annotations
 
@@ -41,31 +41,31 @@ class CallInProgressError(KlingVideoError):
 
 
 class GenerationTimeoutError(KlingVideoError):
-    """The vendor had not finished when the deadline came."""
+    """Kling had not finished when the deadline came."""
 
     kind = "timeout"
     default_money = Money.MAYBE
-    default_advice = "The task runs on at the vendor; clear the sensor task, with a longer timeout, to take its result"
+    default_advice = "The task runs on at Kling; clear the sensor task, with a longer timeout, to take its result"
 
 
 class PollingLostError(KlingVideoError):
-    """The vendor could not be asked about a task for too long."""
+    """Kling could not be asked about a task for too long."""
 
     kind = "polling"
     default_money = Money.MAYBE
-    default_advice = "Mend the cause and clear the sensor task; it follows the same vendor task"
+    default_advice = "Mend the cause and clear the sensor task; it follows the same task at Kling"
 
 
 class NoResultError(KlingVideoError):
-    """The vendor says succeeded, but offers no video."""
+    """Kling says succeeded, but offers no video."""
 
     kind = "no_result"
     default_money = Money.BILLED
-    default_advice = "Write to the vendor's support with the task id; the raw answer is in the job record"
+    default_advice = "Write to Kling's support with the task id; the raw answer is in the job record"
 
 
 class ResultExpiredError(KlingVideoError):
-    """The result was not loaded in the 30 days for which the vendor keeps it."""
+    """The result was not loaded in the 30 days for which Kling keeps it."""
 
     kind = "expired"
     default_money = Money.BILLED
@@ -93,7 +93,7 @@ class BudgetError(KlingVideoError):
 
 
 class InputError(KlingVideoError):
-    """An input file is missing or not what the vendor accepts."""
+    """An input file is missing or not what Kling accepts."""
 
     kind = "input"
 

@@ -14,7 +14,7 @@ class NotReachedError(ValueError):
 def reopened(job: WorkflowJob, state: WorkflowState) -> WorkflowJob:
     """Return the next revision of a job, as it was when it last entered ``state``.
 
-    What the job knows about vendor tasks stays, so that a task that was paid for is adopted instead of ordered again.
+    What the job knows about tasks at Kling stays, so that a task that was paid for is adopted instead of ordered again.
 
     :param job: any job; it is not changed.
     :param state: a state on the job's path.

@@ -17,7 +17,7 @@ class WorkflowState(StrEnum):
     GENERATING = "GENERATING"
     """Entered just before the create request is sent: from here on a paid task may exist."""
     POST_PROCESSING = "POST_PROCESSING"
-    """The vendor succeeded and has billed; the video is loaded, verified, stored and cut."""
+    """Kling succeeded and has billed; the video is loaded, verified, stored and cut."""
     COMPLETED = "COMPLETED"
     """Stored and verified."""
     FAILED = "FAILED"

@@ -116,4 +116,4 @@ TRANSITIONS = TransitionTable(
         "POST_PROCESSING": ["COMPLETED", "FAILED"],
     }
 )
-"""The table of this product: the vendor cannot cancel, so only QUEUED, which costs nothing, leads to CANCELLED."""
+"""The table of this product: Kling cannot cancel, so only QUEUED, which costs nothing, leads to CANCELLED."""

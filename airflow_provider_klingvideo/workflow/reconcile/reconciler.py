@@ -1,4 +1,4 @@
-"""Comparing the vendor's list of tasks with the job records, so that no paid video stays unnoticed."""
+"""Comparing Kling's list of tasks with the job records, so that no paid video stays unnoticed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANY_KIND = "text_to_video"
 
 
 class Finding(StrEnum):
-    """What a comparison can find about a vendor task, or about a record."""
+    """What a comparison can find about a task at Kling, or about a record."""
 
     FOLLOWED = "followed"
     LATE_RESULT = "late_result"
@@ -67,9 +67,9 @@ class Difference:
     :param finding: what was found.
     :param job_id: the job that it is about, where that is known.
     :param job_state: the job's state on record, empty without a record.
-    :param task_id: the vendor's id, where it is known.
+    :param task_id: Kling's id, where it is known.
     :param external_task_id: our id of the task.
-    :param vendor_status: the vendor's word, empty when it does not list the task.
+    :param vendor_status: Kling's word, empty when it does not list the task.
     :param bill: what Kling has billed, in words; None while it does not say.
     :param record: where the record lies.
     :param done: what was done about it; empty for a mere report.
@@ -133,7 +133,7 @@ class _Known:
 class Reconciler:
     """Compares, and adopts on demand. It never sends a create request.
 
-    :param client: the vendor's API, open.
+    :param client: Kling's API, open.
     :param store: of the folder below which all records lie.
     :param open_store: opens engine and work of the states for a store, see :data:`OpenStore`.
     :param is_over: tells of a job whether its DAG run has ended; None where that is not known, then age decides.
@@ -159,7 +159,7 @@ class Reconciler:
         self._since = utc_now() - kept
 
     async def compare(self, *, adopt: bool = False, close_stale: bool = False) -> Report:
-        """Compare the vendor's tasks with the records.
+        """Compare Kling's tasks with the records.
 
         :param adopt: load and store what was paid and is not followed.
         :param close_stale: end the records that nobody works on any more, as abandoned.

@@ -1,4 +1,4 @@
-"""One polling loop for all vendor tasks that a process waits for with the same connection."""
+"""One polling loop for all tasks at Kling that a process waits for with the same connection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 COMING = 0.5
 # The shared loop asks at a deadline, too. When its answer has not come by then, the loop is held up.
 GRACE = 5.0
-# The vendor's clock tells when a task was created, ours when we ordered it.
+# Kling's clock tells when a task was created, ours when we ordered it.
 CLOCK_SKEW = timedelta(minutes=10)
 TASKS_ON_A_PAGE = 500
 # A listing that did not pay is tried again after some turns.
@@ -51,7 +51,7 @@ class Broker:
     a listing says beyond that is heard, too, so that hundreds of tasks cost no more than one. The decisions are those
     of each task's :class:`GenerationWatch`.
 
-    :param client: asks the vendor.
+    :param client: asks Kling.
     :param timings: where it is noted how long tasks take.
     """
 
@@ -68,7 +68,7 @@ class Broker:
         self._late_question = asyncio.Lock()
 
     async def follow(self, watch: GenerationWatch, kind: str, timing: str | None = None) -> Ended:
-        """Wait until a task has ended, its deadline has come, or the vendor cannot be asked any more.
+        """Wait until a task has ended, its deadline has come, or Kling cannot be asked any more.
 
         :param kind: the product of the task.
         :param timing: what tasks that take about the same time have in common; see :func:`timing_key`.
@@ -241,7 +241,7 @@ class Broker:
         except KlingVideoError as error:
             await self._trouble(waiters, error)
         except Exception as error:
-            log.exception("Asking the vendor about %d tasks failed", len(waiters))
+            log.exception("Asking Kling about %d tasks failed", len(waiters))
             await self._trouble(waiters, PollingLostError(f"{type(error).__name__}: {error}", retryable=True))
 
     async def _trouble(self, waiters: Collection[_Waiter], error: KlingVideoError) -> None:

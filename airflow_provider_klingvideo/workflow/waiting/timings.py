@@ -1,4 +1,4 @@
-"""How long the vendor took lately, by what was generated: kept, so that the next wait asks when a result is due."""
+"""How long Kling took lately, by what was generated: kept, so that the next wait asks when a result is due."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_klingvideo.storage.writing import read_whole, write_whole
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 
 FOLDER = "timings"
-# So few that a vendor who has become faster or slower is followed within a day's work.
+# So few that Kling is followed when it has become faster or slower, within a day's work.
 KEPT = 40
 FEWEST = 3
 # Tasks to come will be a little quicker than the quickest, and slower than the slowest.

@@ -65,15 +65,15 @@ class Ended:
     """The wait is over. JSON values only, no signed URL: it travels through Airflow's database.
 
     :param outcome: how it ended.
-    :param message: the vendor's words, or what went wrong.
+    :param message: Kling's words, or what went wrong.
     :param bill: what Kling has billed, the JSON values of a
         :class:`~airflow_provider_klingvideo.kling.wire.bills.Bill`; None when it did not say.
-    :param seconds: length of the video as the vendor states it.
-    :param vendor_seconds: how long the vendor took, by its own clock; None when it did not say.
+    :param seconds: length of the video as Kling states it.
+    :param vendor_seconds: how long Kling took, by its own clock; None when it did not say.
     :param video_url: where the video lies, without the signed query; None where there is none.
     :param outputs: every result: ``type``, and where it has them ``id``, ``name``, ``group``, ``seconds``, ``url``
         (without the signed query), ``watermark`` (whether it also comes with one), ``formats`` (in which others).
-    :param answer: the vendor's answer when it makes no sense, for its support.
+    :param answer: Kling's answer when it makes no sense, for its support.
     """
 
     outcome: Outcome
@@ -105,10 +105,10 @@ class Ended:
 
 
 class GenerationWatch:
-    """Follows one vendor task from answer to answer.
+    """Follows one task at Kling from answer to answer.
 
-    :param task_id: the vendor's id, for messages.
-    :param submitted_at: when the vendor accepted the task, aware.
+    :param task_id: Kling's id, for messages.
+    :param submitted_at: when Kling accepted the task, aware.
     :param deadline: when to stop waiting, aware; an answer that arrives later still counts when it is terminal.
     :param typical_seconds: how long such a task usually takes.
     :param window: seconds after which such tasks began to end, and after which nearly all had ended, as observed; None
@@ -151,11 +151,11 @@ class GenerationWatch:
     def on_task(self, task: Task | None, now: datetime) -> Wait | Ended:
         """Take an answer.
 
-        :param task: the task; None when the vendor's answer did not name it, which is no failure of the task.
+        :param task: the task; None when Kling's answer did not name it, which is no failure of the task.
         :param now: the present time, aware.
         """
         if task is None:
-            return self._on_trouble(f"The vendor does not list task {self.task_id}.", now)
+            return self._on_trouble(f"Kling does not list task {self.task_id}.", now)
         self._errors = self._refusals = 0
         if task.status.is_terminal:
             return _ended(task)
@@ -206,7 +206,7 @@ class GenerationWatch:
 def _ended(task: Task) -> Ended:
     bill = None if task.bill is None else task.bill.model_dump(mode="json")
     if not task.succeeded:
-        return Ended(Outcome.FAILED, task.message or "the vendor gave no reason", bill=bill)
+        return Ended(Outcome.FAILED, task.message or "Kling gave no reason", bill=bill)
     if not any(one.url or (one.type in LIBRARY_ITEMS and one.id) for one in task.outputs):
         message = f"Task {task.id} succeeded without a result"
         return Ended(Outcome.NO_RESULT, message, bill=bill, answer=task.public_answer())

@@ -57,8 +57,8 @@ class Answer:
 
 
 def envelope(data: Any = None, *, code: Any = 0, status: int = 200, **headers: str) -> Answer:
-    """An answer of the vendor."""
-    content = {"code": code, "message": "words of the vendor", "request_id": "r-1", "data": data}
+    """An answer of Kling."""
+    content = {"code": code, "message": "words of Kling", "request_id": "r-1", "data": data}
     return Answer(json.dumps(content).encode(), status, {name.replace("_", "-"): it for name, it in headers.items()})
 
 

@@ -1,4 +1,4 @@
-"""Nothing is sent that the vendor's document does not have: it would be ignored, and the wrong thing billed."""
+"""Nothing is sent that Kling's document does not have: it would be ignored, and the wrong thing billed."""
 
 from __future__ import annotations
 

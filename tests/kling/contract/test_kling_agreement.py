@@ -1,6 +1,6 @@
 """The client's rules and the sandbox's were written apart: what one accepts the other must accept, and refuse likewise.
 
-What the vendor ignores silently (a field that a path does not know) is refused by the client alone, so such fields are
+What Kling ignores silently (a field that a path does not know) is refused by the client alone, so such fields are
 left out here; every other random request goes over HTTP.
 """
 

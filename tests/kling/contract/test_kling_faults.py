@@ -66,7 +66,7 @@ DOUBTFUL = {
     "html with 502": html(502),
     "html with 504": html(504),
     "html with 408": html(408),
-    "408 of the vendor": envelope(code=9999, status=408),
+    "408 of Kling": envelope(code=9999, status=408),
     "redirect": html(302, Location="/elsewhere"),
     "no body": Answer(),
     "no json": Answer(b'{"code": 0'),

@@ -1,7 +1,7 @@
 """The client's rules and the sandbox's were written apart: for every product, what one accepts the other must accept,
 and refuse likewise; where both accept, the price that was estimated is the price of the order.
 
-What the vendor ignores silently, a field that a path does not know, is refused by the client alone.
+What Kling ignores silently, a field that a path does not know, is refused by the client alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
 numbers = itertools.count()
 
-# What only the client knows: the vendor would take it, and make something else of it than was meant.
+# What only the client knows: Kling would take it, and make something else of it than was meant.
 ONLY_OURS = (
     # A model without shots reads them as one long prompt.
     "shots: are not known",
@@ -46,7 +46,7 @@ ONLY_OURS = (
     # One of the two would not be sent.
     "frontal_image or video: none is given, or more than one",
 )
-# What only the vendor knows: its libraries and sessions.
+# What only Kling knows: its libraries and sessions.
 ONLY_THE_VENDORS = ("not found", "Invalid voice_id", "does not fit a video")
 
 

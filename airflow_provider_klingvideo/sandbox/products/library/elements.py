@@ -116,7 +116,7 @@ _REFERENCES: dict[str, tuple[ElementType, Callable[[Fields], tuple[Input, ...]]]
 
 
 def _voice(fields: Fields, library: Library, element: dict[str, Any]) -> tuple[Result, ...]:
-    """The voice that was chosen, or the one that may be in the film, of which the vendor makes a voice of its own."""
+    """The voice that was chosen, or the one that may be in the film, of which Kling makes a voice of its own."""
     voice_id = fields.text("element_voice_id")
     if not voice_id and element["element_type"] is not ElementType.CHARACTER:
         return ()

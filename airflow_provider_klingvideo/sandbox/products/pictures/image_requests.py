@@ -40,7 +40,7 @@ TRY_ON_MODELS = ("kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5")
 SUBJECTS = range(1, 5)
 SERIES = range(2, 10)
 AUTOMATIC_SERIES = 4
-"""How many pictures the sandbox makes where the vendor's model decides."""
+"""How many pictures the sandbox makes where Kling's model decides."""
 
 EXPANSION = 2.0
 EXPANDED_AREA = 3.0

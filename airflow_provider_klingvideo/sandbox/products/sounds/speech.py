@@ -23,7 +23,7 @@ from airflow_provider_klingvideo.sandbox.serving.routing import VendorRoute, bas
 WORDS = 1000
 UNITS = Decimal("0.05")
 SLOWEST, FASTEST = 0.8, 2.0
-# How many characters are spoken in a second; the vendor's speakers were not measured.
+# How many characters are spoken in a second; Kling's speakers were not measured.
 CHARACTERS_PER_SECOND = {"zh": 4, "en": 15}
 SHORTEST = 1.0
 

@@ -38,7 +38,7 @@ _SHORTEST = 3
 _LONGEST = {"image": 10, "video": 30}
 _SOUNDS = {"original": Sound.ORIGINAL, "off": Sound.SILENT}
 _IMAGE = LEGACY_IMAGE.model_copy(update={"longest": 65_536})
-# What a legacy request lacks, in the order in which the vendor says so (kling-api section 7.2).
+# What a legacy request lacks, in the order in which Kling says so (kling-api section 7.2).
 _MISSING = {
     "image_url": "imageUrl: must not be blank",
     "video_url": "videoUrl: must not be blank",

@@ -53,7 +53,7 @@ _CONTENT_LIMITS = {
     "feature_video": 1,
     "base_video": 1,
     "element": _ANY,
-    # The vendor lets the types of motion control pass and ignores them.
+    # Kling lets the types of motion control pass and ignores them.
     "image": _ANY,
     "video": _ANY,
 }

@@ -1,4 +1,4 @@
-"""Endpoints that the vendor has switched off, or whose models are all gone (kling-api section 7.2)."""
+"""Endpoints that Kling has switched off, or whose models are all gone (kling-api section 7.2)."""
 
 from __future__ import annotations
 
