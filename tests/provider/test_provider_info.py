@@ -42,7 +42,7 @@ def test_every_class_is_there():
 
 def test_every_option_is_used_and_every_used_option_is_declared():
     runtime = Path(__file__).parents[2] / "airflow_provider_klingvideo" / "runtime"
-    source = "".join((runtime / name).read_text() for name in ("configuration.py", "connection.py"))
+    source = "".join((runtime / name).read_text() for name in ("configuration.py", "connections/connection.py"))
     for name in INFO["config"]["klingvideo"]["options"]:
         assert f'"{name}"' in source
     assert source.count("conf.get") == len(INFO["config"]["klingvideo"]["options"])
