@@ -35,7 +35,12 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"class-name": f"{_PACKAGE}.decorators.klingvideo.kling_video_task", "name": "kling_video"}
         ],
-        "extra-links": [f"{_PACKAGE}.links.klingvideo.KlingConsoleLink"],
+        "extra-links": [
+            f"{_PACKAGE}.links.klingvideo.KlingConsoleLink",
+            f"{_PACKAGE}.links.files.KlingVideoLink",
+            f"{_PACKAGE}.links.files.KlingVideoPosterLink",
+            f"{_PACKAGE}.links.files.KlingVideoRecordLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "klingai",

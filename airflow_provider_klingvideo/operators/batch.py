@@ -76,10 +76,12 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
         return self._go_on(context, is_beginning=False)
 
     def _go_on(self, context: Context, *, is_beginning: bool) -> dict[str, Any]:
+        from airflow_provider_klingvideo.runtime.airflow_errors import told_first
         from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL, Chunk
         from airflow_provider_klingvideo.runtime.outlets import tell_of_videos
         from airflow_provider_klingvideo.triggers.waits import BACKSTOP, batch_trigger
         from airflow_provider_klingvideo.workflow.batch.judge import judged
+        from airflow_provider_klingvideo.workflow.story import told_counts, told_of_failed
 
         chunk = Chunk.load(self, context, is_beginning=is_beginning)
         suspended = chunk.work()
@@ -88,10 +90,13 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
             trigger = batch_trigger(chunk.session, chunk.jobs, suspended)
             self.defer(trigger=trigger, method_name="resume", timeout=LONGEST_DEFERRAL + BACKSTOP)
         summary = judged(chunk.jobs, self.max_failed_share)
-        self.log.info("%s", summary)
+        # Whether the batch is accepted its verdict says, over all chunks.
+        self.log.info("The jobs of this task: %s", told_counts(summary["states"]))
+        for line in told_of_failed((job.origin.row or job.id, job) for job in chunk.jobs):
+            self.log.warning("%s", line)
         tell_of_videos(self.outlets, context, chunk.jobs)
         if not summary["accepted"]:
-            raise AirflowFailException(f"{summary['failed']} of {summary['total']} jobs failed")
+            raise told_first(AirflowFailException(f"{summary['failed']} of {summary['total']} jobs failed"))
         return summary
 
     def on_kill(self) -> None:
@@ -152,25 +157,33 @@ class KlingVideoBatchVerdictOperator(KlingVideoBaseOperator, task="batch_verdict
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary: counts by state, and the manifest's path; the manifest itself stays out of XCom."""
-        from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors
+        from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors, told_first
         from airflow_provider_klingvideo.runtime.batches.verdict import BatchVerdict
         from airflow_provider_klingvideo.runtime.upstream import Upstream, shown
+        from airflow_provider_klingvideo.workflow.story import told_counts
 
         upstream = Upstream(self, context)
         if self.requests != [] and upstream.is_left_out:
             raise AirflowSkipException("The batch was left out: the tasks with which it begins were skipped.")
         if self.requests is None:
             why = upstream.blame or "the task that lists them has returned none"
-            raise AirflowFailException(f"The batch has no requests: {why}.")
+            raise told_first(AirflowFailException(f"The batch has no requests: {why}."))
         with airflow_errors():
-            summary = BatchVerdict.over(self, context).summary()
-        self.log.info("Batch: %s", summary)
+            verdict = BatchVerdict.over(self, context)
+            summary = verdict.summary()
         if not summary["accepted"]:
-            raise AirflowFailException(
+            error = AirflowFailException(
                 f"{summary['failed']} of {summary['total']} jobs did not succeed{_reason(summary, upstream)}; the "
                 f"policy lets {self.max_failed_share:.0%} fail. Rows that were refused: {summary['refused']}. "
                 f"Manifest: {summary['manifest']}"
             )
+            told_first(error)
+            for line in verdict.failed:
+                self.log.error("%s", line)
+            raise error
+        self.log.info("Batch accepted: %s. Manifest: %s", told_counts(summary["states"]), summary["manifest"])
+        for line in verdict.failed:
+            self.log.warning("%s", line)
         if summary["refused"]:
             self.log.warning("%d of the rows were refused and not ordered", summary["refused"])
         return {**summary, "failed_tasks": shown(summary["failed_tasks"])}

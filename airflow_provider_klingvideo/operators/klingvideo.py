@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_klingvideo.links.files import FILE_LINKS
 from airflow_provider_klingvideo.links.klingvideo import CONSOLE_URL_KEY, KlingConsoleLink
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoBaseOperator
 
@@ -160,6 +161,7 @@ class KlingVideoCompleteOperator(_PhaseOperator, task="completed"):
     """COMPLETED: prove that every file lies in the store; an ``outlets`` asset gets the video's facts as its extra."""
 
     ui_color = UI_COLORS["good"]
+    operator_extra_links: Sequence[BaseOperatorLink] = FILE_LINKS
 
     def tell(self, run: JobRun) -> None:
         """Tell the assets."""

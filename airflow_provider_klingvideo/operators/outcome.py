@@ -7,14 +7,16 @@ find their job by its place in the DAG.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
+from airflow_provider_klingvideo.links.files import FILE_LINKS
 from airflow_provider_klingvideo.operators.base import UI_COLORS, KlingVideoBaseOperator
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_provider_klingvideo.runtime.job_run import JobRun
 
@@ -37,7 +39,7 @@ class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the failed job."""
         from airflow_provider_klingvideo.runtime.job_run import JobRun, raise_missing
-        from airflow_provider_klingvideo.runtime.upstream import Upstream
+        from airflow_provider_klingvideo.runtime.upstream import Upstream, named
         from airflow_provider_klingvideo.workflow.job.closing import close
 
         upstream, run = Upstream(self, context), JobRun.find(self, context)
@@ -50,7 +52,8 @@ class KlingVideoFailOperator(KlingVideoBaseOperator, task="failed"):
             failed = upstream.failed
             if not failed:
                 raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}; none of its own tasks has failed.")
-            run.end(close, f"task {', '.join(failed)} failed, or was stopped by a person or by Airflow")
+            names = named(upstream.failed_of_group or failed)
+            run.end(close, f"task {names} failed, or was stopped by a person or by Airflow")
         return _entered(run, WorkflowState.FAILED)
 
 
@@ -65,14 +68,16 @@ class KlingVideoCancelOperator(KlingVideoBaseOperator, task="cancelled"):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the cancelled job."""
         from airflow_provider_klingvideo.runtime.job_run import JobRun
-        from airflow_provider_klingvideo.runtime.upstream import Upstream
+        from airflow_provider_klingvideo.runtime.upstream import Upstream, named
         from airflow_provider_klingvideo.workflow.job.closing import cancel
 
-        if Upstream(self, context).is_left_out:
+        upstream = Upstream(self, context)
+        if upstream.is_left_out:
             raise AirflowSkipException(LEFT_OUT)
         run = JobRun.start(self, context)
         if not run.job.is_terminal:
-            run.end(cancel, "its task was skipped")
+            skipped = f"task {named(upstream.skipped)}" if upstream.skipped else "its task"
+            run.end(cancel, f"{skipped} was skipped, by a person, a branch or Airflow")
         return _entered(run, WorkflowState.CANCELLED)
 
 
@@ -85,35 +90,44 @@ class KlingVideoVerdictOperator(KlingVideoBaseOperator, task="verdict"):
     """
 
     ui_color = UI_COLORS["neutral"]
+    operator_extra_links: Sequence[BaseOperatorLink] = FILE_LINKS
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the job, unless it failed."""
+        from airflow_provider_klingvideo.runtime.airflow_errors import told_first
         from airflow_provider_klingvideo.runtime.job_run import JobRun, raise_missing
-        from airflow_provider_klingvideo.runtime.upstream import Upstream
+        from airflow_provider_klingvideo.runtime.upstream import Upstream, named
         from airflow_provider_klingvideo.workflow.job.closing import close
+        from airflow_provider_klingvideo.workflow.story import told_of
 
         upstream, run = Upstream(self, context), JobRun.find(self, context)
         # A job that somebody has begun and nobody has ended may be paid: it is ended here, left out or not.
         if (run is None or run.job.is_terminal) and upstream.is_left_out:
             raise AirflowSkipException(LEFT_OUT)
         if run is None and upstream.blame and not upstream.has_begun:
-            raise AirflowFailException(f"No job was begun: {upstream.blame}.")
+            raise told_first(AirflowFailException(f"No job was begun: {upstream.blame}. Clear it to try again."))
         if run is None:
             raise_missing(self, context)
         if not run.job.is_terminal:
             run.end(close, "its tasks ended without recording a result, or were stopped by a person or by Airflow")
         if run.job.state is WorkflowState.FAILED:
-            raise AirflowFailException(f"Job {run.job.id} FAILED. {run.job.error}")
+            culprits = upstream.failed_of_group
+            advice = f" To go on, clear task {named(culprits)} and what follows it." if culprits else ""
+            raise told_first(AirflowFailException(f"{told_of(run.job)}{advice}"))
         if run.job.state is WorkflowState.COMPLETED and (failed := upstream.failed):
-            raise AirflowFailException(
-                f"Job {run.job.id} was COMPLETED, but {', '.join(failed)} failed when run again."
+            names = named(upstream.failed_of_group or failed)
+            raise told_first(
+                AirflowFailException(f"Job {run.job.id} was COMPLETED, but {names} failed when run again. Clear it.")
             )
+        self.log.info("%s", told_of(run.job))
         return run.told()
 
 
 def _entered(run: JobRun, state: WorkflowState) -> dict[str, Any]:
     """Return the job when it is in a state, else skip the task: its state is not entered."""
+    from airflow_provider_klingvideo.workflow.story import told_of
+
     if run.job.state is not state:
         raise AirflowSkipException(f"Job {run.job.id} is {run.job.state}, not {state}.")
-    logging.getLogger(__name__).info("Job %s is %s. %s", run.job.id, state, run.job.error or "")
+    logging.getLogger(__name__).info("%s", told_of(run.job))
     return run.told()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import AirflowFailException, AirflowSkipException
+from airflow_provider_klingvideo.links.files import FILE_LINKS
 from airflow_provider_klingvideo.links.klingvideo import CONSOLE_URL_KEY, KlingConsoleLink
 from airflow_provider_klingvideo.operators.base import KlingVideoBaseOperator
 
@@ -29,7 +30,7 @@ class KlingVideoOperator(KlingVideoBaseOperator, task="video"):
     ``KlingVideoOperator.partial(task_id="video", ...).expand(request=[...])`` makes a task for each video.
     """
 
-    operator_extra_links: Sequence[BaseOperatorLink] = (KlingConsoleLink(),)
+    operator_extra_links: Sequence[BaseOperatorLink] = (KlingConsoleLink(), *FILE_LINKS)
 
     request: Any
     deferrable: bool
@@ -53,8 +54,10 @@ class KlingVideoOperator(KlingVideoBaseOperator, task="video"):
         return self._go_on(run)
 
     def _go_on(self, run: JobRun) -> dict[str, Any]:
+        from airflow_provider_klingvideo.runtime.airflow_errors import told_first
         from airflow_provider_klingvideo.runtime.outlets import tell_of_video
         from airflow_provider_klingvideo.workflow import WorkflowState
+        from airflow_provider_klingvideo.workflow.story import told_of
 
         wait = run.work(lambda driver: self._work(run, driver))
         if wait is not None:
@@ -62,11 +65,13 @@ class KlingVideoOperator(KlingVideoBaseOperator, task="video"):
         job = run.job
         # A job that ended in an earlier try of this very turn stays as it is.
         if job.state is WorkflowState.FAILED:
-            raise AirflowFailException(f"Job {job.id} FAILED. {job.error}")
+            raise told_first(AirflowFailException(told_of(job)))
         if job.state is WorkflowState.CANCELLED:
-            raise AirflowSkipException(f"Job {job.id} was CANCELLED. {job.error}")
+            self.log.info("%s", told_of(job))
+            raise AirflowSkipException(told_of(job))
         for warning in job.files.warnings:
             self.log.warning("%s", warning)
+        self.log.info("%s", told_of(job))
         tell_of_video(self.outlets, run.context, job)
         return run.told()
 

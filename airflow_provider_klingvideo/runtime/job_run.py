@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_klingvideo._compat import AirflowException, AirflowFailException
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
-from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors, end_of_job
+from airflow_provider_klingvideo.runtime.airflow_errors import airflow_errors, end_of_job, told_first
 from airflow_provider_klingvideo.runtime.places import (
     JobTask,
     is_beginning,
@@ -186,7 +186,7 @@ class JobRun:
         try:
             self.job = self.engine.reopen(self.job, state)
         except NotReachedError as error:
-            raise AirflowFailException(str(error)) from error
+            raise told_first(AirflowFailException(str(error))) from error
 
     def order_again(self, take: int) -> None:
         """Take a job that has its video up again when a person asks for another take of it."""
@@ -218,7 +218,7 @@ class JobRun:
         try:
             wait = asyncio.run(self._driven(work))
         except RecordOvertakenError as error:
-            raise AirflowException(str(error)) from error
+            raise told_first(AirflowException(str(error))) from error
         except KlingVideoError as error:
             return self._failed(error)
         except Exception as error:
@@ -247,7 +247,7 @@ class JobRun:
             left = self.session.settings.seconds_left(self.job) if error.retry_after else 0
             if error.retry_after and left > 0 and getattr(self.task, "deferrable", True):
                 return WaitForMoment(str(self.job.error), bounded_pause(error.retry_after, least=0, left=left))
-            raise AirflowException(self.job.error) from error
+            raise told_first(AirflowException(self.job.error)) from error
         self.engine.fail(self.job, error)
         with airflow_errors():
             self.store.save(self.job)

@@ -56,6 +56,21 @@ class Upstream:
         return sorted(name for name, state in states.items() if state == "failed")
 
     @property
+    def failed_of_group(self) -> list[str]:
+        """The tasks of the group that failed themselves: those behind them never ran, and are no reason."""
+        states = self._states(one.task_id for one in self._before if self._is_of_group(one))
+        return sorted(name for name, state in states.items() if state == "failed")
+
+    @property
+    def skipped(self) -> list[str]:
+        """The tasks of the group where its skip began: those behind them never ran."""
+        states = self._states(one.task_id for one in self._before if self._is_of_group(one))
+        tasks = [one for one in self._before if states.get(one.task_id) == "skipped"]
+        return sorted(
+            one.task_id for one in tasks if not any(states.get(up) == "skipped" for up in one.upstream_task_ids)
+        )
+
+    @property
     def blame(self) -> str:
         """Name the tasks that failed themselves, for a person; empty where none did."""
         return f"task {named(self.culprits)} failed" if self.culprits else ""

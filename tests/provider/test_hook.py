@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import httpx
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import ErrorType
@@ -21,7 +22,12 @@ from hypothesis import strategies as st
 from airflow_provider_klingvideo.hooks.klingai import KlingAIHook
 from airflow_provider_klingvideo.media.errors import DownloadError
 from airflow_provider_klingvideo.media.fetch.guard import check_target, parse_url
-from airflow_provider_klingvideo.runtime.connections.connection import KlingConnection, KlingSettings, settings_of
+from airflow_provider_klingvideo.runtime.connections.connection import (
+    SANDBOX_PAGE,
+    KlingConnection,
+    KlingSettings,
+    settings_of,
+)
 from airflow_provider_klingvideo.runtime.connections.faults import ConnectionSettingsError, UnreachableConnectionError
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
 
@@ -53,6 +59,25 @@ def test_an_api_key_alone_is_enough(monkeypatch):
     assert settings.base_url == "https://api-singapore.klingai.com"
     assert (settings.console_url, settings.media_hosts) == ("https://kling.ai/dev", frozenset())
     assert "'k'" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("http://localhost:8099", "http://localhost:8099/sandbox"),
+        ("https://gateway.example.org", "https://kling.ai/dev"),
+    ],
+)
+def test_the_console_is_the_sandboxs_page_or_klings(monkeypatch, address, page):
+    fields = {"conn_type": "klingai", "host": address, "password": "k"}
+    monkeypatch.setenv("AIRFLOW_CONN_KLINGAI_DEFAULT", json.dumps(fields))
+    assert KlingAIHook().settings.console_url == page
+
+
+def test_the_sandboxs_page_needs_no_key():
+
+    with SandboxServer() as server:
+        assert httpx.get(f"{server.url}{SANDBOX_PAGE}").status_code == 200
 
 
 @pytest.mark.parametrize(

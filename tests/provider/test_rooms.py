@@ -42,6 +42,7 @@ FLOORS = [
     "workflow.results",
     "workflow.waiting",
     "workflow.ordering",
+    "workflow.story",
     "workflow.job",
     "kling",
     "kling.client",

@@ -12,6 +12,7 @@ from airflow_provider_klingvideo.runtime.upstream import Upstream
 from airflow_provider_klingvideo.workflow import JobStore
 from airflow_provider_klingvideo.workflow.batch.judge import close_unended, judged
 from airflow_provider_klingvideo.workflow.batch.manifest import write_manifest
+from airflow_provider_klingvideo.workflow.story import told_of_failed
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,6 +41,8 @@ class BatchVerdict:
     context: Context
     session: Session
     store: JobStore
+    failed: Sequence[str] = ()
+    """The jobs that did not succeed, with their reasons, once the batch was judged."""
 
     @classmethod
     def over(cls, task: VerdictTask, context: Context) -> BatchVerdict:
@@ -59,6 +62,10 @@ class BatchVerdict:
         jobs = [None if index in refused else self.store.load(one) for index, one in enumerate(ids)]
         for job in close_unended(self.session.engine(self.store), [one for one in jobs if one], CAUSE):
             self.session.reservations.settle(job)
+        names = [row.key for row in rows] or [f"entry {number}" for number, _ in enumerate(ids, start=1)]
+        self.failed = told_of_failed(
+            (name, job) for index, (name, job) in enumerate(zip(names, jobs, strict=True)) if index not in refused
+        )
         ordered = [job for index, job in enumerate(jobs) if index not in refused]
         failed_tasks = Upstream(task, self.context).failed
         summary = judged(ordered, task.max_failed_share, failed_tasks=failed_tasks, refused=len(refused))

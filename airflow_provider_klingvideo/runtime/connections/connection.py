@@ -29,6 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 CONSOLE_URL = "https://kling.ai/dev"
+SANDBOX_PAGE = "/sandbox"
 DEFAULT_REGION = "singapore"
 USUAL_PORTS = {"http": 80, "https": 443}
 
@@ -64,8 +65,12 @@ class KlingSettings:
 
     @property
     def console_url(self) -> str:
-        """Where a person sees tasks and balance: Kling's console, or the page of the own address."""
-        return self.base_url if self.is_custom_host else CONSOLE_URL
+        """Where a person sees tasks and balance: Kling's console, or the sandbox's page.
+
+        An own address without TLS is taken for the sandbox's; behind a gateway it is Kling's account that pays.
+        """
+        is_sandbox = self.is_custom_host and self.base_url.startswith("http://")
+        return f"{self.base_url}{SANDBOX_PAGE}" if is_sandbox else CONSOLE_URL
 
     @property
     def media_hosts(self) -> frozenset[str]:

@@ -28,7 +28,8 @@ class SlotGate:
         granted = await means.run_blocking(lambda: means.slots.grant([place], in_flight))
         if job.id in granted:
             return None
-        return WaitForSlot("every slot is taken, or others wait longer", place=place)
+        why = await means.run_blocking(lambda: means.slots.why_full(place, in_flight))
+        return WaitForSlot(why, place=place)
 
     async def release(self, job: WorkflowJob) -> None:
         """Give the slot to others."""

@@ -136,6 +136,18 @@ class Occupancy:
         total = inf if self.rules.total is None else self.rules.total
         return total, min(self.rules.models.get(model, inf), self.quota(), self.learned(model))
 
+    def why_full(self, model: str) -> str:
+        """Tell a person why no slot of a model is free: how many are taken of how many, and whose limit that is."""
+        of_model = self.taken(model) + sum(one.model == model for one in self.claims)
+        limits: tuple[tuple[int, float, str], ...] = (
+            (self.total + len(self.claims), inf if self.rules.total is None else self.rules.total, "the connection"),
+            (of_model, self.rules.models.get(model, inf), f"the connection for {model}"),
+            (of_model, self.quota(), "the account's packs"),
+            (of_model, self.learned(model), "Kling, as its last refusals have shown"),
+        )
+        full = (f"{taken} of {limit:g} taken (limit of {whose})" for taken, limit, whose in limits if taken >= limit)
+        return f"no slot is free: {next(full, 'other jobs wait longer or with a higher priority')}"
+
     def is_limited(self, model: str) -> bool:
         """Whether any limit is known."""
         return min(self.limits(model)) < inf

@@ -143,6 +143,13 @@ class Slots:
             self._keep_queue(queue, look.pack, {one.model for one in waiting if one.job_id not in granted}, occupancy)
         return granted
 
+    def why_full(self, place: Place, in_flight: Sequence[Task]) -> str:
+        """Tell a person why a job that was given no slot has to wait.
+
+        :param in_flight: what Kling runs of its pack.
+        """
+        return self._occupancy(place.pack, in_flight, self._board.view().notices).why_full(place.model)
+
     def ordered(self, place: Place) -> None:
         """Note that a job has ordered: its claim becomes a running task of its model."""
         view = self._view_of_limited(place)

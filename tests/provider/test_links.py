@@ -1,0 +1,44 @@
+"""Links to the files of a job."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.execution_time.xcom import XCom
+
+from airflow_provider_klingvideo.links.files import FILE_LINKS, browser_address
+from airflow_provider_klingvideo.operators.klingvideo import KlingVideoCompleteOperator
+from airflow_provider_klingvideo.operators.outcome import KlingVideoVerdictOperator
+from airflow_provider_klingvideo.operators.video import KlingVideoOperator
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("gs://bucket/a/v.mp4", "https://storage.cloud.google.com/bucket/a/v.mp4"),
+        ("https://files.example.org/v.mp4?Signature=secret", "https://files.example.org/v.mp4"),
+        ("s3://bucket/v.mp4", ""),
+        ("file:///videos/v.mp4", ""),
+        (None, ""),
+    ],
+)
+def test_what_a_browser_can_open_is_offered_without_its_signature(path, address):
+    assert browser_address(path) == address
+
+
+def test_links_lead_to_the_files_of_the_job(monkeypatch):
+    job = {"processed_url": "gs://b/v.mp4", "record": "gs://b/job.json"}
+    job["files"] = {"artifacts": {"poster": {"name": "poster", "path": "gs://b/poster.jpg"}}}
+    monkeypatch.setattr(XCom, "get_value", lambda **_: job)
+    found = {link.name: link.get_link(None, ti_key=None).rpartition("/")[2] for link in FILE_LINKS}
+    assert found == {"Video": "v.mp4", "Poster": "poster.jpg", "Job record": "job.json"}
+
+
+@pytest.mark.parametrize("returned", [None, {}, "text"])
+def test_a_task_that_returned_no_job_has_no_link(monkeypatch, returned):
+    monkeypatch.setattr(XCom, "get_value", lambda **_: returned)
+    assert {link.get_link(None, ti_key=None) for link in FILE_LINKS} == {""}
+
+
+@pytest.mark.parametrize("operator", [KlingVideoCompleteOperator, KlingVideoVerdictOperator, KlingVideoOperator])
+def test_tasks_that_people_open_have_them(operator):
+    assert [one.name for one in operator.operator_extra_links][-3:] == ["Video", "Poster", "Job record"]
