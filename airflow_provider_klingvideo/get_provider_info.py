@@ -89,6 +89,12 @@ _CONNECTION_FIELDS = {
         "Empty: what the account's packs allow, as Kling tells.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
+    "prices": {
+        "label": "Prices",
+        "description": "What your contract says otherwise than Kling's list, as JSON: "
+        '{"rates": [{"pack": "video", "currency": "USD", "money": "0.12"}]}.',
+        "schema": {"type": ["string", "null"]},
+    },
     "model_limits": {
         "label": "Limits by model",
         "description": 'The same for single models, as JSON: {"kling-3.0": 5}.',
@@ -150,6 +156,12 @@ _CONFIG = {
         ),
         "rows_max_count": _option("Most rows of a batch.", "integer", "100000"),
         "rows_max_cell": _option("Longest text in a cell of a batch, in characters.", "integer", "100000"),
+        "catalogue": _option(
+            "File of models and prices that is read instead of the one of this release; see the page on prices.",
+            "string",
+            "",
+            "/opt/airflow/kling-catalogue.json",
+        ),
         "listeners": _option(
             "Paths of functions or classes, separated by commas, that are told everything that happens to a job; see "
             "the guide on operators.",

@@ -12,11 +12,14 @@ from airflow.sdk import Param
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
 from airflow_provider_klingvideo.media.outputs.presets import DEFAULT_OUTPUTS, PRESETS
+from airflow_provider_klingvideo.runtime import catalogue
 
 TEXT_TO_VIDEO = "text_to_video"
 IMAGE_TO_VIDEO = "image_to_video"
 
 DEFAULT_MODEL = "kling-3.0-turbo"
+
+catalogue.heed()
 
 
 def text_to_video_params(prompt: str = "A red fox runs through fresh snow, low winter sun") -> dict[str, Param]:

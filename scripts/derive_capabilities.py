@@ -75,6 +75,20 @@ TYPICAL_IMAGE_SECONDS = 30
 SUCCESSORS = {"kling-v1": "kling-2.5-turbo", "kling-v2": "kling-3.0"}
 IMAGE_SUCCESSOR = "kling-3.0"
 LEGACY_PROMPT_MAX = 2500
+# The sheet's money for a unit -> the region that charges it.
+CURRENCIES = {
+    "usd": {"region": "singapore", "currency": "USD"},
+    "cny": {"region": "beijing", "currency": "CNY"},
+}
+# What costs nothing is on no list of the sheet.
+FREE = {
+    "model": "custom_element",
+    "feature": "any",
+    "per": "call",
+    "units": {"any": "0"},
+    "source": "kling-api section 9: elements cost nothing",
+    "confidence": "official-mirror",
+}
 RESOLUTION_OF_MODE = {"std": "720p", "pro": "1080p", "4k": "4k"}
 # The sheet's features in one word each; what is not listed has one price, ``any``.
 PRICED_FEATURES = {
@@ -143,9 +157,10 @@ def _capabilities(sheet: dict[str, Any]) -> dict[str, Any]:
         "derived_by": "scripts/derive_capabilities.py",
         "models": rows,
         "prices": _prices(sheet["prices"]),
-        "usd_per_unit": [
-            {"unit": entry["unit"].removesuffix(" unit"), "usd": str(entry["usd"]), **_origin(entry)}
+        "rates": [
+            {"pack": entry["unit"].removesuffix(" unit"), **place, "money": str(entry[name]), **_origin(entry)}
             for entry in sheet["unit_values"]
+            for name, place in CURRENCIES.items()
         ],
         "effect_scenes": [_scene(entry) for entry in sheet["effect_scenes"] if "absent" not in entry["status"]],
         "voices": {entry["language"]: entry["values"] for entry in sheet["tts_voices"]},
@@ -274,7 +289,7 @@ def _prices(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         units = {key: str(value) for key, value in entry["units"].items() if value is not None}
         row["units"] |= {"4k": units["any"]} if entry.get("resolution") == "4K" else units
-    return list(rows.values())
+    return [*rows.values(), FREE]
 
 
 def _scene(entry: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
+from itertools import product as combinations
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,9 +22,10 @@ from pydantic import BaseModel
 from airflow_provider_klingvideo import media
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.get_provider_info import get_provider_info
-from airflow_provider_klingvideo.kling import PRODUCTS, Product
+from airflow_provider_klingvideo.kling import PRODUCTS, REGIONS, Product, Terms, parse_request, quote
 from airflow_provider_klingvideo.kling.catalogue import matrix
 from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
+from airflow_provider_klingvideo.kling.catalogue.price_book import ANY
 from airflow_provider_klingvideo.kling.client.endpoints import endpoints as all_endpoints
 from airflow_provider_klingvideo.kling.errors import error_from_answer
 from airflow_provider_klingvideo.kling.products.base import Part
@@ -42,6 +44,7 @@ ERROR_HOMES = (
     "runtime.connections.faults",
     "storage.addresses",
     "runtime.options",
+    "kling.catalogue.capabilities",
     "kling.errors",
     "workflow.job.errors",
     "workflow.job.failure",
@@ -69,6 +72,12 @@ TASK_HOMES = (
 )
 REST_ROLE = re.compile(r":\w+:`~?[\w.]*?(\w+)`")
 FEW = 3
+# What the table of quotes asks for.
+QUOTED = {
+    "text_to_video": {"kind": "text_to_video", "prompt": "a red fox"},
+    "image_to_video": {"kind": "image_to_video", "prompt": "it runs", "first_frame": "https://example.org/a.png"},
+    "omni_video": {"kind": "omni_video", "prompt": "a red fox", "aspect_ratio": "16:9"},
+}
 PARAM = re.compile(r"^:param (\w+): (.*(?:\n    .*)*)", re.MULTILINE)
 
 
@@ -221,14 +230,40 @@ def endpoints() -> str:
 def prices() -> str:
     """List what products cost."""
     known = registry()
-    resolutions = [name for name in dict.fromkeys(name for one in known.prices for name in one.units) if name != "any"]
-    rows = [
-        [one.model, one.feature, one.per, *(str(one.units.get(name, one.units.get("any", ""))) for name in resolutions)]
-        for one in known.prices
+    resolutions = [
+        name for name in dict.fromkeys(name for one in known.book.prices for name in one.units) if name != ANY
     ]
-    units = ", ".join(f"one of {unit}s costs {usd}" for unit, usd in known.usd_per_unit.items())
-    note = f"As of {known.as_of}, in units; in US dollars by the list {units}:"
+    rows = [
+        [one.model, one.feature, one.per, *(str(one.units.get(name, one.units.get(ANY, ""))) for name in resolutions)]
+        for one in known.book.prices
+    ]
+    rates = ", ".join(f"{one.money} {one.currency} for one of {one.pack}s ({one.region})" for one in known.book.rates)
+    note = f"As of {known.as_of}, in units. Without a pack a unit costs by the list: {rates}."
     return "\n".join([note, "", _table(["model or product", "feature", "per", *resolutions], rows)])
+
+
+def quotes() -> str:
+    """List what videos from text and from pictures cost, as :func:`quote` tells it."""
+    rows = []
+    for can in registry().capabilities:
+        if can.is_retired or can.kind not in QUOTED:
+            continue
+        for audio, resolution in combinations(can.audio, can.resolutions):
+            fields = {**QUOTED[can.kind], "model": can.model, "resolution": resolution, "audio": audio}
+            told = [quote(parse_request(fields), can.family, Terms(region)) for region in REGIONS]
+            if told[0].units is not None:
+                money = [f"{one.money:.3f} {one.currency}" for one in told]
+                rows.append([can.kind, can.model, audio, resolution, f"{told[0].units:.1f}", *money, str(told[0].sure)])
+    head = [
+        "kind",
+        "model",
+        "sound",
+        "resolution",
+        "units",
+        *(f"without a pack, {region}" for region in REGIONS),
+        "sure",
+    ]
+    return _table(head, list(map(list, dict.fromkeys(map(tuple, rows)))))
 
 
 def presets() -> str:
@@ -333,6 +368,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "products": ("docs/products.md", products),
     "endpoints": ("docs/api-coverage.md", endpoints),
     "prices": ("docs/requests.md", prices),
+    "quotes": ("docs/prices.md", quotes),
     "errors": ("docs/reliability.md", errors),
     "presets": ("docs/media.md", presets),
     "plan": ("docs/media.md", plan),

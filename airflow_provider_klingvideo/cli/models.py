@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "print what every model and product can do, and what it costs"
 DESCRIPTION = """Print the capability matrix: every product (the kind of a request), its models, and what is legal.
-It is read from the registry of this release; nothing is asked of Kling.
+It is read from the catalogue of this release, or the one that [klingvideo] catalogue names; Kling is not asked.
 
 Example: klingvideo models --kind omni_video --prices"""
 
@@ -37,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
     from airflow_provider_klingvideo.kling.catalogue.matrix import HEAD, matrix
     from airflow_provider_klingvideo.kling.errors import InvalidRequestError
+    from airflow_provider_klingvideo.runtime import catalogue
 
+    catalogue.heed()
     known, kind = registry(), arguments.kind
     rows = matrix(kind)
     if not rows:
@@ -62,7 +64,7 @@ def _prices(known: Registry, kind: str | None) -> Iterator[tuple[str, Renderable
     names = {one.model for one in known.capabilities if kind in (None, one.kind)}
     rows = [
         [one.model, one.feature, one.per, ", ".join(f"{name}: {units}" for name, units in one.units.items())]
-        for one in known.prices
+        for one in known.book.prices
         if kind is None or one.model in names
     ]
     yield "prices in units", _table(("of", "feature", "per", "units"), rows)

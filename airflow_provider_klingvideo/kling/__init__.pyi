@@ -1,6 +1,7 @@
 from .catalogue.capabilities import ApiFamily as ApiFamily
 from .catalogue.capabilities import Registry as Registry
 from .catalogue.capabilities import registry as registry
+from .catalogue.price_book import Terms as Terms
 from .client.client import AsyncKlingClient as AsyncKlingClient
 from .client.client import KlingClient as KlingClient
 from .client.operations import REGIONS as REGIONS
@@ -31,8 +32,9 @@ from .products.lip_sync_text import LipSyncTextRequest as LipSyncTextRequest
 from .products.motion_control import MotionControlRequest as MotionControlRequest
 from .products.multi_elements import MultiElementsRequest as MultiElementsRequest
 from .products.omni_video import OmniVideoRequest as OmniVideoRequest
-from .products.prices import Estimate as Estimate
-from .products.prices import estimate as estimate
+from .products.prices import Quote as Quote
+from .products.prices import Sureness as Sureness
+from .products.prices import quote as quote
 from .products.rules import check_request as check_request
 from .products.text_to_video import TextToVideoRequest as TextToVideoRequest
 from .services.billing import ResourcePack as ResourcePack

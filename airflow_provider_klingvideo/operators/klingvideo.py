@@ -89,8 +89,10 @@ class KlingVideoValidateOperator(_PhaseOperator, task="validated"):
 
     def tell(self, run: JobRun) -> None:
         """Tell the price."""
+        from airflow_provider_klingvideo.workflow.ordering.preparation import quote_of
+
         estimate = run.job.estimate
-        self.log.info("Estimated price: %s", f"{estimate.units} units" if estimate and estimate.units else "unknown")
+        self.log.info("Estimated price: %s", quote_of(estimate) if estimate else "unknown")
 
 
 class KlingVideoQueueOperator(_PhaseOperator, task="queued"):

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_klingvideo._compat import conf
+from airflow_provider_klingvideo.runtime import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SECTION = "klingvideo"
 log = logging.getLogger(__name__)
+catalogue.heed()
 
 
 def output_path() -> str:
@@ -87,6 +89,7 @@ def step_settings(connection: KlingSettings, overrides: Mapping[str, Any]) -> St
         model_limits=connection.model_limits,
         slot_pause_seconds=slot_pause_seconds(),
         check_input_urls=conf.getboolean(SECTION, "check_input_urls", fallback=True),
+        terms=connection.terms,
         unknown_models=conf.get(SECTION, "unknown_models", fallback="warn"),
         poll=PollPolicy(
             min_seconds=conf.getfloat(SECTION, "poll_min_seconds", fallback=2.0),

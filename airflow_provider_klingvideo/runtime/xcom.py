@@ -28,7 +28,7 @@ WHOLE = (
 PARTS: Mapping[str, tuple[str, ...]] = {
     "origin": ("dag_id", "run_id", "map_index", "batch", "row", "turn"),
     "request": ("kind", "model", "api"),
-    "estimate": ("units", "least", "usd"),
+    "estimate": ("units", "least", "money", "currency", "sure"),
     "failure": ("kind", "code", "http_status", "money", "retryable", "state"),
     "result": ("seconds", "billed_units"),
     "files": ("task_id",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +19,14 @@ from airflow_provider_klingvideo.sandbox.settings import SandboxSettings
 
 HEADER = "x-klingvideo-sandbox"
 
+_SLASHES = re.compile("//+")
+
 
 class _SayWhatItIs:
-    """Middleware that marks every answer as one of a sandbox."""
+    """Middleware that marks every answer as one of a sandbox.
+
+    It takes several slashes for one, as Kling's gateway seems to do (kling-api section 19).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,6 +37,8 @@ class _SayWhatItIs:
                 MutableHeaders(scope=message)[HEADER] = "1"
             await send(message)
 
+        if scope["type"] == "http" and "//" in scope["path"]:
+            scope = {**scope, "path": _SLASHES.sub("/", scope["path"])}
         await self._app(scope, receive, send_marked)
 
 

@@ -20,6 +20,7 @@ from airflow_provider_klingvideo.kling import (
     ConcurrencyLimitError,
     GenerationRequest,
     RateLimitError,
+    Terms,
     check_request,
     first_video,
 )
@@ -90,6 +91,7 @@ class StepSettings:
     :param repeat_unanswered: make a paid call other than a create again where its answer was lost.
     :param poll: bounds of polling.
     :param check_input_urls: fetch the first bytes of what a request names by address, before anything is ordered.
+    :param terms: by what the account pays.
     :param unknown_models: what to do with a model that the capability registry does not know.
     :param media: download, ffmpeg and scratch space.
     :param plan: what is made of a video, and what is checked about it.
@@ -107,6 +109,7 @@ class StepSettings:
     repeat_unanswered: bool = False
     poll: PollPolicy = field(default_factory=PollPolicy)
     check_input_urls: bool = True
+    terms: Terms = field(default_factory=Terms)
     unknown_models: Literal["warn", "refuse", "send"] = "warn"
     media: MediaSettings = field(default_factory=MediaSettings)
     plan: RenderPlan = field(default_factory=RenderPlan)
@@ -205,7 +208,7 @@ class VideoSteps:
         # The look-up of this very job is free, not throttled, and proves host, region and key before any create.
         await self.client.find_by_external_id(job.external_task_id or job.id, kind=request.kind)
         job.request = CheckedRequest(kind=request.kind, model=request.model_name, api=str(family), warnings=warnings)
-        job.estimate = expected_price(request, family)
+        job.estimate = expected_price(request, family, self.settings.terms)
         self._reservations.require_affordable(job)
 
     async def pass_gates(

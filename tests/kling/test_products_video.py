@@ -14,8 +14,8 @@ from airflow_provider_klingvideo.kling import (
     ApiFamily,
     InvalidRequestError,
     check_request,
-    estimate,
     parse_request,
+    quote,
     registry,
 )
 from airflow_provider_klingvideo.kling.client.operations import create
@@ -429,13 +429,13 @@ def test_an_unknown_field_is_refused_at_every_depth(params, name):
     ],
 )
 def test_a_price_follows_model_sound_and_references(params, units):
-    assert estimate(parse_request(params), NEW).units == Decimal(units)
+    assert quote(parse_request(params), NEW).units == Decimal(units)
 
 
 @pytest.mark.parametrize("params", [{**OMNI, "reference_video": BASE}, MOTION, AVATAR, LIPS, SPOKEN, EFFECT, EDIT])
 def test_no_price_where_only_the_vendor_knows_the_length(params):
     request = parse_request(params)
-    assert estimate(request, NEW if NEW in PRODUCTS[request.kind].routes else LEGACY) is None
+    assert quote(request, NEW if NEW in PRODUCTS[request.kind].routes else LEGACY).units is None
 
 
 class TestLipSyncPreparation:

@@ -16,8 +16,8 @@ from airflow_provider_klingvideo.kling import (
     KlingClient,
     TextToVideoRequest,
     check_request,
-    estimate,
     parse_request,
+    quote,
     registry,
 )
 from airflow_provider_klingvideo.kling.client.operations import create
@@ -163,7 +163,8 @@ class TestRules:
 class TestRegistry:
     def test_every_row_has_its_source_and_the_whole_a_date(self):
         assert registry().as_of == "2026-11-22"
-        assert all(row.source and row.confidence for row in (*registry().capabilities, *registry().prices))
+        book = registry().book
+        assert all(row.source and row.confidence for row in (*registry().capabilities, *book.prices, *book.rates))
 
     def test_the_forms_choices(self):
         known = registry()
@@ -188,12 +189,12 @@ class TestPrices:
         ],
     )
     def test_an_estimate_follows_the_seconds_asked_for(self, params, units):
-        price = estimate(parse_request({**TEXT, **params}), NEW)
-        assert (price.units, price.usd) == (Decimal(units), Decimal(units) * Decimal("0.14"))
+        price = quote(parse_request({**TEXT, **params}), NEW)
+        assert (price.units, price.money) == (Decimal(units), Decimal(units) * Decimal("0.14"))
 
     @pytest.mark.parametrize("params", [{"model": "kling-4.0"}, {"model": "kling-2.6", "audio": "native"}])
     def test_no_price_is_better_than_a_wrong_one(self, params):
-        assert estimate(parse_request({**TEXT, **params}), NEW) is None
+        assert quote(parse_request({**TEXT, **params}), NEW).units is None
 
 
 class TestBodies:

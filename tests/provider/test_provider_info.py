@@ -40,9 +40,12 @@ def test_every_class_is_there():
     assert names == {"Kling AI console", "Video", "Poster", "Job record"}
 
 
+HOMES = ("catalogue.py", "configuration.py", "connections/connection.py")
+
+
 def test_every_option_is_used_and_every_used_option_is_declared():
     runtime = Path(__file__).parents[2] / "airflow_provider_klingvideo" / "runtime"
-    source = "".join((runtime / name).read_text() for name in ("configuration.py", "connections/connection.py"))
+    source = "".join((runtime / name).read_text() for name in HOMES)
     for name in INFO["config"]["klingvideo"]["options"]:
         assert f'"{name}"' in source
     assert source.count("conf.get") == len(INFO["config"]["klingvideo"]["options"])

@@ -113,3 +113,12 @@ def test_more_than_may_be_owed_is_refused_as_arrears(start: Start, clock: Clock)
     body = {"prompt": "one more", "settings": {"audio": "native", "duration": 5}}
     answer = client.post("/text-to-video/kling-3.0", json=body)
     assert (answer.status_code, answer.json()["code"]) == (429, 1101)
+
+
+def test_a_legacy_task_has_an_empty_result_until_it_has_one(start: Start) -> None:
+    client = start()
+    body = {"model_name": "kling-v2-5-turbo", "mode": "std", "prompt": "a fox", "duration": "5"}
+    task_id = client.post(LEGACY, json=body).json()["data"]["task_id"]
+    one, two = (client.get(f"{LEGACY}{slash}{task_id}").json()["data"] for slash in ("/", "//"))
+    assert one == two
+    assert (one["task_status"], one["task_result"]) == ("submitted", {})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeVar
 
 from airflow_provider_klingvideo._text import closest, folded
+from airflow_provider_klingvideo.errors import Fault, KlingVideoError
+from airflow_provider_klingvideo.kling.catalogue.price_book import PriceBook, parse_prices, parse_rates
 
 T = TypeVar("T")
 
@@ -93,24 +95,6 @@ class Capability:
 
 
 @dataclass(frozen=True)
-class Price:
-    """A row of Kling's price list (kling-api section 14).
-
-    :param model: the model's name here, or the product's.
-    :param feature: what is ordered of it, such as the sound of a video; ``any`` where there is one price.
-    :param per: what the units are for: ``second``, ``5 seconds``, ``call`` or ``image``.
-    :param units: Kling's units by resolution, ``any`` where it does not matter.
-    """
-
-    model: str
-    feature: str
-    per: str
-    units: dict[str, Decimal]
-    source: str
-    confidence: str
-
-
-@dataclass(frozen=True)
 class EffectScene:
     """A scene of the effects.
 
@@ -133,9 +117,8 @@ class Registry:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.as_of: str = data["as_of"]
-        self.usd_per_unit = {one["unit"]: Decimal(one["usd"]) for one in data["usd_per_unit"]}
         self.capabilities = tuple(_capability(row) for row in data["models"])
-        self.prices = tuple(_price(row) for row in data["prices"])
+        self.book = PriceBook(self.as_of, parse_prices(data["prices"]), parse_rates(data["rates"]))
         self.effect_scenes = {row["name"]: EffectScene(**row) for row in data["effect_scenes"]}
         self.voices: dict[str, list[str]] = data["voices"]
         self._aliases = {one.vendor_name: one.model for one in self.capabilities} | {
@@ -212,20 +195,46 @@ class Registry:
         known = (self.find(kind, model, family) for family in ApiFamily)
         return next((one.typical_seconds for one in known if one), DEFAULT_TYPICAL_SECONDS)
 
-    def units(self, model: str, feature: str = "any", resolution: str = "any") -> Decimal | None:
-        """Return the units of a price row, None when the list has no such row."""
-        wanted = (self.resolve(model), feature)
-        row = next((one for one in self.prices if (one.model, one.feature) == wanted), None)
-        return row.units.get(resolution, row.units.get("any")) if row else None
-
     def _current(self, kind: str) -> list[Capability]:
         return [one for one in self.capabilities if one.kind == kind and not one.is_retired]
 
 
+class CatalogueError(KlingVideoError):
+    """The user's own catalogue of models and prices cannot be read."""
+
+    kind = "catalogue"
+    default_advice = "Correct the file, or leave [klingvideo] catalogue empty for the catalogue of this release"
+
+
+_source: Callable[[], str] = str
+
+
+def read_from(source: Callable[[], str]) -> None:
+    """Say where the registry is read from.
+
+    :param source: tells the path of a file, empty for the one of this release; asked when the registry is first used.
+    """
+    global _source
+    if source is not _source:
+        _source = source
+        registry.cache_clear()
+
+
 @cache
 def registry() -> Registry:
-    """Return the registry of this release, read once."""
-    return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
+    """Return the registry, read once: the user's own one, else that of this release.
+
+    :raises CatalogueError: the user's own one cannot be read.
+    """
+    path = _source()
+    if not path:
+        return Registry(json.loads(files(__package__).joinpath("capabilities.json").read_text(encoding="utf-8")))
+    try:
+        return Registry(json.loads(Path(path.removeprefix("file://")).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        legal = "a file in the form of this release's kling/catalogue/capabilities.json"
+        raise CatalogueError(Fault("catalogue", f"{path} cannot be read: {what}", legal)) from error
 
 
 def _without_digits(name: str) -> str:
@@ -242,10 +251,6 @@ def _capability(row: dict[str, Any]) -> Capability:
     values = {one.name: row[one.name] for one in fields(Capability)}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Capability(**{**values, "family": ApiFamily(row["family"])})
-
-
-def _price(row: dict[str, Any]) -> Price:
-    return Price(**{**row, "units": {resolution: Decimal(value) for resolution, value in row["units"].items()}})
 
 
 def _unique(groups: Iterable[Iterable[T]]) -> list[T]:

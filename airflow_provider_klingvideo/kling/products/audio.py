@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
@@ -72,8 +72,8 @@ def _video_body(request: VideoToAudioRequest, _can: Capability | None, external_
     )
 
 
-def _units(request: TextToAudioRequest | VideoToAudioRequest, _can: Capability | None) -> Decimal | None:
-    return registry().units(request.kind)
+def _line(request: TextToAudioRequest | VideoToAudioRequest, _can: Capability | None) -> Line:
+    return Line(request.kind)
 
 
 PRODUCT = Product(
@@ -82,7 +82,7 @@ PRODUCT = Product(
     request=TextToAudioRequest,
     routes={ApiFamily.LEGACY: Route("/v1/audio/text-to-audio", _text_body)},
     rules=(video.prompt_length, ranged("duration", 3, 10)),
-    units=_units,
+    line=_line,
 )
 VIDEO_PRODUCT = Product(
     kind="video_to_audio",
@@ -90,5 +90,5 @@ VIDEO_PRODUCT = Product(
     request=VideoToAudioRequest,
     routes={ApiFamily.LEGACY: Route("/v1/audio/video-to-audio", _video_body)},
     rules=(exactly_one("video", "video_id"), longest("effects", LONGEST_WORDS), longest("music", LONGEST_WORDS)),
-    units=_units,
+    line=_line,
 )

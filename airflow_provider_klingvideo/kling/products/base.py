@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -17,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from airflow_provider_klingvideo._text import trimmed
 from airflow_provider_klingvideo.errors import Fault, quoted
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products.reading import (
     Meaning,
     MediaKind,
@@ -177,9 +177,9 @@ class Product(Generic[R]):
     :param request: model of the request.
     :param routes: by API family.
     :param rules: what is legal.
-    :param units: the units that a request is expected to cost; None where they follow an input that only Kling
-        sees, or where Kling publishes no price.
-    :param least: the units that it costs at least, where ``units`` cannot say it.
+    :param line: what of the price list a request orders; None where that follows an input that only Kling sees, or
+        where Kling publishes no price.
+    :param least: what it orders at least, where ``line`` cannot say it.
     :param pack: whose units it draws on, and whose slots it takes: ``video``, ``image`` or ``try_on``.
     :param preparation: makes the call whose result, a mapping of fields, completes a request before it can be ordered;
         returns None when nothing is missing.
@@ -190,8 +190,8 @@ class Product(Generic[R]):
     request: type[R]
     routes: Mapping[ApiFamily, Route[R]]
     rules: tuple[Rule[R], ...]
-    units: Callable[[R, Capability | None], Decimal | None] | None = None
-    least: Callable[[R], Decimal] | None = None
+    line: Callable[[R, Capability | None], Line | None] | None = None
+    least: Callable[[R], Line] | None = None
     pack: str = "video"
     preparation: Callable[[R], Operation[Mapping[str, Any]] | None] | None = None
 

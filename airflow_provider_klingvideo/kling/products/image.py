@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     Model,
@@ -111,11 +111,11 @@ def _body(request: ImageRequest, can: Capability | None, external_task_id: str) 
     )
 
 
-def _units(request: ImageRequest, _can: Capability | None) -> Decimal | None:
+def _line(request: ImageRequest, _can: Capability | None) -> Line:
     feature = "any"
     if request.model == REFERENCE_MODEL:
         feature = "image" if request.image else "text"
-    return picture.units(request.model, feature, request.resolution, request.n)
+    return Line(request.model, feature, request.resolution, request.n)
 
 
 PRODUCT = Product(
@@ -136,6 +136,6 @@ PRODUCT = Product(
         _negative_prompt,
         _elements,
     ),
-    units=_units,
+    line=_line,
     pack="image",
 )

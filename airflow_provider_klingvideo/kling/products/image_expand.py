@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     Picture,
@@ -66,8 +66,8 @@ def _body(request: ImageExpandRequest, _can: Capability | None, external_task_id
     )
 
 
-def _units(request: ImageExpandRequest, _can: Capability | None) -> Decimal | None:
-    return picture.units("image_expand", "any", "any", request.n)
+def _line(request: ImageExpandRequest, _can: Capability | None) -> Line:
+    return Line("image_expand", "any", "any", request.n)
 
 
 PRODUCT = Product(
@@ -76,6 +76,6 @@ PRODUCT = Product(
     request=ImageExpandRequest,
     routes={ApiFamily.LEGACY: Route("/v1/images/editing/expand", _body)},
     rules=(*(ranged(side, 0, 2) for side in SIDES), _area, video.prompt_length, picture.count),
-    units=_units,
+    line=_line,
     pack="image",
 )

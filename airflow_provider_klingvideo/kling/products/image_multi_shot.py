@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Picture,
@@ -29,8 +29,8 @@ def _body(request: ImageMultiShotRequest, _can: Capability | None, external_task
     return {"element_frontal_image": request.frontal_image, **common_options(request, external_task_id)}
 
 
-def _units(_request: ImageMultiShotRequest, _can: Capability | None) -> Decimal | None:
-    return registry().units("image_multi_shot")
+def _line(_request: ImageMultiShotRequest, _can: Capability | None) -> Line:
+    return Line("image_multi_shot")
 
 
 PRODUCT = Product(
@@ -39,6 +39,6 @@ PRODUCT = Product(
     request=ImageMultiShotRequest,
     routes={ApiFamily.LEGACY: Route("/v1/general/ai-multi-shot", _body)},
     rules=(),
-    units=_units,
+    line=_line,
     pack="image",
 )

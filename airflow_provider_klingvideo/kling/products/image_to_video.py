@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import Picture, Product, Route, common_options, without_nones
 from airflow_provider_klingvideo.kling.products.limits import not_offered, too_many
@@ -91,9 +91,9 @@ def _legacy_body(request: ImageToVideoRequest, can: Capability | None, external_
     )
 
 
-def _units(request: ImageToVideoRequest, can: Capability | None) -> Decimal | None:
+def _line(request: ImageToVideoRequest, can: Capability | None) -> Line:
     feature = "native+voice" if request.voices else video.sound_of(request, can)
-    return video.units_by_second(request.model, feature, request.resolution, request.duration)
+    return Line(request.model, feature, request.resolution, request.duration)
 
 
 PRODUCT = Product(
@@ -105,5 +105,5 @@ PRODUCT = Product(
         ApiFamily.LEGACY: Route("/v1/videos/image2video", _legacy_body),
     },
     rules=(*video.RULES, _last_frame, _library),
-    units=_units,
+    line=_line,
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault, quoted
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products.base import (
     GenerationRequest,
     Picture,
@@ -119,13 +119,13 @@ def _element_body(request: CustomElementRequest, _can: Capability | None, extern
     )
 
 
-def _voice_units(_request: CustomVoiceRequest, _can: Capability | None) -> Decimal | None:
-    return registry().units("custom_voice")
+def _voice_line(_request: CustomVoiceRequest, _can: Capability | None) -> Line:
+    return Line("custom_voice")
 
 
-def _element_units(_request: CustomElementRequest, _can: Capability | None) -> Decimal | None:
+def _element_line(_request: CustomElementRequest, _can: Capability | None) -> Line:
     """Elements cost nothing (kling-api section 9)."""
-    return Decimal(0)
+    return Line("custom_element")
 
 
 PRODUCT = Product(
@@ -134,7 +134,7 @@ PRODUCT = Product(
     request=CustomVoiceRequest,
     routes={ApiFamily.LEGACY: Route("/v1/general/custom-voices", _voice_body)},
     rules=(longest("name", LONGEST_NAME), exactly_one("sample", "video_id")),
-    units=_voice_units,
+    line=_voice_line,
 )
 ELEMENT_PRODUCT = Product(
     kind="custom_element",
@@ -148,5 +148,5 @@ ELEMENT_PRODUCT = Product(
         _references,
         _tags,
     ),
-    units=_element_units,
+    line=_element_line,
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault, Money
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.errors import InvalidRequestError
 from airflow_provider_klingvideo.kling.products.base import (
     Product,
@@ -103,10 +103,10 @@ def _preparation(request: LipSyncRequest) -> Operation[Mapping[str, Any]] | None
     )
 
 
-def _least(request: LipSyncRequest) -> Decimal:
+def _least(request: LipSyncRequest) -> Line:
     """Kling bills the length of the video, in whole seconds, and the sound has room in it."""
     seconds = round((request.insert_at_ms + request.sound_end_ms - request.sound_start_ms) / 1000)
-    return ceil(seconds / STEP_SECONDS) * (registry().units("lip_sync") or Decimal(0))
+    return Line("lip_sync", count=ceil(seconds / STEP_SECONDS))
 
 
 def _body(request: LipSyncRequest, _can: Capability | None, external_task_id: str) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     AspectRatio,
@@ -58,8 +58,8 @@ def _body(request: MultiImageRequest, can: Capability | None, external_task_id: 
     )
 
 
-def _units(request: MultiImageRequest, _can: Capability | None) -> Decimal | None:
-    return picture.units(request.model, "multi-image", "any", request.n)
+def _line(request: MultiImageRequest, _can: Capability | None) -> Line:
+    return Line(request.model, "multi-image", "any", request.n)
 
 
 PRODUCT = Product(
@@ -68,6 +68,6 @@ PRODUCT = Product(
     request=MultiImageRequest,
     routes={ApiFamily.LEGACY: Route("/v1/images/multi-image2image", _body)},
     rules=(counted("subject_images", 1, 4), video.aspect_ratio, video.prompt_length, picture.count),
-    units=_units,
+    line=_line,
     pack="image",
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import picture, video
 from airflow_provider_klingvideo.kling.products.base import (
     AspectRatio,
@@ -111,10 +111,10 @@ def _body(request: OmniImageRequest, can: Capability | None, external_task_id: s
     )
 
 
-def _units(request: OmniImageRequest, _can: Capability | None) -> Decimal | None:
+def _line(request: OmniImageRequest, _can: Capability | None) -> Line | None:
     """The number of pictures of an automatic series is Kling's choice."""
     pictures = request.n if request.series is None else request.series
-    return None if pictures == "auto" else picture.units(request.model, "any", request.resolution, pictures)
+    return None if pictures == "auto" else Line(request.model, "any", request.resolution, pictures)
 
 
 PRODUCT = Product(
@@ -131,6 +131,6 @@ PRODUCT = Product(
         _series,
         _auto_ratio,
     ),
-    units=_units,
+    line=_line,
     pack="image",
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import (
     AspectRatio,
@@ -317,12 +317,12 @@ def _legacy_video(one: ReferenceVideo, audio: str) -> dict[str, Any]:
     }
 
 
-def _units(request: OmniVideoRequest, _can: Capability | None) -> Decimal | None:
+def _line(request: OmniVideoRequest, _can: Capability | None) -> Line | None:
     """A video that is changed is billed by its own length, which only Kling sees."""
     if request.video_use == "base":
         return None
     feature = "video" if request.reference_video else "native" if request.audio == "native" else "off"
-    return video.units_by_second(request.model, feature, request.resolution, request.duration)
+    return Line(request.model, feature, request.resolution, request.duration)
 
 
 PRODUCT = Product(
@@ -352,5 +352,5 @@ PRODUCT = Product(
         _o1,
         _handles,
     ),
-    units=_units,
+    line=_line,
 )

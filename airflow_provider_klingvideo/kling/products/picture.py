@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from airflow_provider_klingvideo.kling.catalogue.capabilities import registry
 from airflow_provider_klingvideo.kling.products.base import AspectRatio, Model, Resolution, WatermarkedRequest
 from airflow_provider_klingvideo.kling.products.limits import ranged
 
@@ -32,9 +29,3 @@ class PictureRequest(WatermarkedRequest):
 
 
 count = ranged("n", 1, MAX_PICTURES)
-
-
-def units(model: str, feature: str, resolution: str, pictures: int) -> Decimal | None:
-    """Return the price of pictures (kling-api section 14)."""
-    each = registry().units(model, feature, resolution)
-    return None if each is None else each * pictures

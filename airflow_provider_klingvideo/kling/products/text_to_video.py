@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability
+from airflow_provider_klingvideo.kling.catalogue.price_book import Line
 from airflow_provider_klingvideo.kling.products import video
 from airflow_provider_klingvideo.kling.products.base import AspectRatio, Product, Route, common_options, without_nones
 from airflow_provider_klingvideo.kling.products.video import VideoRequest
@@ -39,8 +39,8 @@ def _legacy_body(request: TextToVideoRequest, can: Capability | None, external_t
     )
 
 
-def _units(request: TextToVideoRequest, can: Capability | None) -> Decimal | None:
-    return video.units_by_second(request.model, video.sound_of(request, can), request.resolution, request.duration)
+def _line(request: TextToVideoRequest, can: Capability | None) -> Line:
+    return Line(request.model, video.sound_of(request, can), request.resolution, request.duration)
 
 
 PRODUCT = Product(
@@ -52,5 +52,5 @@ PRODUCT = Product(
         ApiFamily.LEGACY: Route("/v1/videos/text2video", _legacy_body),
     },
     rules=(*video.RULES, video.prompt_or_shots, video.aspect_ratio),
-    units=_units,
+    line=_line,
 )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
 from airflow_provider_klingvideo.errors import Fault
-from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words, registry
+from airflow_provider_klingvideo.kling.catalogue.capabilities import ApiFamily, Capability, in_words
 from airflow_provider_klingvideo.kling.products.base import Model, Resolution, WatermarkedRequest, vendor_name
 from airflow_provider_klingvideo.kling.products.limits import not_offered, too_long
 from airflow_provider_klingvideo.kling.products.parts import (
@@ -151,12 +150,6 @@ def sound_of(request: Any, can: Capability | None) -> str:
     """Return the sound that a request gets: what it asks for, or what the model does by itself."""
     default = can.audio[0] if can else "off"
     return str(default if request.audio == "default" else request.audio)
-
-
-def units_by_second(model: str, feature: str, resolution: str, seconds: int) -> Decimal | None:
-    """Return the price of a video; billing follows the seconds that were asked for (kling-api section 14)."""
-    per_second = registry().units(model, feature, resolution)
-    return None if per_second is None else per_second * seconds
 
 
 def mode_of(request: Any) -> str:

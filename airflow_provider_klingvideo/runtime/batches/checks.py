@@ -78,4 +78,13 @@ def _checks(session: Session, store: JobStore, budget: Budget | None) -> Iterato
     inputs = InputReader(open_path, store.at, lambda job: str(job.klingai_job_id), settings.media)
     look_at_plan = partial(require_usable_files, settings.plan, open_path, settings.media)
     with session.connection.client() as client:
-        yield RowChecks(client.family_for, settings.unknown_models, inputs, store, session.opened, look_at_plan, budget)
+        yield RowChecks(
+            client.family_for,
+            settings.unknown_models,
+            inputs,
+            store,
+            session.opened,
+            look_at_plan,
+            budget,
+            settings.terms,
+        )

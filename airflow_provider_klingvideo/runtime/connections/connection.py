@@ -20,7 +20,7 @@ from airflow_provider_klingvideo.runtime.connections.finding import found
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient, Output
+    from airflow_provider_klingvideo.kling import AsyncKlingClient, KlingClient, Output, Terms
     from airflow_provider_klingvideo.kling.wire.auth import Auth
     from airflow_provider_klingvideo.kling.wire.operation import Operation
 
@@ -44,6 +44,7 @@ class KlingSettings:
     :param access_key: with ``secret_key`` instead of an API key.
     :param concurrency_limit: tasks that may run at once, None for no limit of ours.
     :param model_limits: the same by model.
+    :param prices: what the account's contract says otherwise than Kling's list.
     :param notes: what the connection says and nobody heeds: names in its extra that are no fields.
     """
 
@@ -54,6 +55,7 @@ class KlingSettings:
     secret_key: str | None = field(repr=False)
     concurrency_limit: int | None
     model_limits: Mapping[str, int] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,6 +86,13 @@ class KlingSettings:
             return frozenset()
         url = httpx.URL(self.base_url)
         return frozenset({f"{url.host}:{url.port or USUAL_PORTS[url.scheme]}"})
+
+    @property
+    def terms(self) -> Terms:
+        """By what the account pays."""
+        from airflow_provider_klingvideo.kling.catalogue.price_book import Terms, parse_contract
+
+        return Terms(self.region, parse_contract(self.prices, self.region))
 
     @property
     def secret(self) -> str:
@@ -120,6 +129,7 @@ def settings_of(connection: Connection) -> KlingSettings:
         secret_key=read.secret_key or None,
         concurrency_limit=read.concurrency_limit,
         model_limits=read.model_limits,
+        prices=read.prices,
         notes=tuple(map(str, [*read.strangers, *fields.unheeded(connection, read)])),
     )
 

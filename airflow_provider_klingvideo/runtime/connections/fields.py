@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 REGION, ACCESS_KEY, SECRET_KEY = "region", "access_key", "secret_key"
 CONCURRENCY_LIMIT, MODEL_LIMITS = "concurrency_limit", "model_limits"
-EXTRA_FIELDS = (REGION, ACCESS_KEY, SECRET_KEY, CONCURRENCY_LIMIT, MODEL_LIMITS)
+PRICES = "prices"
+EXTRA_FIELDS = (REGION, ACCESS_KEY, SECRET_KEY, CONCURRENCY_LIMIT, MODEL_LIMITS, PRICES)
 SCHEMES = ("http", "https")
 
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
@@ -115,6 +116,20 @@ def model_limits(value: Any) -> dict[str, int]:
         if number is not None and read.setdefault(model, number) != number:
             raise ConnectionSettingsError(Fault(where, f"{model} is given twice, with two numbers", "one number"))
     return read
+
+
+def prices(value: Any) -> dict[str, Any]:
+    """Read what the contract says of prices: an object, or JSON of one, as the form gives it."""
+    from airflow_provider_klingvideo.kling.catalogue.price_book import parse_contract
+
+    given = typed(value) if isinstance(value, str) else value
+    try:
+        read = read_json(given) if isinstance(given, str) and given else given or {}
+        parse_contract(read, "")
+    except (ValueError, RecursionError) as error:
+        legal = 'a JSON object, for example {"rates": [{"pack": "video", "currency": "USD", "money": "0.12"}]}'
+        raise ConnectionSettingsError(Fault(PRICES, f"the contract's prices cannot be read: {error}", legal)) from error
+    return dict(read)
 
 
 def _models() -> list[str]:
@@ -282,6 +297,7 @@ class Fields:
     secret_key: str = ""
     concurrency_limit: int | None = None
     model_limits: Mapping[str, int] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     strangers: list[Fault] = field(default_factory=list)
 
@@ -306,6 +322,7 @@ def read_fields(connection: Connection, regions: Mapping[str, str]) -> Fields:
         "secret_key": lambda: key(SECRET_KEY, given.get(SECRET_KEY)),
         "concurrency_limit": lambda: limit(CONCURRENCY_LIMIT, given.get(CONCURRENCY_LIMIT)),
         "model_limits": lambda: model_limits(given.get(MODEL_LIMITS)),
+        "prices": lambda: prices(given.get(PRICES)),
     }
     for name, reader in readers.items():
         try:

@@ -83,8 +83,8 @@ def legacy_view(task: Task, change: Change, sign: Sign) -> dict[str, Any]:
         "created_at": task.created_at,
         "updated_at": change.at,
     }
-    if change.status is Status.FAILED:
-        view["task_result"] = {}
+    # Present and empty until there is one (kling-api section 19).
+    view["task_result"] = {}
     if change.status is Status.SUCCEEDED:
         view["task_result"] = task_result(task, sign)
         view["watermark_info"] = {"enabled": task.watermark}

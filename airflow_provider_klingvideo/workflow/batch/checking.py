@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from airflow_provider_klingvideo.errors import Fault, KlingVideoError
-from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest, check_request
+from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest, Terms, check_request
 from airflow_provider_klingvideo.kling.products.media_fields import with_media
 from airflow_provider_klingvideo.kling.products.reading import MediaKind
 from airflow_provider_klingvideo.workflow.batch.faults import InvalidRowsError, RowFault, told, write_faults
@@ -47,6 +47,7 @@ class RowChecks:
     :param opened: opens the signed parts of addresses.
     :param require_usable_plan: looks at the files of the render plan, which all rows share.
     :param budget: what each row may cost, None for no budget.
+    :param terms: by what the account pays.
     """
 
     family_for: FamilyFor
@@ -56,6 +57,7 @@ class RowChecks:
     opened: Callable[[Any], Any]
     require_usable_plan: Callable[[], object]
     budget: Budget | None = None
+    terms: Terms = field(default_factory=Terms)
     _looked_at: dict[tuple[MediaKind, str, ApiFamily], list[Fault]] = field(default_factory=dict)
 
     def faults(self, rows: Sequence[Row], of_cells: CellFaults) -> list[RowFault]:
@@ -87,7 +89,7 @@ class RowChecks:
         yield from self._of_files(request, family)
 
     def _require_affordable(self, row: Row, request: GenerationRequest, family: ApiFamily) -> None:
-        job = WorkflowJob(id=row.job_id, budget=self.budget, estimate=expected_price(request, family))
+        job = WorkflowJob(id=row.job_id, budget=self.budget, estimate=expected_price(request, family, self.terms))
         Reservations(self.inputs.open_path).require_affordable(job)
 
     def _of_files(self, request: GenerationRequest, family: ApiFamily) -> list[Fault]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from airflow_provider_klingvideo.kling.wire.bills import Bill
 
@@ -56,14 +57,28 @@ class ExpectedPrice(Section):
 
     :param units: of the product's pack, a decimal number as text; None where it follows an input that only Kling sees.
     :param least: what it costs at least then, likewise.
-    :param usd: the same as ``units`` in US dollars at the list price, None where a unit has no list price.
     :param preparation: units of a paid look that has to come before the order, None where there is none.
+    :param money: what ``units``, or else ``least``, cost where no pack pays for them, None where that is not known.
+    :param currency: of the money.
+    :param sure: how sure it is, see :class:`~airflow_provider_klingvideo.kling.Sureness`.
+    :param why: what it follows from, or why it is not known.
     """
 
     units: str | None = None
     least: str | None = None
-    usd: str | None = None
     preparation: str | None = None
+    money: str | None = None
+    currency: str | None = None
+    sure: str | None = None
+    why: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_dollars(cls, data: Any) -> Any:
+        """Read a record of the time in which money was told in US dollars alone."""
+        if isinstance(data, Mapping) and data.get("usd") is not None:
+            return {"money": data["usd"], "currency": "USD", **data}
+        return data
 
 
 class Budget(Section):

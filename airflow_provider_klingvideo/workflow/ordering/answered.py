@@ -84,7 +84,7 @@ def _call_of(same: list[PaidCall], what: str, fingerprint: str, *, repeat_unansw
         return lost[-1], False
     if pending and pending[-1].is_refused:
         return pending[-1], bool(lost)
-    units = registry().units(what)
+    units = registry().book.units(what)
     price = None if units is None else f"{units:f}"
     take = same[-1].take + 1 if same else 1
     return PaidCall(what=what, fingerprint=fingerprint, take=take, price=price), bool(lost)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, estimate, registry
+from airflow_provider_klingvideo.kling import PRODUCTS, AsyncKlingClient, Quote, Sureness, Terms, quote
 from airflow_provider_klingvideo.kling.wire.bills import Billed, with_bill
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.sections import ExpectedPrice
@@ -21,26 +21,30 @@ if TYPE_CHECKING:
     from airflow_provider_klingvideo.kling import ApiFamily, GenerationRequest
 
 
-def least_units(request: GenerationRequest) -> Decimal | None:
-    """Return what a request costs at least whose price only Kling can tell; None where nothing is known."""
-    least = PRODUCTS[request.kind].least
-    return least(request) if least else None
+def expected_price(request: GenerationRequest, family: ApiFamily, terms: Terms | None = None) -> ExpectedPrice:
+    """Write down what is known about the price of a request.
+
+    :param terms: by what the account pays.
+    """
+    told = quote(request, family, terms)
+    known = {"units": told.units, "least": told.least, "money": told.money, "preparation": told.preparation}
+    return ExpectedPrice(
+        **{name: f"{value:f}" for name, value in known.items() if value is not None},
+        currency=told.currency,
+        sure=str(told.sure),
+        why=told.why,
+    )
 
 
-def preparation_units(request: GenerationRequest) -> Decimal | None:
-    """Return what Kling charges for what has to be asked before a request is ordered; None where nothing has to be."""
-    prepare = PRODUCTS[request.kind].preparation
-    operation = prepare(request) if prepare else None
-    return registry().units(operation.what) if operation else None
-
-
-def expected_price(request: GenerationRequest, family: ApiFamily) -> ExpectedPrice | None:
-    """Write down what is known about the price of a request, None where that is nothing."""
-    price = estimate(request, family)
-    units, usd = (price.units, price.usd) if price else (None, None)
-    known = {"units": units, "least": least_units(request), "usd": usd, "preparation": preparation_units(request)}
-    told = {name: f"{value:f}" for name, value in known.items() if value is not None}
-    return ExpectedPrice(**told) if told else None
+def quote_of(estimate: ExpectedPrice) -> Quote:
+    """Return the quote that was written down."""
+    amounts = {name: getattr(estimate, name) for name in ("units", "least", "money", "preparation")}
+    return Quote(
+        **{name: Decimal(value) for name, value in amounts.items() if value is not None},
+        currency=estimate.currency,
+        sure=Sureness(estimate.sure or (Sureness.LISTED if estimate.units else Sureness.AT_LEAST)),
+        why=estimate.why,
+    )
 
 
 async def prepared_request(

@@ -21,8 +21,8 @@ from airflow_provider_klingvideo.kling import (
     InvalidRequestError,
     KlingClient,
     check_request,
-    estimate,
     parse_request,
+    quote,
     registry,
 )
 from airflow_provider_klingvideo.kling.catalogue.capabilities import Capability
@@ -107,8 +107,8 @@ def agree(sandbox: SandboxServer, fields: dict[str, Any], family: ApiFamily) -> 
     accepted = is_accepted_by_the_client(request, family)
     assert is_accepted_by_the_sandbox(sandbox, request, family) == accepted
     if accepted:
-        price = estimate(request, family)
-        assert price is not None
+        price = quote(request, family)
+        assert price.units is not None
         quoted = max(sandbox.ledger()["tasks"], key=lambda row: int(row["id"]))["quoted_units"]
         assert price.units == type(price.units)(quoted)
     return accepted

@@ -21,12 +21,12 @@ from airflow_provider_klingvideo.kling import (
     PRODUCTS,
     ApiFamily,
     ApiKeyAuth,
-    Estimate,
     InvalidRequestError,
     KlingClient,
+    Quote,
     check_request,
-    estimate,
     parse_request,
+    quote,
 )
 from airflow_provider_klingvideo.kling.client.operations import create
 from airflow_provider_klingvideo.sandbox import SandboxServer, SandboxSettings
@@ -85,9 +85,9 @@ class Shop:
         self.words = ""
         return True
 
-    def expect(self, price: Estimate | None) -> None:
+    def expect(self, price: Quote) -> None:
         """Remember the price of the order that was just accepted."""
-        if price is not None:
+        if price.units is not None:
             self.prices[f"agreement-{self.number}"] = price.units
 
     def wrong_prices(self) -> dict[str, tuple[Decimal, str]]:
@@ -126,7 +126,7 @@ def disagreement(shop: Shop, legal: dict[str, Any], changes: dict[str, Any], fam
         refusal = error.message
     accepted = shop.accepts(request, family)
     if accepted and not refusal:
-        shop.expect(estimate(request, family))
+        shop.expect(quote(request, family))
     if accepted != bool(refusal) or any(words in shop.words for words in ONLY_THE_VENDORS):
         return ""
     if accepted and (any(words in refusal for words in ONLY_OURS) or is_not_sent(shop, legal, changes, family)):

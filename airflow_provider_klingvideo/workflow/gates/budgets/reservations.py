@@ -47,7 +47,7 @@ class Reservations:
             return
         if _estimated(job) is None and budget.unknown_price != "allow":
             raise BudgetError(
-                f"The price of this request is on no list, so the budget {budget.name} cannot cover it",
+                f"The price of this request is on no list, so the budget {budget.name} cannot cover it{_reason(job)}",
                 advice='Set unknown_price to "allow" to count what Kling will have billed',
             )
         price = _price_of(job)
@@ -103,6 +103,10 @@ class Reservations:
         if budget.folder not in self._books:
             self._books[budget.folder] = BudgetBook(self._open_path(budget.folder))
         return self._books[budget.folder]
+
+
+def _reason(job: WorkflowJob) -> str:
+    return f": {job.estimate.why}" if job.estimate and job.estimate.why else ""
 
 
 def _estimated(job: WorkflowJob) -> str | None:
