@@ -10,7 +10,7 @@ from rich.text import Text
 
 from airflow_provider_klingvideo._words import printable
 
-WIDE = 200
+WIDE = 5000
 """Where no screen limits a line: a pipe, a file."""
 
 
@@ -26,6 +26,10 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Make a text of what is printed, in cells of tables, too."""
         return super().render_str(printable(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Leave the exit code to the command."""
+        raise BrokenPipeError
 
 
 def wide_console() -> PlainConsole:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Protocol, cast
 
-from rich_argparse import RawDescriptionRichHelpFormatter
-
 from airflow_provider_klingvideo import __version__
-from airflow_provider_klingvideo._words import printable
-from airflow_provider_klingvideo.errors import KlingVideoError
-from airflow_provider_klingvideo.storage.stores import is_store_fault
+from airflow_provider_klingvideo.cli.failures import failure_of
+from airflow_provider_klingvideo.cli.interruption import exit_code_of, raised_signals
+from airflow_provider_klingvideo.cli.parsing import CommandParser
 
 # Name of a subcommand -> its module, which has the interface of Command. Modules are light; what is heavy is imported
 # when the command runs.
@@ -25,14 +27,7 @@ COMMANDS: dict[str, str] = {
     "sandbox": "airflow_provider_klingvideo.cli.sandbox",
 }
 
-OK = 0
-FAILED = 1
-BAD_CONNECTION = 3
-INTERRUPTED = 130
-STORE_FAULT = (
-    "A file or a store could not be used: {error}. Look at the paths and addresses of the command, and run it again; "
-    "what was ordered before is on record, and is not paid again."
-)
+BROKEN_PIPE = 141
 
 
 class Command(Protocol):
@@ -50,18 +45,15 @@ class Command(Protocol):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="klingvideo",
         description="Kling AI video generation for Apache Airflow.\n\nExample: klingvideo sandbox --slots 2",
-        formatter_class=RawDescriptionRichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, home in COMMANDS.items():
         command = cast("Command", import_module(home))
-        child = commands.add_parser(
-            name, help=command.SUMMARY, description=command.DESCRIPTION, formatter_class=parser.formatter_class
-        )
+        child = commands.add_parser(name, help=command.SUMMARY, description=command.DESCRIPTION)
         command.configure(child)
         child.set_defaults(run=command.run)
     return parser
@@ -71,19 +63,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     :param argv: the arguments without the program's name; those of the process when not given.
-    :return: 0 when all went well, 1 after an error that was told, 3 where the error lies in the connection, 130 after
-        an interruption; a command line that cannot be understood ends the process with 2.
+    :return: the exit code, see :data:`~airflow_provider_klingvideo.cli.failures.EXIT_CODES`; a command line that
+        cannot be understood ends the process with 2.
     """
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    _show_every_letter()
     try:
-        return int(arguments.run(arguments))
-    except KlingVideoError as error:
-        sys.stderr.write(f"klingvideo: {printable(str(error))}\n")
-        return BAD_CONNECTION if error.kind == "connection" else FAILED
-    except Exception as error:
-        if not is_store_fault(error):
-            raise
-        sys.stderr.write(f"klingvideo: {printable(STORE_FAULT.format(error=error))}\n")
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        with raised_signals():
+            arguments = build_parser().parse_args(words)
+            code = int(arguments.run(arguments))
+            # What cannot be written is told here, and not by Python when it ends.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough.
+        _discard_output()
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - here every error ends, and is told
+        if "--debug" in words:
+            traceback.print_exc()
+        failure = failure_of(error)
+        sys.stderr.write(f"klingvideo: {failure.words}\n")
+        _discard_output()
+        return failure.code
+    except KeyboardInterrupt as interruption:
+        sys.stderr.write("klingvideo: Interrupted.\n")
+        return exit_code_of(interruption)
+    return code
+
+
+def _show_every_letter() -> None:
+    """Write a letter that the terminal's encoding does not have as its number: it must not end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A stream that was exchanged for a terminal cannot be changed any more.
+            with suppress(OSError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Keep Python from trying again, when it ends, to write what could not be written."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

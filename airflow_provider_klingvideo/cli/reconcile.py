@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+import shlex
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_klingvideo.cli.output import TABLE, add_output, print_data
 
 if TYPE_CHECKING:
     from airflow_provider_klingvideo.workflow.reconcile.reconciler import Report
@@ -33,7 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=24.0,
         help="a record that nobody has touched for so long counts as left behind (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--json", action="store_true", help="the same as --output json")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,29 +57,37 @@ def run(arguments: argparse.Namespace) -> int:
             stale_after=arguments.stale_hours * 3600,
         )
     )
-    if arguments.json:
-        sys.stdout.write(json.dumps(report.as_json(), indent=2) + "\n")
+    output = "json" if arguments.json else arguments.output
+    if output == TABLE:
+        _print(report, arguments)
     else:
-        _print(report)
+        print_data(report.as_json(), output)
     return 1 if report.open_rows else 0
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, arguments: argparse.Namespace) -> None:
     from rich.table import Table
 
     from airflow_provider_klingvideo.cli.console import wide_console
-    from airflow_provider_klingvideo.workflow.reconcile.reconciler import FINE
+    from airflow_provider_klingvideo.workflow.reconcile.reconciler import ADOPTABLE, FINE, Finding
 
     console = wide_console()
     shown = [row for row in report.rows if row.finding not in FINE]
     if shown:
-        table = Table("finding", "job", "task at Kling", "billed", "next step, or what was done")
+        table = Table("finding", "job", "Kling's task", "billed", "next step, or what was done")
         for row in shown:
             told = row.done or row.next_step
             table.add_row(str(row.finding), _job(row), _task(row), row.bill or "", told)
         console.print(table)
+    found = f"{report.records} records" if report.records else "no records: is it the right folder?"
+    console.print(f"Looked below {report.folder}: {found}")
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(report.counts.items()))
     console.print(f"{counts or 'no tasks and no records'}; {len(report.open_rows)} to look after")
+    findings = {row.finding for row in report.open_rows}
+    steps = {"--adopt": findings & ADOPTABLE, "--close-stale": findings & {Finding.STALE}}
+    if options := [option for option, concerned in steps.items() if concerned]:
+        words = ["klingvideo", "reconcile", report.folder, "--conn-id", arguments.conn_id, *options]
+        console.print(f"To do what can be done here: {shlex.join(words)}")
 
 
 def _job(row: Any) -> str:

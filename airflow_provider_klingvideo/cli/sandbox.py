@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     from airflow_provider_klingvideo.sandbox import SandboxServer
 
     settings = _settings(arguments)
+    _require_readable(settings.state)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(message)s", handlers=[RichHandler()])
     logging.getLogger("httpx").setLevel(logging.WARNING)
     offset = arguments.clock_offset_seconds
@@ -113,6 +115,16 @@ def _settings(arguments: argparse.Namespace) -> SandboxSettings:
         faults = faults_of(error, SandboxSettings, whole="the sandbox")
         named = [replace(one, where=f"--{one.where.replace('_', '-')}") for one in faults]
         raise KlingVideoError(named, advice="See klingvideo sandbox --help") from None
+
+
+def _require_readable(state: Path | None) -> None:
+    """Raise what SQLite says of a file that it cannot use: once the server starts, it is a page of its log."""
+    import sqlite3
+    from contextlib import closing
+
+    if state is not None:
+        with closing(sqlite3.connect(state)) as database:
+            database.execute("PRAGMA schema_version")
 
 
 def _greeting(url: str, settings: SandboxSettings) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
-from airflow_provider_klingvideo.demo.processes import DemoError
+from airflow_provider_klingvideo.demo.processes import DemoError, Server
 
-PARSE_SECONDS = 120.0
+PARSE_SECONDS = 300.0
+PATIENCE_SECONDS = 180.0
 
 
 class AirflowApi:
@@ -17,22 +19,29 @@ class AirflowApi:
 
     :param base_url: Airflow's address.
     :param timeout: seconds that an answer may take.
+    :param patience: seconds for which what has to be done is sent again.
     """
 
-    def __init__(self, base_url: str, *, timeout: float = 30) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+    def __init__(self, base_url: str, *, timeout: float = 30, patience: float = PATIENCE_SECONDS) -> None:
+        # It is on this machine: no proxy of the environment leads there.
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, trust_env=False)
+        self._patience = patience
 
-    def wait_for_dag(self, dag_id: str) -> None:
+    def wait_for_dag(self, dag_id: str, servers: Sequence[Server] = ()) -> None:
         """Wait until Airflow has read a DAG.
 
-        :raises DemoError: when it cannot be read, or is not within two minutes.
+        :param servers: what has to run meanwhile.
+        :raises DemoError: when it cannot be read, or is not within five minutes, or a server has ended.
         """
         end = time.monotonic() + PARSE_SECONDS
         while time.monotonic() < end:
-            if self._http.get(f"/api/v2/dags/{dag_id}").status_code == httpx.codes.OK:
+            for server in servers:
+                server.ensure_running()
+            found = self._answer("GET", f"/api/v2/dags/{dag_id}")
+            if found is not None and found.status_code == httpx.codes.OK:
                 return
-            errors = self._http.get("/api/v2/importErrors").json().get("import_errors", [])
-            if errors:
+            told = self._answer("GET", "/api/v2/importErrors")
+            if told is not None and told.is_success and (errors := told.json().get("import_errors")):
                 raise DemoError(f"Airflow cannot read the DAG: {errors[0]['stack_trace']}")
             time.sleep(1)
         raise DemoError(f"Airflow did not find the DAG {dag_id} within {PARSE_SECONDS:.0f} s.")
@@ -41,21 +50,42 @@ class AirflowApi:
         """Let runs of a DAG start."""
         self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
-    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Start a run and return its id."""
-        return str(
-            self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
-        )
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> str:
+        """Start a run and return its id; one of this id that is there already is the one that was wanted."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body, fine=(httpx.codes.CONFLICT,))
+        return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run; ``unknown`` while Airflow is too busy to tell."""
-        try:
-            return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
-        except httpx.TimeoutException:
+        answer = self._answer("GET", path := f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
+        if answer is None:
             return "unknown"
+        return str(_told(answer, "GET", path)["state"])
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = self._http.request(method, path, json=body)
-        if answer.is_error:
-            raise DemoError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:300]}")
-        return dict(answer.json())
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None, fine: Sequence[int] = ()) -> None:
+        """Send until Airflow answers: what is sent here may be sent twice."""
+        end = time.monotonic() + self._patience
+        while True:
+            answer = self._answer(method, path, body)
+            if answer is not None:
+                if answer.status_code not in fine:
+                    _told(answer, method, path)
+                return
+            if time.monotonic() > end:
+                raise DemoError(f"Airflow did not answer {method} {path} within {self._patience:.0f} s.")
+            time.sleep(1)
+
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response | None:
+        """Return the answer, None where Airflow is too busy to give one."""
+        try:
+            answer = self._http.request(method, path, json=body)
+        except httpx.TransportError:
+            return None
+        return None if answer.is_server_error else answer
+
+
+def _told(answer: httpx.Response, method: str, path: str) -> dict[str, Any]:
+    if answer.is_error:
+        raise DemoError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:300]}")
+    return dict(answer.json())

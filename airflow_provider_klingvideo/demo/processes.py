@@ -122,7 +122,7 @@ class Server(Process):
 
     def _is_healthy(self) -> bool:
         try:
-            return httpx.get(self.health_url, timeout=5).status_code == httpx.codes.OK
+            return httpx.get(self.health_url, timeout=5, trust_env=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
@@ -147,6 +147,19 @@ def free_port(wanted: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise DemoError("No port is free on 127.0.0.1.")
+
+
+def required_port(wanted: int) -> int:
+    """Return a port that a person asked for.
+
+    :raises DemoError: another program has it.
+    """
+    if free_port(wanted) != wanted:
+        raise DemoError(
+            f"Port {wanted} cannot be used: another program has it, or it needs more rights.",
+            advice="Choose another one with --port, or leave it out for any free one",
+        )
+    return wanted
 
 
 def own_script(name: str) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.live import Live
 
 from airflow_provider_klingvideo.demo.airflow_api import AirflowApi
-from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, running
+from airflow_provider_klingvideo.demo.folder import demo_folder
+from airflow_provider_klingvideo.demo.keeper import Keeper
+from airflow_provider_klingvideo.demo.processes import DemoError, Server, free_port, required_port
 from airflow_provider_klingvideo.demo.screen import print_summary, progress_line, progress_table
 from airflow_provider_klingvideo.demo.servers import airflow_server, sandbox_server
 from airflow_provider_klingvideo.storage.names import job_id
@@ -23,7 +26,8 @@ from airflow_provider_klingvideo.workflow import TRANSITIONS, JobStore, Workflow
 DAG_ID = "klingvideo_demo"
 JOB_KEY = "videos.jobs"
 READY_SECONDS = 180.0
-RUN_SECONDS = 330.0
+# A machine that does other things, too, takes its time.
+RUN_SECONDS = 900.0
 FILES = ("source.mp4", "master.mp4", "poster.jpg", "preview.webp", "contact_sheet.jpg")
 
 TEXT_REQUESTS: tuple[dict[str, Any], ...] = (
@@ -47,40 +51,53 @@ TEXT_REQUESTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def demonstrate(folder: Path, console: Console, *, keep_serving: bool) -> None:
+def demonstrate(folder: Path, console: Console, *, keep_serving: bool, port: int | None = None) -> None:
     """Start the sandbox and Airflow, make four videos, say where they lie.
 
-    :param folder: everything is written below it; emptied first.
+    :param folder: everything is written below it; what an earlier demonstration wrote there is deleted first.
     :param console: where to show it.
     :param keep_serving: leave the servers running until Ctrl+C.
+    :param port: of Airflow; None for 8080, or any free one where that is taken.
     :raises DemoError: when anything failed; the message says what.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    for name in ("dags", "videos"):
-        (folder / name).mkdir(parents=True)
-    _copy_dags(folder / "dags")
     sandbox_url = f"http://127.0.0.1:{free_port(8713)}"
-    airflow_url = f"http://127.0.0.1:{free_port(8080)}"
-    console.print("Kling AI SANDBOX: an imitation on this machine; no money is spent.", style="bold")
-    with ExitStack() as servers:
-        sandbox = servers.enter_context(running(sandbox_server(folder, sandbox_url)))
-        sandbox.wait_until_ready(READY_SECONDS)
-        airflow = servers.enter_context(running(airflow_server(folder, airflow_url, sandbox_url)))
-        with console.status("Airflow starts, which takes a minute on a new machine ..."):
-            airflow.wait_until_ready(READY_SECONDS)
-            api = AirflowApi(airflow_url)
-            api.wait_for_dag(DAG_ID)
-        requests = [*TEXT_REQUESTS, _image_request(sandbox_url)]
-        run_id = _start(api, requests)
-        console.print(
-            f"Airflow  {airflow_url}/dags/{DAG_ID}/runs/{run_id}\nSandbox  {sandbox_url}/sandbox", highlight=False
-        )
-        state = _follow(api, run_id, requests, folder, console, [sandbox, airflow])
-        _report(folder, run_id, len(requests), state, console)
-        console.print(f"Airflow  {airflow_url}\nSandbox  {sandbox_url}/sandbox", highlight=False)
-        if keep_serving:
-            console.print("Serving until Ctrl+C. Try the forms of the other DAGs.")
-            _serve([sandbox, airflow])
+    airflow_url = f"http://127.0.0.1:{free_port(8080) if port is None else required_port(port)}"
+    with demo_folder(folder):
+        _copy_dags(folder / "dags")
+        console.print("Kling AI SANDBOX: an imitation on this machine; no money is spent.", style="bold")
+        with Keeper() as keeper:
+            try:
+                sandbox = sandbox_server(folder, sandbox_url, environment=keeper.environment)
+                sandbox.wait_until_ready(READY_SECONDS)
+                airflow = airflow_server(folder, airflow_url, sandbox_url, environment=keeper.environment)
+                with console.status("Airflow starts, which takes a minute on a new machine ..."):
+                    airflow.wait_until_ready(READY_SECONDS)
+                    api = AirflowApi(airflow_url)
+                    api.wait_for_dag(DAG_ID, [sandbox, airflow])
+                _make(api, folder, console, [sandbox, airflow], airflow_url, sandbox_url)
+                if keep_serving:
+                    console.print("Serving until Ctrl+C. Try the forms of the other DAGs.")
+                    _serve([sandbox, airflow])
+            finally:
+                console.print("Ending Airflow and the sandbox ...")
+
+
+def _make(
+    api: AirflowApi, folder: Path, console: Console, servers: Sequence[Server], airflow_url: str, sandbox_url: str
+) -> None:
+    requests = [*TEXT_REQUESTS, _image_request(sandbox_url)]
+    api.unpause(DAG_ID)
+    # An id of our own: a start whose answer was lost can be sent again.
+    run_id = api.trigger(DAG_ID, f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}", {"requests": requests})
+    addresses = f"Run      {_run_url(airflow_url, run_id)}\nSandbox  {sandbox_url}/sandbox"
+    console.print(addresses, highlight=False, soft_wrap=True)
+    state = _follow(api, run_id, requests, folder, console, servers)
+    _report(folder, run_id, len(requests), state, console)
+    console.print(addresses, highlight=False, soft_wrap=True)
+
+
+def _run_url(airflow_url: str, run_id: str) -> str:
+    return f"{airflow_url}/dags/{DAG_ID}/runs/{quote(run_id, safe='')}"
 
 
 def _copy_dags(target: Path) -> None:
@@ -103,11 +120,6 @@ def _image_request(sandbox_url: str) -> dict[str, Any]:
         "model": "kling-2.6",
         "duration": 5,
     }
-
-
-def _start(api: AirflowApi, requests: Sequence[dict[str, Any]]) -> str:
-    api.unpause(DAG_ID)
-    return api.trigger(DAG_ID, {"requests": list(requests)})
 
 
 def _follow(

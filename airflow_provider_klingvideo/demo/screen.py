@@ -44,7 +44,14 @@ def progress_line(jobs: Sequence[WorkflowJob | None]) -> str:
 
 
 def print_summary(console: Console, jobs: Sequence[WorkflowJob], folder: Path) -> None:
-    """Print the files of every job."""
+    """Print of every job what was asked for, what it has cost, and its files."""
+    videos = Table(box=box.SIMPLE_HEAD, title="Videos", title_justify="left")
+    for name, justify in (("Job", "left"), ("Prompt", "left"), ("State", "left"), ("Units", "right")):
+        videos.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for number, job in enumerate(jobs, start=1):
+        state = Text(str(job.state), STYLES.get(job.state, ""))
+        videos.add_row(str(number), job.prompt, state, _units(job))
+    console.print(videos)
     table = Table(box=box.SIMPLE_HEAD, title="Files", title_justify="left")
     for name, justify in (
         ("Job", "left"),
@@ -70,6 +77,11 @@ def print_summary(console: Console, jobs: Sequence[WorkflowJob], folder: Path) -
         console.print(f"  {number}  {job.state:<10} {folder / job.id}", highlight=False, soft_wrap=True)
         if job.error:
             console.print(f"     {job.error}", style="red", highlight=False)
+
+
+def _units(job: WorkflowJob) -> str:
+    """What Kling has billed; before it has, nothing is known for certain."""
+    return "" if job.billed_units is None else f"{job.billed_units:f}"
 
 
 def _way(state: WorkflowState | None) -> Text:

@@ -5,34 +5,38 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airflow_provider_klingvideo.demo.processes import Server, own_script
 
 
-def sandbox_server(folder: Path, url: str, options: Sequence[str] = ()) -> Server:
+def sandbox_server(
+    folder: Path, url: str, options: Sequence[str] = (), *, environment: Mapping[str, str] | None = None
+) -> Server:
     """Start a sandbox.
 
     :param folder: its log goes there.
     :param url: ``http://127.0.0.1:PORT``.
     :param options: further options of its command line.
+    :param environment: further variables.
     """
     port = url.rpartition(":")[2]
     command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", "sandbox", "--port", port, *options]
-    return Server("The sandbox", command, f"{url}/sandbox/health", folder / "sandbox.log", {})
+    return Server("The sandbox", command, f"{url}/sandbox/health", folder / "sandbox.log", environment or {})
 
 
-def airflow_server(folder: Path, url: str, sandbox_url: str) -> Server:
+def airflow_server(folder: Path, url: str, sandbox_url: str, *, environment: Mapping[str, str] | None = None) -> Server:
     """Start all of Airflow on its embedded database, for this machine alone, every visitor an administrator.
 
     :param folder: ``dags`` below it is read, ``videos`` and ``airflow`` are written.
     :param url: ``http://127.0.0.1:PORT``.
     :param sandbox_url: the address of the default connection.
+    :param environment: further variables.
     """
-    environment = airflow_environment(folder, url, sandbox_url)
+    variables = {**airflow_environment(folder, url, sandbox_url), **(environment or {})}
     health = f"{url}/api/v2/monitor/health"
-    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", environment)
+    return Server("Airflow", [own_script("airflow"), "standalone"], health, folder / "airflow.log", variables)
 
 
 def airflow_environment(folder: Path, url: str, sandbox_url: str) -> dict[str, str]:

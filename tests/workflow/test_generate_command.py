@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -101,7 +102,7 @@ def test_it_makes_the_videos_then_only_what_was_edited(sandbox, shots):
     shots.write(*(f"Shot {number}" for number in range(6)))
     made = shots.make()
     assert (made.returncode, shots.states()) == (0, ["COMPLETED"] * 6), made.stderr
-    assert re.match(r"0 of 6 ended: .*\n6 COMPLETED\. Manifest: ", made.stdout)
+    assert re.match(r"0 of 6 ended: .*\n6 COMPLETED\. Manifest: ", made.stdout, re.DOTALL)
     assert sandbox.ledger()["max_in_flight_seen"] == 3
     shots.write("Another shot 0", *(f"Shot {number}" for number in range(1, 6)))
     assert shots.make().returncode == 0
@@ -111,7 +112,7 @@ def test_it_makes_the_videos_then_only_what_was_edited(sandbox, shots):
 def test_a_terminal_shows_states_and_renderings(sandbox, shots):
     shots.write("A fox", "An owl")
     code, shown = shots.show()
-    assert code == 0
+    assert code == 0, shown
     assert re.search(r"0/2 .* 2 CREATED", shown)
     assert re.search(r"\d+% .* rendering 0-", shown)
     assert re.search(r"2/2 .* 2 COMPLETED", shown)
@@ -137,6 +138,73 @@ def test_what_failed_is_told_with_the_vendors_words(sandbox, shots):
     made = shots.make()
     assert (made.returncode, shots.states()) == (1, ["COMPLETED", "FAILED"])
     assert "Image pixel is invalid" in " ".join(made.stdout.split())
+
+
+def test_one_video_needs_no_file_and_is_made_once(sandbox, shots):
+    words = ["generate", "--prompt", "A fox", "--set", "model=kling-2.5-turbo", "--set", "duration=5"]
+    words += ["--output-path", shots.folder / "videos"]
+    for _ in range(2):
+        made = forked_command.run(*words)
+        assert made.returncode == 0, made.stderr
+        assert re.search(r"COMPLETED +\d+(\.\d+)? +\S+master\.mp4", made.stdout), made.stdout
+    assert len(orders(sandbox)) == 1
+    both = forked_command.run(*words, shots.path)
+    assert (both.returncode, "--help" in both.stderr) == (1, True)
+
+
+def test_a_dry_run_tells_units_and_sends_and_keeps_nothing(sandbox, shots):
+    shots.write("A fox", "An owl")
+    told = forked_command.run(*shots.arguments, "--dry-run", "--output", "json")
+    plan = json.loads(told.stdout)
+    assert told.returncode == 0, told.stderr
+    prices = [float(row["units"]) for row in plan["rows"]]
+    assert min(prices) > 0
+    assert float(plan["units"]) == sum(prices)
+    assert (sandbox.ledger()["requests"], (shots.folder / "videos").exists()) == ({}, False)
+    assert shots.make().returncode == 0
+    again = forked_command.run(*shots.arguments, "--dry-run")
+    assert "0 units in sum for 0 videos" in again.stdout
+    assert again.stdout.count("is not ordered again") == 2
+    shots.path.write_text('{"prompt": "A fox", "duration": 7, "model": "kling-2.5-turbo"}')
+    assert forked_command.run(*shots.arguments, "--dry-run").returncode == 1
+
+
+def test_a_failed_row_is_ordered_again_only_where_that_is_asked_for(sandbox, shots):
+    shots.write("x [sandbox:fail=Image pixel is invalid]")
+    assert shots.make().returncode == 1
+    assert shots.make().returncode == 1
+    assert len(orders(sandbox)) == 1
+    shots.arguments += ["--regenerate-failed"]
+    assert shots.make().returncode == 1
+    assert len(orders(sandbox)) == 2
+
+
+def test_every_event_is_a_line_of_json(sandbox, shots):
+    shots.write("A fox")
+    made = forked_command.run(*shots.arguments, "--output", "json")
+    events = [json.loads(line) for line in made.stdout.splitlines()]
+    assert [one["new"] for one in events if one["event"] == "transition"][-1] == "COMPLETED"
+    assert (events[-1]["event"], events[-1]["rows"][0]["state"]) == ("result", "COMPLETED")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_says_what_runs_on_and_how_to_go_on(sandbox, shots, number, code):
+    shots.write("A fox [sandbox:seconds=600]")
+    sandbox.settings(generation_seconds=600)
+    told = shots.folder / "told"
+    process = forked_command.start(shots.arguments, stderr=str(told))
+    while not (orders(sandbox) and any(shots.folder.rglob("job.json"))):
+        assert process.is_alive()
+        time.sleep(0.05)
+    time.sleep(1)
+    os.kill(process.pid, number)
+    process.join(60)
+    sandbox.settings(generation_seconds=0.3)
+    assert process.exitcode == code
+    task = sandbox.ledger()["tasks"][0]["id"]
+    assert f"1 tasks run on at Kling, and are billed: {task}" in told.read_text()
+    assert "Run the same command again" in told.read_text()
+    assert "Traceback" not in told.read_text()
 
 
 def test_faults_in_the_file_are_told_and_nothing_is_ordered(sandbox, shots):

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.kling import AsyncKlingClient, Task
+from airflow_provider_klingvideo.kling.wire.tasks import TaskStatus
 from airflow_provider_klingvideo.storage.protocols import is_there
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.job.closing import close
@@ -44,6 +45,7 @@ class Finding(StrEnum):
     STALE = "stale"
     UNREADABLE = "unreadable"
     FOREIGN = "foreign"
+    FREE_FAILURE = "free_failure"
 
 
 NEXT_STEPS: Mapping[Finding, str] = {
@@ -55,9 +57,10 @@ NEXT_STEPS: Mapping[Finding, str] = {
     Finding.STALE: "Nobody works on it any more: clear a task of its run, or let its record be closed",
     Finding.UNREADABLE: "Restore the file, or upgrade if a newer version wrote it; a paid task may be named in it",
     Finding.FOREIGN: "",
+    Finding.FREE_FAILURE: "",
 }
 ADOPTABLE = frozenset({Finding.LATE_RESULT, Finding.ORPHAN, Finding.UNCONFIRMED})
-FINE = frozenset({Finding.FOLLOWED, Finding.FOREIGN})
+FINE = frozenset({Finding.FOLLOWED, Finding.FOREIGN, Finding.FREE_FAILURE})
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,16 @@ class Difference:
 
 @dataclass
 class Report:
-    """All findings of one comparison."""
+    """All findings of one comparison.
+
+    :param rows: the findings.
+    :param folder: the folder below which records were looked for.
+    :param records: how many lie there.
+    """
 
     rows: list[Difference] = field(default_factory=list)
+    folder: str = ""
+    records: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -114,7 +124,14 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return counts and rows as JSON values; other people's tasks are only counted."""
         shown = [row.as_json() for row in self.rows if row.finding is not Finding.FOREIGN]
-        return {"at": utc_now().isoformat(), "counts": self.counts, "open": len(self.open_rows), "rows": shown}
+        looked = {"folder": self.folder, "records": self.records}
+        return {
+            "at": utc_now().isoformat(),
+            **looked,
+            "counts": self.counts,
+            "open": len(self.open_rows),
+            "rows": shown,
+        }
 
 
 OpenStore = Callable[[JobStore], AbstractAsyncContextManager[tuple[WorkflowEngine, VideoSteps]]]
@@ -170,6 +187,7 @@ class Reconciler:
         tasks = [task async for task in self._tasks()]
         records, unreadable = self._records()
         report.rows += unreadable
+        report.folder, report.records = str(self._base), len(records) + len(unreadable)
         left_behind = {job.id for store, job in records if self._is_stale(job)}
         for store, job in records:
             if job.id in left_behind:
@@ -265,7 +283,9 @@ def _difference_of(task: Task, known: _Known | None) -> Difference:
     }
     if known is None:
         ours = ExternalId.parse(task.external_id)
-        return Difference(Finding.ORPHAN, job_id=ours.job_id, **facts) if ours else Difference(Finding.FOREIGN, **facts)
+        if ours is None:
+            return Difference(Finding.FOREIGN, **facts)
+        return Difference(Finding.FREE_FAILURE if _cost_nothing(task) else Finding.ORPHAN, job_id=ours.job_id, **facts)
     job = known.job
     facts |= {"job_id": job.id, "job_state": str(job.state), "record": _record(known.store, job)}
     return Difference(_finding(task, known), **facts)
@@ -276,12 +296,17 @@ def _finding(task: Task, known: _Known) -> Finding:
     if not job.is_terminal:
         return Finding.FOLLOWED
     if call.task_id is None:
-        return Finding.UNCONFIRMED
+        return Finding.FREE_FAILURE if _cost_nothing(task) else Finding.UNCONFIRMED
     is_stored = job.files.task_id == task.id and bool(job.files.artifacts)
     has_it = job.state is WorkflowState.COMPLETED or is_stored
     follows_it = job.klingai_job_id == task.id
     late = task.succeeded and follows_it and not has_it and bool(task.outputs)
     return Finding.LATE_RESULT if late else Finding.FOLLOWED
+
+
+def _cost_nothing(task: Task) -> bool:
+    """Whether a task failed and was not billed: there is no video, and nothing was paid."""
+    return task.status is TaskStatus.FAILED and (task.bill is None or task.bill.is_free)
 
 
 def _missing(known: Iterable[_Known], listed: set[str], since: datetime, began: datetime) -> Iterator[Difference]:
