@@ -144,3 +144,13 @@ def test_a_record_never_says_less_about_money_than_a_note_that_came_later(tmp_pa
     assert job.failure == {**failure, "money": "maybe"}
     assert job.error == "Too late. A paid task may exist at Kling."
     assert job.billed_units == late.units
+
+
+def test_nor_does_a_record_of_earlier_words(tmp_path):
+    store = JobStore(tmp_path)
+    failure = {"kind": "timeout", "message": "Too late", "money": "maybe"}
+    error = "Too late. A paid task may exist at the vendor."
+    store.save(WorkflowJob(id="job", state=S.FAILED, error=error, failure=failure))
+    call = PaidCall(what="identify_faces", fingerprint="f", verdict="failed", sends={"x": "sent"})
+    store.note("job", call, call.begin(call.next_token), first=True)
+    assert store.load("job").error == "Too late. Kling has billed this task."

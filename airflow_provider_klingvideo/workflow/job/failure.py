@@ -49,7 +49,10 @@ def proven_failure(job: WorkflowJob) -> tuple[str | None, dict[str, Any] | None]
         return job.error, job.failure
     told = Money(job.failure.get("money", Money.NONE))
     known = money_spent(job, told)
-    return job.error.replace(told.sentence, known.sentence), {**job.failure, "money": known.value}
+    # Earlier versions spoke of the vendor.
+    told_earlier = told.sentence.replace("Kling", "the vendor")
+    error = job.error.replace(told_earlier, told.sentence).replace(told.sentence, known.sentence)
+    return error, {**job.failure, "money": known.value}
 
 
 def abandoned(job: WorkflowJob, cause: str) -> AbandonedError:
