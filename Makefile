@@ -56,7 +56,7 @@ $(OLDEST)/.installed: pyproject.toml .ci/constraints-oldest.txt
 	touch $@
 
 test-oldest: $(OLDEST)/.installed ## what depends on Airflow's version, on the oldest one that is served
-	$(OLDEST)/bin/python -m pytest tests/provider tests/storage tests/test_examples.py tests/dags -k 'not dags or five_jobs or rejected_key'
+	$(OLDEST)/bin/python -m pytest tests/provider tests/plugins tests/storage tests/test_examples.py tests/dags -k 'not dags or five_jobs or rejected_key'
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

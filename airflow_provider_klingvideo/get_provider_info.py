@@ -41,6 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             f"{_PACKAGE}.links.files.KlingVideoPosterLink",
             f"{_PACKAGE}.links.files.KlingVideoRecordLink",
         ],
+        "plugins": [{"name": "klingvideo", "plugin-class": f"{_PACKAGE}.plugins.klingvideo.KlingVideoPlugin"}],
         "connection-types": [
             {
                 "connection-type": "klingai",
@@ -121,6 +122,13 @@ _CONFIG = {
             "string",
             "",
             "s3://aws_default@videos/kling",
+        ),
+        "pages_output_paths": _option(
+            "Further folders whose jobs the pages show, separated by commas: those that tasks name as their own "
+            "output_path.",
+            "string",
+            "",
+            "s3://aws_default@videos/trailers",
         ),
         "poll_min_seconds": _option(
             "Shortest pause between two questions about running tasks; one question serves all that wait.", "float", "2"

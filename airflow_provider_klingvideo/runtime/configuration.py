@@ -30,6 +30,12 @@ def output_path() -> str:
     return conf.get(SECTION, "output_path", fallback="") or f"file://{_airflow_home()}/klingvideo"
 
 
+def pages_output_paths() -> list[str]:
+    """Return the further folders whose jobs the pages show."""
+    told = conf.get(SECTION, "pages_output_paths", fallback="")
+    return [path.strip() for path in told.split(",") if path.strip()]
+
+
 def minimum_deferral_seconds() -> float:
     """Return the least time that a deferral lasts."""
     return float(conf.getfloat(SECTION, "minimum_deferral_seconds", fallback=10.0))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from airflow_provider_klingvideo.storage.protocols import StorePath
@@ -50,6 +50,65 @@ def entries(folder: StorePath) -> list[Entry]:
         return sorted(_entries(folder), key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file somewhere below a folder.
+
+    :param folders: the names of the folders that lead to it.
+    :param stamp: another one whenever the file has been written anew.
+    """
+
+    folders: tuple[str, ...]
+    stamp: str
+
+
+def found_below(folder: StorePath, name: str, depth: int) -> list[Found]:
+    """Find the files of a name that lie so many folders deep; a folder that does not exist holds none.
+
+    A disk is looked at folder by folder, and no symbolic link is followed. Object stores are asked for all their keys,
+    a thousand with each answer: that is fewer requests than one for each folder.
+
+    :raises OSError: the store refused; also what its own library raises.
+    """
+    if (local := on_disk(folder)) is not None:
+        return list(_below_on_disk(local, name, depth, ()))
+    if (place := fsspec_path(folder)) is None:
+        return []
+    keys = _s3_keys(place) if hasattr(place.store, "call_s3") else _library_keys(place)
+    parts = ((key.split("/"), stamp) for key, stamp in keys)
+    return [Found(tuple(way[:-1]), stamp) for way, stamp in parts if way[-1] == name and len(way) == depth + 1]
+
+
+def _below_on_disk(folder: Path, name: str, depth: int, way: tuple[str, ...]) -> Iterator[Found]:
+    # Another process may remove what is being looked at; what is no folder holds nothing.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if depth == 0:
+            facts = (folder / name).lstat()
+            if S_ISREG(facts.st_mode):
+                yield Found(way, f"{facts.st_mtime_ns}-{facts.st_size}-{facts.st_ino}")
+            return
+        with os.scandir(folder) as entries_of_folder:
+            names = [one.name for one in entries_of_folder if one.is_dir(follow_symlinks=False)]
+        for one in names:
+            yield from _below_on_disk(folder / one, name, depth - 1, (*way, one))
+
+
+def _s3_keys(place: StoredObject) -> Iterator[tuple[str, str]]:
+    bucket, key, _ = place.store.split_path(place.key)
+    prefix = f"{key.strip('/')}/" if key.strip("/") else ""
+    for page in _s3_pages(place.store, Bucket=bucket, Prefix=prefix):
+        for one in page.get("Contents", []):
+            yield one["Key"].removeprefix(prefix), f"{one['ETag']}-{one['LastModified']}"
+
+
+def _library_keys(place: StoredObject) -> Iterator[tuple[str, str]]:
+    place.store.invalidate_cache(place.key)
+    root = place.key.strip("/")
+    for path, facts in place.store.find(place.key, detail=True).items():
+        stamp = facts.get("etag") or facts.get("ETag") or _modified(facts)
+        yield path.strip("/").removeprefix(f"{root}/"), f"{stamp}-{facts.get('size')}"
 
 
 def _entries(folder: StorePath) -> Iterator[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -62,3 +63,11 @@ def test_airflow_finds_the_provider():
     manager = ProvidersManager()
     assert "airflow-provider-klingvideo" in manager.providers
     assert "klingai" in manager.hooks
+
+
+def test_the_plugin_is_registered_twice_under_one_name():
+    (plugin,) = INFO["plugins"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    entry = project["project"]["entry-points"]["airflow.plugins"]
+    assert {name: path.replace(":", ".") for name, path in entry.items()} == {plugin["name"]: plugin["plugin-class"]}
+    assert named(plugin["plugin-class"]).name == plugin["name"]

@@ -18,6 +18,7 @@ MOST_MODULES = 15
 FLOORS = [
     "cli",
     "demo",
+    "plugins",
     "task_groups",
     "decorators",
     "sensors",
@@ -32,6 +33,7 @@ FLOORS = [
     "workflow",
     "workflow.batch",
     "workflow.reconcile",
+    "workflow.board",
     "workflow.handlers",
     "workflow.driver",
     "workflow.steps",
@@ -186,6 +188,18 @@ print(sorted(name for name in sys.modules if name.startswith("{PACKAGE}.media.")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     tables = [f"{PACKAGE}.media.outputs", f"{PACKAGE}.media.outputs.geometry", f"{PACKAGE}.media.outputs.presets"]
     assert done.stdout.splitlines()[-2:] == ["[]", str(tables)]
+
+
+def test_the_plugin_loads_nothing_before_it_is_asked() -> None:
+    code = f"""
+import sys
+import airflow.plugins_manager
+before = set(sys.modules)
+import {PACKAGE}.plugins.klingvideo
+print(sorted(set(sys.modules) - before - {{'{PACKAGE}'}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str([f"{PACKAGE}.plugins", f"{PACKAGE}.plugins.klingvideo"])
 
 
 PARTS = ("WorkflowEngine", "VideoSteps", "SlotBoard", "JobStore")

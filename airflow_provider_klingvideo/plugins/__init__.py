@@ -1,0 +1,1 @@
+"""Plugins of Airflow: what its API server serves of ours."""
