@@ -86,8 +86,8 @@ FREE = {
     "feature": "any",
     "per": "call",
     "units": {"any": "0"},
-    "source": "kling-api section 9: elements cost nothing",
-    "confidence": "official-mirror",
+    "source": "kling-api section 9",
+    "confidence": "live-probe",
 }
 RESOLUTION_OF_MODE = {"std": "720p", "pro": "1080p", "4k": "4k"}
 # The sheet's features in one word each; what is not listed has one price, ``any``.

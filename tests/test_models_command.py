@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 
 from airflow_provider_klingvideo.cli import main
 from airflow_provider_klingvideo.kling import PRODUCTS, registry
@@ -47,3 +50,19 @@ def test_every_row_fills_the_columns(row):
 
 def test_every_retired_model_names_its_successor():
     assert all("use kling-" in line for line in retired())
+
+
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_programs_read_the_same(capsys, output, read):
+    asked = ["--prices", "--scenes", "--voices", "--retired"]
+    assert main(["models", "--kind", "text_to_video", *asked, "--output", output]) == 0
+    told = read(capsys.readouterr().out)
+    assert {one["kind"] for one in told["products"]} == {"text_to_video"}
+    assert {
+        "of": "kling-2.5-turbo",
+        "feature": "off",
+        "per": "second",
+        "units": {"720p": "0.3", "1080p": "0.5"},
+    } in told["prices"]
+    assert "kling-image-o1" not in {one["of"] for one in told["prices"]}
+    assert all(told[name] for name in ("scenes", "voices", "retired"))
