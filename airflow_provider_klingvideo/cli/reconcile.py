@@ -79,7 +79,7 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
             told = row.done or row.next_step
             table.add_row(str(row.finding), _job(row), _task(row), row.bill or "", told)
         console.print(table)
-    found = f"{report.records} records" if report.records else "no records: is it the right folder?"
+    found = _RECORDS.get(report.records, f"{report.records} records")
     console.print(f"Looked below {report.folder}: {found}")
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(report.counts.items()))
     console.print(f"{counts or 'no tasks and no records'}; {len(report.open_rows)} to look after")
@@ -88,6 +88,9 @@ def _print(report: Report, arguments: argparse.Namespace) -> None:
     if options := [option for option, concerned in steps.items() if concerned]:
         words = ["klingvideo", "reconcile", report.folder, "--conn-id", arguments.conn_id, *options]
         console.print(f"To do what can be done here: {shlex.join(words)}")
+
+
+_RECORDS = {0: "no records: is it the right folder?", 1: "1 record"}
 
 
 def _job(row: Any) -> str:

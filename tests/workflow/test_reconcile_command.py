@@ -53,7 +53,7 @@ def test_it_tells_adopts_and_then_finds_nothing_to_do(sandbox, tmp_path):
     assert (adopted.returncode, report["open"], report["counts"]) == (0, 0, {"late_result": 1})
     assert report["rows"][0]["done"].startswith("adopted: ")
     after = reconcile(where)
-    assert (after.returncode, after.stdout) == (0, f"Looked below {where}: 1 records\n1 followed; 0 to look after\n")
+    assert (after.returncode, after.stdout) == (0, f"Looked below {where}: 1 record\n1 followed; 0 to look after\n")
     assert len(sandbox.ledger()["tasks"]) == 1
 
 
