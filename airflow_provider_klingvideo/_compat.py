@@ -35,6 +35,12 @@ try:
 except ImportError:
     from airflow.utils.operator_helpers import determine_kwargs  # type: ignore[attr-defined]
 
+try:
+    from airflow.sdk.exceptions import TaskAwaitingInput
+except ImportError:
+    # Below Airflow 3.3 a trigger waits for a person.
+    TaskAwaitingInput = None  # type: ignore[assignment,misc]
+
 HAS_RETRY_POLICIES = "RetryPolicy" in airflow.sdk.__all__
 
 # By what the pause between two tries is multiplied; Airflow below 3.2 takes only whether it grows.
@@ -48,6 +54,7 @@ __all__ = [
     "AirflowNotFoundException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
+    "TaskAwaitingInput",
     "conf",
     "determine_kwargs",
 ]

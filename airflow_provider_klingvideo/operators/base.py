@@ -187,17 +187,27 @@ class KlingVideoTask(TriedAgain):
         """Do the task's work again after a wait whose event tells nothing."""
         return self.execute(context)  # type: ignore[attr-defined]
 
+    def answered(self, context: Context, event: Any = None, asked: Any = None) -> Any:
+        """Keep what a person has answered on the job's record, and go on.
+
+        :param event: Airflow's: the answer, or that nobody has given one.
+        :param asked: what the question was about.
+        """
+        from airflow_provider_klingvideo.runtime.job_run import JobRun
+        from airflow_provider_klingvideo.triggers.approvals import keep_event
+
+        keep_event(JobRun.start(self, context), asked or {}, event or {})  # type: ignore[arg-type]
+        return self.resume(context)
+
     def wait_for(self, run: JobRun, wait: StateWait, *, method_name: str = "resume") -> NoReturn:
         """Leave the worker until what the job waits for has come; this spends no retry.
 
         :param method_name: what is called then.
         """
-        from airflow_provider_klingvideo.triggers.waits import deferral_of
+        from airflow_provider_klingvideo.triggers.waits import leave
 
         self.log.info("Waiting, deferred: %s", wait.words)  # type: ignore[attr-defined]
-        trigger, timeout = deferral_of(run, wait)
-        self.defer(trigger=trigger, method_name=method_name, timeout=timeout)  # type: ignore[attr-defined]
-        raise AssertionError("defer() does not return")
+        leave(self, run, wait, method_name)
 
 
 def _constructor(cls: Any, own: Callable[..., None] | None) -> Callable[..., None]:

@@ -66,7 +66,15 @@ class KlingVideoBatchOperator(KlingVideoBaseOperator, task="videos"):
     deferrable: bool
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the summary: counts by state."""
+        """Return the summary: counts by state.
+
+        :raises AirflowFailException: a person is to be asked, which a task with many jobs cannot do.
+        """
+        if self.option("ask_above") is not None:
+            raise AirflowFailException(
+                'A compact batch cannot ask a person about its jobs: remove ask_above, or use mode="single" or '
+                'mode="mapped". Nothing was ordered'
+            )
         from airflow_provider_klingvideo.runtime.places import is_beginning
 
         return self._go_on(context, is_beginning=is_beginning(self, context))

@@ -96,7 +96,7 @@ class KlingVideoValidateOperator(_PhaseOperator, task="validated"):
 
 
 class KlingVideoQueueOperator(_PhaseOperator, task="queued"):
-    """QUEUED: wait, deferred, for budget and a free slot. Costs nothing.
+    """QUEUED: wait, deferred, for a person where one has to approve it, for budget and a free slot. Costs nothing.
 
     It is the only state in which a job can be cancelled. The task is skipped when the job is cancelled.
     """
@@ -104,8 +104,13 @@ class KlingVideoQueueOperator(_PhaseOperator, task="queued"):
     ui_color = UI_COLORS["wait"]
 
     async def work(self, run: JobRun, driver: Driver) -> StateWait | None:
-        """Wait with the priority that this task names."""
+        """Wait with the priority that this task names; a person is asked as it says."""
+        from airflow_provider_klingvideo.runtime.places import approval_rule_of
+        from airflow_provider_klingvideo.workflow.gates.consent import with_rule
+
+        run.order_again(self.option("take"))
         run.job.priority = self.option("priority")
+        run.job.approval = with_rule(run.job.approval, approval_rule_of(self))
         return await super().work(run, driver)
 
 

@@ -13,10 +13,12 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from airflow_provider_klingvideo._json import read_json
 from airflow_provider_klingvideo.errors import Fault, KlingVideoError, quoted
 
 DEFAULT_CONNECTION = "klingai_default"
 DAY = 24 * 3600.0
+ALWAYS = "always"
 ON_INVALID_ROWS = ("refuse", "skip")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
@@ -95,6 +97,35 @@ def units(value: Any) -> str:
     return f"{number:f}"
 
 
+def above(value: Any) -> str:
+    """Read above which price a person is asked: a number of units, or ``always``."""
+    return ALWAYS if value == ALWAYS else units(value)
+
+
+def cancel_or_order(value: Any) -> str:
+    """Read what becomes of a job that nobody answers for: ``cancel`` or ``order``."""
+    return _one_of(("cancel", "order"), value)
+
+
+def people(value: Any) -> list[dict[str, str]]:
+    """Read who may answer: ids with commas or as a list, or ``id`` and ``name`` of each, or the JSON text of either."""
+    given = read_json(value) if isinstance(value, str) and value.lstrip().startswith(("[", "{")) else value
+    entries = given.split(",") if isinstance(given, str) else [given] if isinstance(given, Mapping) else list(given)
+    found = [_person(entry) for entry in entries]
+    if not found:
+        # Nobody at all would mean everybody to Airflow.
+        raise ValueError
+    return found
+
+
+def _person(given: Any) -> dict[str, str]:
+    known = given if isinstance(given, Mapping) else {"id": given}
+    user = str(known["id"]).strip()
+    if not user:
+        raise ValueError
+    return {"id": user, "name": str(known.get("name") or user)}
+
+
 def _at_least(least: float, number: float) -> float:
     if not isfinite(number) or number < least:
         raise ValueError
@@ -117,6 +148,9 @@ LEGAL: Mapping[Callable[[Any], Any], str] = {
     fail_or_allow: "fail or allow",
     order_or_fail: "order or fail",
     refuse_or_skip: "refuse or skip",
+    above: "a number of units, 0 or more, or always",
+    cancel_or_order: "cancel or order",
+    people: "ids of Airflow's users, or a list of objects with id and name",
 }
 
 
@@ -152,7 +186,7 @@ class Option:
             return None if self.default is Required else self.default
         try:
             return self.read(given) if self.read else given
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, LookupError, TypeError, ValueError):
             legal = LEGAL[self.read] if self.read else ""
             raise OptionError(Fault(self.name, f"{quoted(given)} makes no sense", legal)) from None
 
@@ -248,10 +282,39 @@ OPTIONS: tuple[Option, ...] = (
         read=whole,
     ),
     Option(
+        "ask_above",
+        "units: a person is asked, in Airflow's page of required actions, before a job is ordered that costs more or "
+        "whose price is unknown; ``always`` asks about every job, empty or None about none. Not for compact batches.",
+        _of("queued"),
+        read=above,
+    ),
+    Option(
+        "assigned_users",
+        "who may answer: ids of Airflow's users with commas or as a list, or a list of objects with ``id`` and "
+        "``name``; empty for everybody who may answer in this DAG.",
+        _of("queued"),
+        is_json=True,
+        read=people,
+    ),
+    Option(
+        "answer_timeout",
+        "seconds for which an answer is waited for; they do not count for ``queue_timeout``.",
+        _of("queued"),
+        DAY,
+        read=seconds,
+    ),
+    Option(
+        "on_no_answer",
+        "what becomes of a job that nobody has answered for in time: ``cancel`` it, or ``order`` it.",
+        _of("queued"),
+        "cancel",
+        read=cancel_or_order,
+    ),
+    Option(
         "take",
         "the number of the take; a number higher than that of the last one orders, and pays, another video for the "
         "same request.",
-        _of("generating"),
+        _of("queued", "generating"),
         1,
         setting="take",
         read=count,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_klingvideo.runtime.options import ALWAYS
 from airflow_provider_klingvideo.runtime.session import Session
 from airflow_provider_klingvideo.storage.names import job_id
 from airflow_provider_klingvideo.workflow import JobStore, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.row_book import RowBook
 from airflow_provider_klingvideo.workflow.batch.run import JobTerms
-from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
+from airflow_provider_klingvideo.workflow.job.sections import ApprovalRule, Budget, Origin
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -116,7 +117,7 @@ def terms_of(session: Session, task: Any, context: Context) -> JobTerms:
     :param task: with the options of the tasks ``validated`` and ``queued``.
     :raises OptionError: an argument makes no sense.
     """
-    return JobTerms(budget_of(session, task, context), task.option("priority"))
+    return JobTerms(budget_of(session, task, context), task.option("priority"), approval_rule_of(task))
 
 
 def budget_of(session: Session, task: Any, context: Context) -> Budget | None:
@@ -131,3 +132,19 @@ def budget_of(session: Session, task: Any, context: Context) -> Budget | None:
     name = task.budget_key or f"{ti.dag_id} {ti.run_id}"
     folder = str(session.budget_folder(name))
     return Budget(name=name, units=units, folder=folder, unknown_price=task.option("unknown_price"))
+
+
+def approval_rule_of(task: Any) -> ApprovalRule | None:
+    """Return when a person is asked about the jobs of a task, None for never.
+
+    :raises OptionError: it makes no sense.
+    """
+    above = task.option("ask_above")
+    if above is None:
+        return None
+    return ApprovalRule(
+        above=None if above == ALWAYS else above,
+        users=task.option("assigned_users") or [],
+        seconds=task.option("answer_timeout"),
+        on_no_answer=task.option("on_no_answer"),
+    )

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_klingvideo._compat import TaskAwaitingInput
 from airflow_provider_klingvideo.runtime import configuration
 from airflow_provider_klingvideo.runtime.batches.chunks import LONGEST_DEFERRAL
 from airflow_provider_klingvideo.runtime.session import Session
+from airflow_provider_klingvideo.triggers.approvals import OPTIONS, open_action
 from airflow_provider_klingvideo.triggers.batch import KlingVideoBatchTrigger
 from airflow_provider_klingvideo.triggers.budgets import KlingVideoBudgetTrigger
 from airflow_provider_klingvideo.triggers.klingvideo import KlingVideoTaskTrigger
@@ -18,6 +20,7 @@ from airflow_provider_klingvideo.triggers.slots import KlingVideoSlotTrigger
 from airflow_provider_klingvideo.workflow import GenerationWatch, WorkflowJob
 from airflow_provider_klingvideo.workflow.batch.run import Suspended
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.consent import WaitForPerson
 from airflow_provider_klingvideo.workflow.gates.slots.slots import WaitForSlot
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
@@ -35,6 +38,30 @@ BACKSTOP = timedelta(minutes=5)
 JITTER = 0.25
 # Of those that wait for a slot, the first ones stand for all: when one may go, the batch looks for the rest.
 HEADS = 20
+
+
+def leave(task: Any, run: JobRun, wait: StateWait, method_name: str) -> NoReturn:
+    """Make a task leave its worker until what a job waits for has come.
+
+    :param method_name: what is called then; after a wait for a person ``answered``.
+    """
+    way: Callable[[Any, JobRun, Any, str], None] = _WAYS.get(type(wait), _defer)
+    way(task, run, wait, method_name)
+    raise AssertionError("neither deferring nor parking returns")
+
+
+def _defer(task: Any, run: JobRun, wait: StateWait, method_name: str) -> None:
+    trigger, timeout = deferral_of(run, wait)
+    task.defer(trigger=trigger, method_name=method_name, timeout=timeout)
+
+
+def _ask(task: Any, run: JobRun, wait: WaitForPerson, _method_name: str) -> None:
+    open_action(run, wait)
+    told = {"asked": wait.question.about.model_dump(mode="json")}
+    if TaskAwaitingInput is not None:
+        raise TaskAwaitingInput(method_name="answered", kwargs=told, timeout=timedelta(seconds=wait.seconds))
+    trigger, timeout = deferral_of(run, wait)
+    task.defer(trigger=trigger, method_name="answered", kwargs=told, timeout=timeout)
 
 
 def deferral_of(run: JobRun, wait: StateWait) -> tuple[BaseTrigger, timedelta]:
@@ -135,9 +162,23 @@ def _task(run: JobRun, wait: WaitForTask) -> BaseTrigger:
     )
 
 
+def _person(run: JobRun, wait: WaitForPerson) -> BaseTrigger:
+    from airflow.providers.standard.triggers.hitl import HITLTrigger
+
+    return HITLTrigger(
+        ti_id=run.context["ti"].id,
+        options=list(OPTIONS),
+        params={},
+        timeout_datetime=utc_now() + timedelta(seconds=wait.seconds),
+    )
+
+
 _TRIGGERS: Mapping[type[StateWait], Callable[[JobRun, Any], BaseTrigger]] = {
     WaitForSlot: _slot,
     WaitForTask: _task,
     WaitForBudget: _budget,
+    WaitForPerson: _person,
     WaitForMoment: lambda _run, wait: moment(wait.seconds),
 }
+
+_WAYS: Mapping[type[StateWait], Callable[[Any, JobRun, Any, str], None]] = {WaitForPerson: _ask}

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_klingvideo.workflow.driver import GENERATING, POST_PROCESSING, QUEUED, Driver
 from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetQueue
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.consent import WaitForPerson
 from airflow_provider_klingvideo.workflow.gates.slots.queue import SlotQueue
 from airflow_provider_klingvideo.workflow.gates.slots.slots import WaitForSlot
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
@@ -26,6 +27,8 @@ from airflow_provider_klingvideo.workflow.waiting.timings import timing_key
 # Create requests at once: of many more Kling would refuse most.
 CREATES = 4
 RENDERS = 2
+# So often the record is read of a job that a person has to approve.
+PERSON_PAUSE = 5.0
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -60,6 +63,7 @@ class VideoHandlers:
             WaitForTask: self._await_task,
             WaitForBudget: self._await_budget,
             WaitForMoment: self._await_moment,
+            WaitForPerson: self._await_person,
         }
 
     def register(self, engine: WorkflowEngine) -> None:
@@ -114,6 +118,12 @@ class VideoHandlers:
 
     async def _await_moment(self, _job: WorkflowJob, wait: WaitForMoment) -> None:
         await self._sleep(wait.seconds)
+
+    async def _await_person(self, job: WorkflowJob, wait: WaitForPerson) -> None:
+        # An event loop can show nobody a question: it waits until keeping the record brings an answer from it.
+        await self._steps.store.asave(job)
+        if job.approval is None or job.approval.answer_to(wait.question.about) is None:
+            await self._sleep(min(PERSON_PAUSE, wait.seconds))
 
     @contextmanager
     def _noted(self, job: WorkflowJob, what: StateWait) -> Iterator[None]:

@@ -28,6 +28,7 @@ from airflow_provider_klingvideo.media import MediaSettings, RenderPlan
 from airflow_provider_klingvideo.storage.protocols import OpenPath, StorePath
 from airflow_provider_klingvideo.workflow.delivering import Delivering, RenderListener
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Reservations
+from airflow_provider_klingvideo.workflow.gates.consent import require_consent
 from airflow_provider_klingvideo.workflow.gates.gate import GateMeans
 from airflow_provider_klingvideo.workflow.gates.slots.quota import learn_quota
 from airflow_provider_klingvideo.workflow.gates.slots.slots import (
@@ -131,6 +132,9 @@ class StepSettings:
         """
         longest = self.queue_seconds if job.state is WorkflowState.QUEUED else self.slot_seconds
         entered = job.entered_at(job.state) or job.created_at
+        if job.state is WorkflowState.QUEUED and job.approval and job.approval.waits_until:
+            # The time that a person takes is not the queue's.
+            entered = max(entered, job.approval.waits_until)
         return longest - ((now or utc_now()) - entered).total_seconds()
 
 
@@ -176,7 +180,15 @@ class VideoSteps:
         self._opened = opened
         self._run_blocking = run_blocking
         self._reservations = Reservations(open_path)
-        means = GateMeans(client, self.slots, self._reservations, run_blocking)
+        means = GateMeans(
+            client,
+            self.slots,
+            self._reservations,
+            run_blocking,
+            self.journal,
+            fingerprint_of=self._fingerprint_of,
+            take=self.settings.take,
+        )
         self._gates = [gate(means) for gate in GATES]
         self._asking_quota = asyncio.Lock()
         self._plan_files = PlanFiles(self.settings.plan, open_path, self.settings.media)
@@ -296,6 +308,7 @@ class VideoSteps:
         call = call_for(job, wanted, self.settings.rules)
 
         async def reserve_and_prepare(wanted: WantedVideo) -> GenerationRequest:
+            require_consent(job, wanted.fingerprint, self.settings.take)
             await self._run_blocking(lambda: self._reservations.reserve(job, call))
             return await prepared_request(
                 self.client, job, wanted, once, repeat_unanswered=self.settings.repeat_unanswered
@@ -399,6 +412,9 @@ class VideoSteps:
         reader = InputReader(self._open_path, self.store.at, self._video_of, self.settings.media)
         inputs = await self._run_blocking(lambda: reader.read(request, family))
         return WantedVideo(inputs.request, inputs.identity, family)
+
+    async def _fingerprint_of(self, job: WorkflowJob) -> str:
+        return (await self.wanted(job)).fingerprint
 
     def _video_of(self, job: WorkflowJob) -> str:
         video = first_video(self._outputs(task_id_of(job), job.kind))

@@ -21,13 +21,14 @@ from tenacity import (
 from airflow_provider_klingvideo.errors import KlingVideoError
 from airflow_provider_klingvideo.workflow.gates.budgets.queue import BudgetNeed
 from airflow_provider_klingvideo.workflow.gates.budgets.reservations import WaitForBudget
+from airflow_provider_klingvideo.workflow.gates.consent import with_rule
 from airflow_provider_klingvideo.workflow.gates.slots.slots import Place, WaitForSlot
 from airflow_provider_klingvideo.workflow.handlers import VideoHandlers
 from airflow_provider_klingvideo.workflow.inputs.creation import created_job, is_same_request
 from airflow_provider_klingvideo.workflow.job.engine import Handler, WorkflowEngine
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import utc_now
-from airflow_provider_klingvideo.workflow.job.sections import Budget, Origin
+from airflow_provider_klingvideo.workflow.job.sections import ApprovalRule, Budget, Origin
 from airflow_provider_klingvideo.workflow.job.store import RecordOvertakenError
 from airflow_provider_klingvideo.workflow.job.waits import StateWait, WaitForMoment
 from airflow_provider_klingvideo.workflow.steps import StepSettings, VideoSteps
@@ -47,10 +48,12 @@ class JobTerms:
 
     :param budget: what it may spend together with others, None for no budget.
     :param priority: of jobs that wait for a slot those with a higher number go first.
+    :param approval: when a person is asked, None for never.
     """
 
     budget: Budget | None = None
     priority: int = 0
+    approval: ApprovalRule | None = None
 
 
 def batch_job(
@@ -81,6 +84,7 @@ def batch_job(
     job = created_job(engine, job_id, request, origin=origin)
     if not job.is_terminal:
         job.origin, job.budget, job.priority = origin, terms.budget, terms.priority
+        job.approval = with_rule(job.approval, terms.approval)
         store.save(job)
     return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from airflow_provider_klingvideo.workflow.gates.budgets.reservations import Rese
 from airflow_provider_klingvideo.workflow.gates.slots.slots import Slots
 from airflow_provider_klingvideo.workflow.job.blocking import RunBlocking
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
+from airflow_provider_klingvideo.workflow.job.journal import Journal
 from airflow_provider_klingvideo.workflow.job.waits import StateWait
 
 
@@ -21,12 +23,18 @@ class GateMeans:
     :param slots: gives the slots of the connection.
     :param reservations: what jobs have to do with their budgets.
     :param run_blocking: how work that blocks is run.
+    :param journal: is told what is asked and answered.
+    :param fingerprint_of: hashes what a job asks for, its inputs read.
+    :param take: the number of the take that is wanted.
     """
 
     client: AsyncKlingClient
     slots: Slots
     reservations: Reservations
     run_blocking: RunBlocking
+    journal: Journal
+    fingerprint_of: Callable[[WorkflowJob], Awaitable[str]]
+    take: int
 
 
 class Gate(Protocol):

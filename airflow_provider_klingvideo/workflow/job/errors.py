@@ -92,6 +92,27 @@ class BudgetError(KlingVideoError):
     default_advice = "Raise budget_units, or wait until other jobs of the budget have ended, and clear the task"
 
 
+class NotApprovedError(KlingVideoError):
+    """A person has to approve the job, and nobody has for this very request, take and price."""
+
+    kind = "approval"
+    default_advice = "Clear the task that waits in the queue (`queued`): it asks again; nothing was ordered"
+
+
+class RejectedError(KlingVideoError):
+    """A person has rejected the job."""
+
+    kind = "rejected"
+    default_advice = "The answer holds for this request, take and price: change one of them to ask again"
+
+
+class NoAnswerError(KlingVideoError):
+    """Nobody has answered in time whether the job may be ordered."""
+
+    kind = "approval_timeout"
+    default_advice = "Clear the task to ask again, or raise answer_timeout"
+
+
 class InputError(KlingVideoError):
     """An input file is missing or not what Kling accepts."""
 

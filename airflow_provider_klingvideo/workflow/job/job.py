@@ -15,6 +15,7 @@ from airflow_provider_klingvideo.storage.text import storable_json
 from airflow_provider_klingvideo.workflow.job.migrations import SCHEMA_VERSION, migrated
 from airflow_provider_klingvideo.workflow.job.paid import CREATE, PaidCall, UtcDatetime, utc_now
 from airflow_provider_klingvideo.workflow.job.sections import (
+    Approval,
     Budget,
     CheckedRequest,
     ExpectedPrice,
@@ -61,6 +62,7 @@ class WorkflowJob(BaseModel):
     :param request: what validation has found out about the request, None before.
     :param estimate: what the request is expected to cost, None when unknown.
     :param budget: what it may spend together with others, None for no budget.
+    :param approval: whether a person has to approve it and what was said, None where nobody has to.
     :param priority: of jobs that wait for a slot those with a higher number go first.
     :param transitions: the transition table that it goes by, None for the product's own.
     :param calls: every call that cost or may have cost, in the order in which they were intended.
@@ -88,6 +90,7 @@ class WorkflowJob(BaseModel):
     request: CheckedRequest | None = None
     estimate: ExpectedPrice | None = None
     budget: Budget | None = None
+    approval: Approval | None = None
     priority: int = 0
     transitions: dict[str, list[str]] | None = None
     calls: list[PaidCall] = Field(default_factory=list)

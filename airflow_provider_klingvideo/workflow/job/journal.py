@@ -31,6 +31,10 @@ class Event(StrEnum):
     """It was ended because nobody works on it any more: ``cause``."""
     ADOPTED = "adopted"
     """A comparison with Kling's list took its paid result: ``task_id``."""
+    ASKED = "asked"
+    """A person has to approve it: ``price``, ``take``, ``until``."""
+    ANSWERED = "answered"
+    """That was answered: ``approved``, ``by`` (empty where nobody did and the rule decided), ``price``, ``take``."""
     CALL_INTENDED = "call_intended"
     """A call that costs is about to be sent: ``what``, ``external_task_id``, ``price``."""
     CALL_ANSWERED = "call_answered"
@@ -101,6 +105,9 @@ _WORDS: Mapping[Event, Callable[[JournalEntry], str]] = {
     Event.TRANSITION: lambda entry: f"{entry.data['from']} > {entry.data['to']}",
     Event.REOPENED: lambda entry: f"taken up again in {entry.data['to']}; it was {entry.data['from']}",
     Event.CLOSED: lambda entry: f"closed: {entry.data['cause']}",
+    Event.ANSWERED: lambda entry: (
+        f"{'approved' if entry.data['approved'] else 'rejected'} by {entry.data['by'] or 'the rule: nobody answered'}"
+    ),
     Event.CALL_ANSWERED: lambda entry: (
         f"{'found' if entry.data.get('adopted') else 'accepted'}: {entry.data['what']} {entry.data['task_id'] or ''}"
     ),

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_klingvideo.errors import KlingVideoError, Money
 from airflow_provider_klingvideo.kling.services.faces import SESSION_LIFETIME
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class NewerRecordError(KlingVideoError):
@@ -108,6 +108,11 @@ def _from_version_2(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "result": {**result, "bill": {"units": result["billed_units"]}}}
 
 
+def _from_version_3(record: dict[str, Any]) -> dict[str, Any]:
+    """Until then nobody was asked; a worker that does not know of approvals must not order what waits for one."""
+    return record
+
+
 _ORIGIN = {"dag_id": "dag_id", "run_id": "run_id", "map_index": "map_index", "batch": "batch", "turn": "turn"}
 _FILES = {"artifacts_of": "task_id", "artifacts": "artifacts", "gates": "gates", "media_warnings": "warnings"}
 _SECTIONS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -124,4 +129,8 @@ _MOVED: Iterable[str] = (
     *(*_ORIGIN, "reconciled", "reconciled_at", "kind", "model", "generation", "warnings", "estimate", "budget"),
     *("priority", "video_url", "seconds", "billed_units", "outputs", *_FILES, "vendor_answer"),
 )
-_STEPS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_from_version_1, _from_version_2)
+_STEPS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
+    _from_version_1,
+    _from_version_2,
+    _from_version_3,
+)

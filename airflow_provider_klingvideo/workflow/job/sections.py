@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from airflow_provider_klingvideo.kling.wire.bills import Bill
+from airflow_provider_klingvideo.workflow.job.paid import UtcDatetime
 
 
 class Section(BaseModel):
@@ -127,3 +129,98 @@ class Files(Section):
     artifacts: dict[str, dict[str, Any]] = Field(default_factory=dict)
     gates: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
+
+
+class ApprovalRule(Section):
+    """When a person is asked before a job is ordered.
+
+    :param above: units, a decimal number as text: a job that costs more is asked about, and one whose price is unknown;
+        None for every job.
+    :param users: who may answer, ``id`` and ``name`` of each; empty for everybody whom Airflow lets.
+    :param seconds: how long an answer is waited for.
+    :param on_no_answer: what becomes of the job then: ``cancel``, or ``order``.
+    """
+
+    above: str | None = None
+    users: list[dict[str, str]] = Field(default_factory=list)
+    seconds: float
+    on_no_answer: Literal["cancel", "order"] = "cancel"
+
+
+class Asked(Section):
+    """What a person is asked about, and nothing else: another request, take or price is another question.
+
+    :param fingerprint: of the request.
+    :param take: its number.
+    :param price: units, a decimal number as text; None when unknown.
+    """
+
+    fingerprint: str
+    take: int
+    price: str | None = None
+
+
+class Question(Section):
+    """A question that waits for its answer, or has it.
+
+    :param about: what is asked.
+    :param revision: of the job.
+    :param until: how long an answer is waited for.
+    :param opened_by: the try of a task that has shown it to people; None before.
+    """
+
+    about: Asked
+    revision: int
+    until: UtcDatetime
+    opened_by: str | None = None
+
+
+class Answer(Section):
+    """What was answered.
+
+    :param about: what was asked.
+    :param is_approved: whether the job may be ordered.
+    :param by: who has answered, for a person; empty where nobody did and the rule decided.
+    :param user_id: the same as Airflow knows it.
+    :param at: when.
+    """
+
+    about: Asked
+    is_approved: bool
+    by: str = ""
+    user_id: str = ""
+    at: UtcDatetime
+
+
+class Approval(Section):
+    """Whether a person has to approve the job, and what was said.
+
+    :param rule: when somebody is asked; None for never.
+    :param question: the last one.
+    :param answers: all that were given, the newest last.
+    :param opened_by: the last tries of a task that have shown a question to people.
+    """
+
+    rule: ApprovalRule | None = None
+    question: Question | None = None
+    answers: list[Answer] = Field(default_factory=list)
+    opened_by: list[str] = Field(default_factory=list)
+
+    def answer_to(self, about: Asked) -> Answer | None:
+        """Return the answer to a question, None while there is none."""
+        return next((answer for answer in self.answers if answer.about == about), None)
+
+    def learn(self, others: list[Answer]) -> None:
+        """Take over what was answered to other workers; what was answered to a question first holds."""
+        self.answers = sorted(
+            {(one.about.model_dump_json(), one.at): one for one in (*others, *self.answers)}.values(),
+            key=lambda one: one.at,
+        )
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """Until when a person was, or is, waited for; None where nobody was asked."""
+        if self.question is None:
+            return None
+        answer = self.answer_to(self.question.about)
+        return answer.at if answer else self.question.until

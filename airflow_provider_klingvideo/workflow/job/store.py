@@ -24,6 +24,7 @@ from airflow_provider_klingvideo.workflow.job.errors import CallInProgressError
 from airflow_provider_klingvideo.workflow.job.failure import proven_failure
 from airflow_provider_klingvideo.workflow.job.job import WorkflowJob
 from airflow_provider_klingvideo.workflow.job.paid import PaidCall, merged_calls, utc_now
+from airflow_provider_klingvideo.workflow.job.sections import Approval
 from airflow_provider_klingvideo.workflow.job.states import WorkflowState
 
 RECORD_NAME = "job.json"
@@ -105,6 +106,7 @@ class JobStore:
         if stored is not None:
             _learn(job, stored.calls)
             job.hear_of_sends(job.sends - known)
+            _hear_answers(job, stored)
             self._require_newest(stored, job)
         self.write(job.id, RECORD_NAME, job.as_json())
 
@@ -237,6 +239,14 @@ def _learn(job: WorkflowJob, calls: list[PaidCall]) -> None:
     if job.klingai_job_id is None and job.external_task_id is not None:
         made = (call.task_id for call in job.submissions if call.external_task_id == job.external_task_id)
         job.klingai_job_id = next(made, None)
+
+
+def _hear_answers(job: WorkflowJob, stored: WorkflowJob) -> None:
+    """Lose no answer of a person that another worker has put on record meanwhile."""
+    if stored.approval is None or not stored.approval.answers:
+        return
+    job.approval = job.approval or Approval()
+    job.approval.learn(stored.approval.answers)
 
 
 def _is_further(stored: WorkflowJob, job: WorkflowJob) -> bool:

@@ -116,6 +116,27 @@ elsewhere_compact = elsewhere_dag("compact")
 elsewhere_mapped = elsewhere_dag("mapped")
 elsewhere_single = elsewhere_dag("single")
 
+APPROVAL = {
+    "ask_above": "{{ params.ask_above }}",
+    "assigned_users": "{{ params.assigned_users }}",
+    "take": "{{ params.take }}",
+    "generation_timeout": 60,
+    "default_args": {"retry_delay": timedelta(seconds=0.2), "retries": 1},
+}
+ASKING = {**PARAMS, "ask_above": Param("always", type="string"), "assigned_users": Param("", type="string")}
+
+with DAG("approved", schedule=None, params=ASKING) as approved:
+    kling_video_workflow(request=the_request(), budget_units=10, **APPROVAL)
+
+with DAG("approved_each", schedule=None, params={**ASKING, "requests": Param([], type="array")}) as approved_each:
+    kling_video_workflow.partial(group_id="videos", **APPROVAL).expand(request=the_requests())
+
+with DAG("approved_one_task", schedule=None, params=ASKING) as approved_one_task:
+    KlingVideoOperator(task_id="video", request="{{ params.request | tojson }}", **APPROVAL)
+
+with DAG("approved_compact", schedule=None, params={**ASKING, "requests": Param([], type="array")}) as approved_compact:
+    kling_video_batch(the_requests(), mode="compact", group_id="videos", **APPROVAL)
+
 ONE_TASK = {
     "generation_timeout": 60,
     "take": "{{ params.take }}",

@@ -71,6 +71,14 @@ class Reservations:
             return None
         return BudgetNeed(budget.folder, budget.units, job.id, as_text(_needed(job, None)))
 
+    def left(self, job: WorkflowJob) -> str | None:
+        """Say what is left of a job's budget; None for a job without a budget."""
+        budget = job.budget
+        if budget is None:
+            return None
+        committed = self._book(budget).committed()
+        return f"{Decimal(budget.units) - committed:f} of {budget.units} units ({budget.name})"
+
     def reserve(self, job: WorkflowJob, call: PaidCall) -> None:
         """Reserve what a create request that is about to be sent will cost, and note it with the call.
 
