@@ -33,8 +33,8 @@ Ctrl+C ends the command and not what Kling is making: run the same command again
 With --output json every event is a line of JSON, and the last line is the result.
 Exit code: 0 when every video that was ordered is COMPLETED, 3 when the connection cannot be used, 1 otherwise.
 
-Examples: klingvideo generate --prompt "A red fox in the snow" --set duration=5 --output-path videos
-          klingvideo generate prompts.csv --dry-run"""
+Example: klingvideo generate prompts.csv --dry-run
+         klingvideo generate --prompt "A red fox in the snow" --set duration=5 --output-path videos"""
 
 INTERVAL = 10.0
 SHOWN_ROWS = 50

@@ -53,7 +53,9 @@ class AirflowApi:
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> str:
         """Start a run and return its id; one of this id that is there already is the one that was wanted."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body, fine=(httpx.codes.CONFLICT,))
+        self._call("POST", path := f"/api/v2/dags/{dag_id}/dagRuns", body, fine=(httpx.codes.CONFLICT,))
+        # Airflow may answer before its database has the run.
+        self._call("GET", f"{path}/{run_id}", again=(httpx.codes.NOT_FOUND,))
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -63,12 +65,24 @@ class AirflowApi:
             return "unknown"
         return str(_told(answer, "GET", path)["state"])
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None, fine: Sequence[int] = ()) -> None:
-        """Send until Airflow answers: what is sent here may be sent twice."""
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        fine: Sequence[int] = (),
+        again: Sequence[int] = (),
+    ) -> None:
+        """Send until Airflow answers: what is sent here may be sent twice.
+
+        :param fine: errors that are as good as success.
+        :param again: errors after which it is sent again.
+        """
         end = time.monotonic() + self._patience
         while True:
             answer = self._answer(method, path, body)
-            if answer is not None:
+            if answer is not None and answer.status_code not in again:
                 if answer.status_code not in fine:
                     _told(answer, method, path)
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ LONGEST_SECONDS = 120
 
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], outputs: Sequence[str]) -> None:
+    # Tests may run in a background that ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
     for number, output in enumerate(outputs, start=1):

@@ -117,8 +117,8 @@ def test_it_leaves_when_nothing_is_due_and_tells_what_is_waited_for(sandbox, tmp
     waiting = [job for job in jobs if job.state is S.QUEUED]
     assert sorted(suspended.followed) == sorted(job.id for job in jobs if job.state is S.GENERATING)
     assert {place.job_id for place in suspended.queued} == {job.id for job in waiting}
-    # On a slow machine it may leave before the second slot is given; whoever is woken for that slot takes it.
-    assert len(suspended.followed) in {1, 2}
+    # On a slow machine it may leave before a slot is given; whoever is woken for that slot takes it.
+    assert len(suspended.followed) <= 2
     assert len(suspended.followed) + len(waiting) == 3
 
 
