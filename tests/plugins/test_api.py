@@ -60,7 +60,10 @@ def _forget_plugins(patch):
     from airflow import plugins_manager, settings
 
     patch.setattr(settings, "LAZY_LOAD_PROVIDERS", False, raising=False)
-    patch.setattr(plugins_manager, "plugins", None, raising=False)
+    # Airflow 3.1 keeps what it has loaded in globals, later ones in caches.
+    patch.setattr(plugins_manager, "loaded_plugins", set(), raising=False)
+    for name in ("plugins", "fastapi_apps", "fastapi_root_middlewares"):
+        patch.setattr(plugins_manager, name, None, raising=False)
     for one in list(vars(plugins_manager).values()):
         if hasattr(one, "cache_clear"):
             one.cache_clear()
