@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -19,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(TaskAwaitingInput is None, reason="below Airflow 3.3 a triggerer is needed"),
 ]
 S = WorkflowState
+READING_SECONDS = 3
 
 
 class Person:
@@ -43,6 +45,7 @@ class Person:
         self.client = TestClient(app)
         self.choose = choose
         self.seen, self.answers, self.left = [], [], threading.Event()
+        self.seen_at = {}
 
     def look(self):
         url = "/api/v2/dags/~/dagRuns/~"
@@ -52,8 +55,11 @@ class Person:
             if ti["state"] != "awaiting_input":
                 continue
             key = (ti["id"], action["subject"])
-            if key not in [one[0] for one in self.seen]:
+            if key not in self.seen_at:
                 self.seen.append((key, action))
+            # A person reads first. While the task is still being parked, an answer may be overwritten.
+            if time.monotonic() - self.seen_at.setdefault(key, time.monotonic()) < READING_SECONDS:
+                continue
             chosen = self.choose(action)
             if chosen is not None:
                 path = f"/api/v2/dags/{ti['dag_id']}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}"
