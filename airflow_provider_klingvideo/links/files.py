@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_klingvideo._urls import without_query
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
@@ -20,13 +22,15 @@ BROWSER_ADDRESSES: Mapping[str, str] = {
     "gs": "https://storage.cloud.google.com/",
 }
 
+POSTER = "poster.jpg"
+
 
 def browser_address(path: str | None) -> str:
     """Return the address at which a browser opens a file of a store, empty where there is none.
 
     :param path: a path or URI; what signs it is left out.
     """
-    scheme, separator, rest = (path or "").partition("?")[0].partition("://")
+    scheme, separator, rest = without_query(path or "").partition("://")
     before = BROWSER_ADDRESSES.get(scheme) if separator else None
     return f"{before}{rest}" if before and rest else ""
 
@@ -64,7 +68,7 @@ class KlingVideoPosterLink(_FileLink):
     def path_in(self, job: Mapping[str, Any]) -> str | None:
         """Return the path of the poster."""
         artifacts = (job.get("files") or {}).get("artifacts") or {}
-        return (artifacts.get("poster") or {}).get("path")
+        return (artifacts.get(POSTER) or {}).get("path")
 
 
 class KlingVideoRecordLink(_FileLink):
