@@ -51,24 +51,21 @@ class Upstream:
     def culprits(self) -> list[str]:
         """The tasks that failed themselves, however far up; a mapped one with its index."""
         names = {one.task_id for one in self._before}
-        of_group = {one.task_id for one in self._before if self._is_of_group(one)}
-        states = {**self._asked(names - of_group), **self._states(of_group)}
+        states = {**self._asked(names - {one.task_id for one in self._group}), **self._states_of_group}
         return sorted(name for name, state in states.items() if state == "failed")
 
     @property
     def failed_of_group(self) -> list[str]:
         """The tasks of the group that failed themselves: those behind them never ran, and are no reason."""
-        states = self._states(one.task_id for one in self._before if self._is_of_group(one))
-        return sorted(name for name, state in states.items() if state == "failed")
+        return sorted(name for name, state in self._states_of_group.items() if state == "failed")
 
     @property
     def skipped(self) -> list[str]:
         """The tasks of the group where its skip began: those behind them never ran."""
-        states = self._states(one.task_id for one in self._before if self._is_of_group(one))
-        tasks = [one for one in self._before if states.get(one.task_id) == "skipped"]
-        return sorted(
-            one.task_id for one in tasks if not any(states.get(up) == "skipped" for up in one.upstream_task_ids)
-        )
+        names = {name for name, state in self._states_of_group.items() if state == "skipped"}
+        skipped = {one.task_id: found for one in self._group if (found := names & set(self._names(one.task_id)))}
+        begun = [one for one in self._group if one.task_id in skipped and not one.upstream_task_ids & skipped.keys()]
+        return sorted(name for one in begun for name in skipped[one.task_id])
 
     @property
     def blame(self) -> str:
@@ -78,6 +75,18 @@ class Upstream:
     @cached_property
     def _before(self) -> Iterable[Any]:
         return list(self.task.get_flat_relatives(upstream=True))
+
+    @cached_property
+    def _group(self) -> list[Any]:
+        return [one for one in self._before if self._is_of_group(one)]
+
+    @cached_property
+    def _states_of_group(self) -> Mapping[str, str]:
+        return self._states(one.task_id for one in self._group)
+
+    def _names(self, task_id: str) -> tuple[str, str]:
+        """By which Airflow may call a task when it tells its state: a mapped one by its index, too."""
+        return task_id, f"{task_id}_{self.context['ti'].map_index}"
 
     def _is_of_group(self, task: Any) -> bool:
         group = self.task.task_group and self.task.task_group.group_id

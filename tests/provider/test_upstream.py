@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_klingvideo.runtime.upstream import Upstream
@@ -12,16 +13,17 @@ from airflow_provider_klingvideo.task_groups.klingvideo import kling_video_workf
 BEHIND = ("generating", "generation", "post_processing", "completed")
 
 
-def upstream_of(task_name, **states):
+def upstream_of(task_name, map_index=-1, **states):
     """What a task of the group sees when those before it are in these states."""
+    ending = "" if map_index == -1 else f"_{map_index}"
     with DAG("d", schedule=None) as dag:
         kling_video_workflow({"prompt": "A fox"})
     known = {f"video.{name}": state for name, state in states.items()}
 
     def answer(*, task_ids, **_):
-        return {"r": {name: known[name] for name in task_ids if name in known}}
+        return {"r": {f"{name}{ending}": known[name] for name in task_ids if name in known}}
 
-    ti = SimpleNamespace(dag_id="d", run_id="r", map_index=-1, get_task_states=answer)
+    ti = SimpleNamespace(dag_id="d", run_id="r", map_index=map_index, get_task_states=answer)
     return Upstream(dag.get_task(f"video.{task_name}"), {"ti": ti})
 
 
@@ -32,6 +34,7 @@ def test_tasks_behind_the_one_that_failed_are_no_reason():
     assert upstream.failed == sorted(f"video.{name}" for name in BEHIND)
 
 
-def test_a_skip_is_told_by_the_task_in_which_it_began():
-    upstream = upstream_of("cancelled", created="success", queued="skipped", **dict.fromkeys(BEHIND, "skipped"))
-    assert upstream.skipped == ["video.queued"]
+@pytest.mark.parametrize(("map_index", "name"), [(-1, "video.queued"), (3, "video.queued_3")])
+def test_a_skip_is_told_by_the_task_in_which_it_began(map_index, name):
+    skipped = dict.fromkeys(("queued", *BEHIND), "skipped")
+    assert upstream_of("cancelled", map_index, created="success", **skipped).skipped == [name]

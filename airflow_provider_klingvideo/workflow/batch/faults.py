@@ -105,7 +105,7 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 
 def _cut(text: str, widest: int) -> str:
     # A row is one line, whatever stands in its cells. Of a long one a part is left out behind its beginning: what is
-    # wrong with a path, or where a list stops to be JSON, stands at the end.
+    # wrong with a path, or where a list stops being JSON, stands at the end.
     line = " ".join(text.split())
     begin = widest // 3
     return line if len(line) <= widest else f"{line[:begin]}...{line[begin + 3 - widest :]}"
