@@ -167,11 +167,19 @@ def _tell_transition(job: WorkflowJob, old: WorkflowState, new: WorkflowState) -
 
 def _say_what_runs_on(jobs: list[WorkflowJob]) -> None:
     """Say on standard error what Kling goes on with, and how its videos are taken."""
-    running = [str(job.klingai_job_id) for job in jobs if job.klingai_job_id and not job.is_terminal]
-    told = (
-        f"{len(running)} tasks run on at Kling, and are billed: {', '.join(running[:SHOWN_ROWS])}. " if running else ""
-    )
-    sys.stderr.write(f"\n{told or 'Nothing runs at Kling. '}{GO_ON}\n")
+    going = [job for job in jobs if not job.is_terminal]
+    running = [str(job.klingai_job_id) for job in going if job.klingai_job_id]
+    # An order whose answer has not come may have been taken.
+    unknown = [job.id for job in going if not job.klingai_job_id and any(call.is_open for call in job.calls)]
+    told = [
+        f"{len(found)} {what}: {', '.join(found[:SHOWN_ROWS])}."
+        for found, what in (
+            (running, "tasks run on at Kling, and are billed"),
+            (unknown, "jobs have sent what costs and have no answer yet: it may be billed"),
+        )
+        if found
+    ]
+    sys.stderr.write(f"\n{' '.join(told or ['Nothing runs at Kling.'])} {GO_ON}\n")
 
 
 def _print_plan(plan: list[PlannedRow], output: str) -> None:

@@ -207,6 +207,21 @@ def test_interrupted_it_says_what_runs_on_and_how_to_go_on(sandbox, shots, numbe
     assert "Traceback" not in told.read_text()
 
 
+def test_interrupted_while_an_order_has_no_answer_it_does_not_say_that_nothing_runs(sandbox, shots):
+    shots.write("A fox")
+    sandbox.add_rule({"match": {"method": "POST"}, "action": {"type": "slow", "seconds": 20}, "times": 1})
+    told = shots.folder / "told"
+    process = forked_command.start(shots.arguments, stderr=str(told))
+    while not any('"sent"' in one.read_text() for one in shots.folder.rglob("job.json")):
+        assert process.is_alive()
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(60)
+    assert process.exitcode == 143
+    assert "1 jobs have sent what costs and have no answer yet: it may be billed: " in told.read_text()
+    assert "Nothing runs at Kling" not in told.read_text()
+
+
 def test_faults_in_the_file_are_told_and_nothing_is_ordered(sandbox, shots):
     shots.path.write_text("{\n")
     command = [sys.executable, "-m", "airflow_provider_klingvideo.cli", *shots.arguments]
