@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 CONSOLE_URL = "https://kling.ai/dev"
 SANDBOX_PAGE = "/sandbox"
-DEFAULT_REGION = "singapore"
 USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -115,6 +114,7 @@ def settings_of(connection: Connection) -> KlingSettings:
     :raises ConnectionSettingsError: naming everything that is missing, wrong or contradictory.
     """
     from airflow_provider_klingvideo.kling import REGIONS
+    from airflow_provider_klingvideo.kling.catalogue.price_book import DEFAULT_REGION
 
     read = fields.read_fields(connection, REGIONS)
     if faults := [*read.faults] or [*fields.contradictions(read)]:
